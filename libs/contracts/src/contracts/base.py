@@ -1,0 +1,70 @@
+"""The model base and the field types that every contract is made of."""
+
+from datetime import UTC, datetime
+from enum import StrEnum
+from typing import Annotated, Any, Generic, TypeVar
+
+from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, JsonValue, StringConstraints
+
+SCHEMA_VERSION = "1.0"
+"""Value of the `Mews-Schema` header: the major part changes when an old consumer could no longer read a message."""
+
+ItemT = TypeVar("ItemT")
+
+ID_PATTERN = r"^[A-Za-z0-9_-]{1,64}$"
+
+
+def _to_utc(moment: datetime) -> datetime:
+    return moment.astimezone(UTC)
+
+
+def _without_nul(text: str) -> str:
+    if "\x00" in text:
+        raise ValueError("must not contain the NUL character (U+0000)")
+    return text
+
+
+TaskId = Annotated[str, Field(pattern=ID_PATTERN, description="Task id, such as `task-0198f3…`.")]
+WorkerId = Annotated[str, Field(pattern=ID_PATTERN, description="Worker id: letters, digits, `_` and `-`, at most 64.")]
+QuestionId = Annotated[str, Field(pattern=ID_PATTERN, description="Question id, such as `q-0198f3…`.")]
+EventId = Annotated[str, Field(min_length=36, max_length=36, description="UUIDv7 in its text form.")]
+UtcTime = Annotated[AwareDatetime, AfterValidator(_to_utc)]
+Milliseconds = Annotated[int, Field(ge=0, le=2**53, description="A duration in milliseconds.")]
+Count = Annotated[int, Field(ge=0, le=2**53)]
+Megabytes = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+Percent = Annotated[float, Field(ge=0, le=100, allow_inf_nan=False)]
+Name = Annotated[str, StringConstraints(min_length=1, max_length=200), AfterValidator(_without_nul)]
+Text = Annotated[str, StringConstraints(min_length=1, max_length=65_536), AfterValidator(_without_nul)]
+OptionalText = Annotated[str, StringConstraints(max_length=65_536), AfterValidator(_without_nul)]
+FilePath = Annotated[str, StringConstraints(min_length=1, max_length=4_096), AfterValidator(_without_nul)]
+JsonObject = Annotated[dict[str, JsonValue], Field(description="A free JSON object.")]
+
+
+class Model(BaseModel):
+    """A frozen contract. Unknown fields are ignored on the bus; an edge passes `extra="forbid"` when it validates."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore", use_attribute_docstrings=True)
+
+    def to_json(self) -> bytes:
+        """The JSON that goes on the wire: UTF-8, fields that are None left out."""
+        return self.model_dump_json(exclude_none=True).encode()
+
+    def to_dict(self) -> dict[str, Any]:
+        """The same as a dictionary of JSON values."""
+        return self.model_dump(mode="json", exclude_none=True)
+
+
+class Level(StrEnum):
+    """How much something matters, most first."""
+
+    critical = "critical"
+    high = "high"
+    medium = "medium"
+    low = "low"
+
+
+class Page(Model, Generic[ItemT]):
+    """One page of a list; `next_cursor` is None on the last."""
+
+    items: list[ItemT]
+    next_cursor: str | None = None

@@ -1,0 +1,149 @@
+"""Bodies of errors, completions, and of the outcome that closes an attempt."""
+
+from enum import StrEnum
+from typing import Annotated
+
+from pydantic import Field
+
+from contracts.base import (
+    Count,
+    FilePath,
+    JsonObject,
+    Megabytes,
+    Milliseconds,
+    Model,
+    Name,
+    OptionalText,
+    Text,
+    UtcTime,
+)
+from contracts.events.quality import TestCounts
+from contracts.events.reporting import Report
+
+
+class Severity(StrEnum):
+    """How bad an error is, worst first."""
+
+    critical = "critical"
+    error = "error"
+    warning = "warning"
+    info = "info"
+
+
+class ErrorReport(Report):
+    """Input of `report_error`: something went wrong."""
+
+    error_type: Name
+    """Type of error, such as `ImportError`, `test_failure`, `timeout`."""
+    message: Text
+    severity: Severity = Severity.error
+    stack_trace: OptionalText | None = None
+    recovery_attempted: bool = False
+    """Was a recovery tried?"""
+    recovery_successful: bool | None = None
+    """Did it work?"""
+    recovery_strategy: OptionalText | None = None
+    """What was tried."""
+    file_path: FilePath | None = None
+    line: Count | None = None
+    context: JsonObject = {}
+
+
+class CompletionStatus(StrEnum):
+    """How the agent says it ended."""
+
+    completed = "completed"
+    partial = "partial"
+    failed = "failed"
+
+
+class CompletionSummary(Model):
+    """What was done, in the agent's own account."""
+
+    overview: OptionalText | None = None
+    """The outcome in a few sentences."""
+    objectives_met: list[Text] = []
+    objectives_missed: list[Text] = []
+    deliverables: list[Text] = []
+    metrics: JsonObject = {}
+    """Execution figures."""
+    files_created: list[FilePath] = []
+    files_modified: list[FilePath] = []
+    files_deleted: list[FilePath] = []
+    tests: TestCounts | None = None
+    quality: JsonObject = {}
+    """Quality scores."""
+    learnings: list[Text] = []
+    recommendations: list[Text] = []
+
+
+class Completion(Report):
+    """Input of `report_completion`: the agent says that it has finished."""
+
+    status: CompletionStatus
+    summary: CompletionSummary = CompletionSummary()
+    """Objectives met and missed, deliverables, figures, learnings, recommendations."""
+
+
+class OutcomeStatus(StrEnum):
+    """How an attempt really ended."""
+
+    completed = "completed"
+    failed = "failed"
+    cancelled = "cancelled"
+    timed_out = "timed_out"
+    refused = "refused"
+
+
+class CommandResult(Model):
+    """A command that the platform ran itself."""
+
+    command: Text
+    exit_code: int | None = None
+    """None: it was ended before it could exit."""
+    duration_ms: Milliseconds
+    output_tail: OptionalText = ""
+
+
+class Observed(Model):
+    """What the worker-agent saw of a run, whatever the agent said."""
+
+    exit_code: int | None = None
+    signal: int | None = None
+    agent: Name
+    agent_version: Name | None = None
+    model: Name | None = None
+    wall_ms: Milliseconds = 0
+    cpu_ms: Milliseconds = 0
+    memory_peak_mb: Megabytes = 0.0
+    output_bytes: Count = 0
+    base_commit: Name | None = None
+    result_commit: Name | None = None
+    diff_stat: OptionalText | None = None
+    files_changed: Annotated[list[FilePath], Field(max_length=10_000)] = []
+    tokens_input: Count = 0
+    tokens_output: Count = 0
+    cost_usd: Annotated[float, Field(ge=0)] = 0.0
+
+
+class Verified(Model):
+    """The task's `verify` commands, run by the platform itself on a clean checkout once the agent had ended."""
+
+    passed: bool
+    commands: list[CommandResult]
+    commit: Name | None = None
+
+
+class Outcome(Model):
+    """The end of an attempt, said by the worker-agent once the agent is gone: claim, observation, verification."""
+
+    status: OutcomeStatus
+    reason: OptionalText | None = None
+    """Why it did not complete."""
+    retryable: bool = True
+    """Whether another attempt could end differently."""
+    started_at: UtcTime
+    ended_at: UtcTime
+    claimed: Completion | None = None
+    observed: Observed | None = None
+    verified: Verified | None = None

@@ -1,0 +1,158 @@
+"""Questions and requests of workers, and their answers."""
+
+from enum import StrEnum
+from typing import Annotated
+
+from pydantic import ConfigDict, Field
+
+from contracts.base import (
+    Level,
+    Milliseconds,
+    Model,
+    OptionalText,
+    QuestionId,
+    TaskId,
+    Text,
+    UtcTime,
+    WorkerId,
+)
+from contracts.events.reporting import Report
+
+
+class QuestionType(StrEnum):
+    """What a question is about."""
+
+    technical = "technical"
+    architectural = "architectural"
+    requirements = "requirements"
+    priority = "priority"
+    permission = "permission"
+    resource = "resource"
+
+
+class AskManager(Report):
+    """Input of `ask_manager`: a question that only the manager can answer."""
+
+    question: Text
+    question_type: QuestionType
+    context: OptionalText | None = None
+    """What the manager must know to answer."""
+    options: Annotated[list[Text], Field(max_length=20)] = []
+    """Answers to choose from; left out: free text."""
+    default_answer: OptionalText | None = None
+    """Taken when nobody answers in time."""
+    priority: Level = Level.medium
+    deadline_ms: Annotated[int, Field(ge=1_000, le=7 * 86_400_000)] = 600_000
+    """How long the question stays open."""
+    wait: bool = True
+    """True: this call returns the answer. False: it returns the question id at once."""
+
+
+class RequestedResource(StrEnum):
+    """What a worker may ask for."""
+
+    compute = "compute"
+    storage = "storage"
+    api_quota = "api_quota"
+    tool_access = "tool_access"
+    dependency = "dependency"
+
+
+class RequestResources(Report):
+    """Input of `request_resources`: the worker needs more of something."""
+
+    model_config = ConfigDict(coerce_numbers_to_str=True)
+
+    resource_type: RequestedResource
+    amount_needed: Text
+    """How much or what: `2 cores`, `500 MB`, `ripgrep`, `requests>=2`."""
+    justification: OptionalText | None = None
+    """Why it is needed."""
+    priority: Level = Level.medium
+    duration_ms: Milliseconds | None = None
+    """For how long."""
+
+
+class CollaborationType(StrEnum):
+    """What kind of help is wanted."""
+
+    code_review = "code_review"
+    pair_programming = "pair_programming"
+    testing = "testing"
+    debugging = "debugging"
+    consultation = "consultation"
+
+
+class Collaborate(Report):
+    """Input of `collaborate_with_worker`: help from another worker is wanted."""
+
+    collaboration_type: CollaborationType
+    task_description: Text
+    """What the other worker should do."""
+    target_worker: WorkerId | None = None
+    """Which worker; left out: the best one."""
+    context: OptionalText | None = None
+    priority: Level = Level.medium
+
+
+class QuestionKind(StrEnum):
+    """Which of the three things a worker can ask."""
+
+    question = "question"
+    resource_request = "resource_request"
+    collaboration_request = "collaboration_request"
+
+
+class QuestionState(StrEnum):
+    """Lifecycle of a question; all but `open` are final."""
+
+    open = "open"
+    answered = "answered"
+    auto_answered = "auto_answered"
+    expired = "expired"
+    withdrawn = "withdrawn"
+
+
+class Answer(Model):
+    """What a worker gets on `worker.answer.<worker>` when a question is closed."""
+
+    question_id: QuestionId
+    worker_id: WorkerId
+    task_id: TaskId | None = None
+    attempt: int | None = None
+    state: QuestionState
+    answer: OptionalText | None = None
+    additional_context: OptionalText | None = None
+    answered_by: OptionalText | None = None
+    answered_at: UtcTime
+
+
+class NewAnswer(Model):
+    """Input of `answer_worker_question` without the id."""
+
+    answer: Text
+    additional_context: OptionalText | None = None
+    answered_by: Annotated[OptionalText, Field(max_length=200)] = "manager"
+
+
+class QuestionView(Model):
+    """A question as the API shows it."""
+
+    question_id: QuestionId
+    kind: QuestionKind
+    state: QuestionState
+    worker_id: WorkerId
+    task_id: TaskId | None = None
+    attempt: int | None = None
+    question: OptionalText
+    question_type: OptionalText
+    context: OptionalText | None = None
+    options: list[Text] = []
+    default_answer: OptionalText | None = None
+    priority: Level = Level.medium
+    asked_at: UtcTime
+    expires_at: UtcTime | None = None
+    answer: OptionalText | None = None
+    additional_context: OptionalText | None = None
+    answered_by: OptionalText | None = None
+    answered_at: UtcTime | None = None

@@ -1,0 +1,332 @@
+"""The HTTP API of the sandbox: what the worker-agent sends over its Unix socket, and what comes back.
+
+Requests refuse unknown fields. Answers ignore them, so that a newer sandbox may say more.
+"""
+
+from datetime import datetime
+from enum import StrEnum
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, JsonValue
+
+PROBLEM_MEDIA_TYPE = "application/problem+json"
+OUTPUT_MEDIA_TYPE = "application/x-ndjson"
+ARCHIVE_MEDIA_TYPES = ("application/x-tar", "application/gzip", "application/x-gzip", "application/x-bzip2")
+
+WorkspaceName = Annotated[str, Field(pattern=r"^[A-Za-z0-9_-][A-Za-z0-9._-]{0,127}$", max_length=128)]
+ProcessId = Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{1,64}$")]
+GitRevision = Annotated[str, Field(pattern=r"^[A-Za-z0-9_][A-Za-z0-9._/@{}^~+-]{0,254}$")]
+
+
+class SandboxRequest(BaseModel):
+    """What a caller sends: frozen, and an unknown field is an error."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class SandboxAnswer(BaseModel):
+    """What the sandbox says: frozen, and an unknown field is ignored."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+
+# ---------------------------------------------------------------- workspaces
+
+
+class EmptySource(SandboxRequest):
+    """Start with an empty folder."""
+
+    kind: Literal["empty"] = "empty"
+
+
+class DirectorySource(SandboxRequest):
+    """Copy a folder of the sandbox's own machine (local development)."""
+
+    kind: Literal["directory"] = "directory"
+    path: str = Field(pattern=r"^/", max_length=4096, description="Absolute path of the folder.")
+
+
+class GitSource(SandboxRequest):
+    """Clone a git repository.
+
+    `url` is a URL (https, http, ssh, git, file) or an absolute path. `ref` is where to start: a branch, tag or commit
+    (default: `branch` if the repository has it, else the repository's HEAD). `branch` is the local branch that
+    carries the result (default `mews/<workspace>`); it is created at `ref` when the repository does not have it.
+    """
+
+    kind: Literal["git"] = "git"
+    url: str = Field(min_length=1, max_length=4096)
+    ref: GitRevision | None = None
+    branch: GitRevision | None = None
+    depth: int | None = Field(default=None, ge=1, description="Shallow clone of this many commits.")
+
+
+WorkspaceSource = Annotated[EmptySource | DirectorySource | GitSource, Field(discriminator="kind")]
+
+
+class WorkspaceCreate(SandboxRequest):
+    """Body of `PUT /v1/workspaces/{name}`; an archive is sent as the raw body instead (a tar, plain or compressed)."""
+
+    source: WorkspaceSource = EmptySource()
+
+
+class Workspace(SandboxAnswer):
+    """A workspace as it is now. The paths are those that a process in it sees."""
+
+    name: WorkspaceName
+    path: str = Field(description="Absolute path of the work tree.")
+    home: str = Field(description="Absolute path of the private HOME.")
+    temporary: str = Field(description="Absolute path of TMPDIR.")
+    source: Literal["empty", "directory", "git", "archive", "checkout"]
+    git: bool = Field(description="Whether the work tree was made as a git repository.")
+    base_commit: str | None = Field(description="Commit that the work starts from; null when it is no git repository.")
+    branch: str | None
+    created_at: datetime
+    size_bytes: int = Field(ge=0, description="Bytes in the files of the work tree.")
+    files: int = Field(ge=0)
+
+
+class WorkspaceList(SandboxAnswer):
+    """Names of all workspaces, in order."""
+
+    names: tuple[WorkspaceName, ...]
+
+
+class CheckoutRequest(SandboxRequest):
+    """Body of `POST /v1/workspaces/{name}/checkout`: a clean checkout of the result, in a second workspace."""
+
+    target: WorkspaceName
+    message: str = Field(default="Record the uncommitted result", min_length=1, max_length=10_000)
+
+
+class Checkout(SandboxAnswer):
+    """The second workspace, and the commit it holds.
+
+    `committed` says that uncommitted changes were found and put on the branch as the platform's own commit.
+    """
+
+    workspace: Workspace
+    commit: str | None
+    committed: bool
+
+
+class FileChange(SandboxAnswer):
+    """One path that differs from the base. The counts of lines are null for a binary file."""
+
+    path: str
+    previous_path: str | None = None
+    status: Literal["added", "modified", "deleted", "renamed", "copied", "type_changed"]
+    added_lines: int | None
+    removed_lines: int | None
+
+
+class WorkspaceDiff(SandboxAnswer):
+    """What differs from the base, committed or not, new files too; what `.gitignore` names is left out."""
+
+    base_commit: str | None
+    head_commit: str | None
+    files: tuple[FileChange, ...]
+    truncated: bool = Field(description="More files differ than are listed.")
+    files_changed: int
+    added_lines: int
+    removed_lines: int
+    stat: str = Field(description="`git diff --stat`, to be read by a person.")
+
+
+# ----------------------------------------------------------------- processes
+
+
+class StreamName(StrEnum):
+    """Which of a process's two outputs a chunk came from."""
+
+    STDOUT = "stdout"
+    STDERR = "stderr"
+
+
+class ProcessState(StrEnum):
+    """`ended` means that the process, and all it started, is gone and its output is complete."""
+
+    RUNNING = "running"
+    ENDED = "ended"
+
+
+class EndReason(StrEnum):
+    """Why a process ended; the limits are those of its `ProcessLimits`."""
+
+    EXITED = "exited"
+    SIGNALLED = "signalled"
+    TIMED_OUT = "timed_out"
+    CPU_LIMIT = "cpu_limit"
+    OUTPUT_LIMIT = "output_limit"
+    MEMORY = "memory"
+    PROCESS_LIMIT = "process_limit"
+    CANCELLED = "cancelled"
+
+
+class ProcessLimits(SandboxRequest):
+    """Limits of a process and all that it starts. Null asks for the sandbox's default.
+
+    `wall_ms`, `cpu_ms`, `memory_mb`, `processes` and `output_mb` hold for the whole tree, and end it;
+    `open_files` and `file_mb` hold for each process in it, which then sees an error.
+    """
+
+    wall_ms: int | None = Field(default=None, ge=1)
+    cpu_ms: int | None = Field(default=None, ge=1)
+    memory_mb: int | None = Field(default=None, ge=1)
+    processes: int | None = Field(default=None, ge=1)
+    open_files: int | None = Field(default=None, ge=16)
+    output_mb: int | None = Field(default=None, ge=1)
+    file_mb: int | None = Field(default=None, ge=1)
+
+
+class ProcessStart(SandboxRequest):
+    """Body of `POST /v1/processes`.
+
+    A `process_id` chosen by the caller makes a repeat harmless: it returns the process that is there.
+    `stdin` is written first; then standard input is closed, unless `stdin_open`.
+    """
+
+    workspace: WorkspaceName
+    argv: tuple[Annotated[str, Field(max_length=131_071)], ...] = Field(min_length=1, max_length=4096)
+    env: dict[str, str] = Field(default_factory=dict, max_length=1024)
+    cwd: str = Field(default=".", max_length=4096, description="Folder below the work tree.")
+    stdin: str | None = None
+    stdin_open: bool = False
+    limits: ProcessLimits = ProcessLimits()
+    name: str = Field(default="", max_length=128, description="For people; shown in lists and logs.")
+    process_id: ProcessId | None = None
+
+
+class ProcessUsage(SandboxAnswer):
+    """What a process and all that it started use; after its end, what they used."""
+
+    cpu_ms: int = Field(ge=0)
+    memory_mb: float = Field(ge=0, description="Resident memory now.")
+    memory_peak_mb: float = Field(ge=0, description="Highest resident memory that was sampled.")
+    processes: int = Field(ge=0)
+    output_bytes: int = Field(ge=0)
+
+
+class Process(SandboxAnswer):
+    """A process as it is now. `exit_code` is null if a signal ended it; then `signal` is its number."""
+
+    process_id: ProcessId
+    workspace: WorkspaceName
+    name: str
+    argv: tuple[str, ...]
+    state: ProcessState
+    reason: EndReason | None
+    exit_code: int | None
+    signal: int | None
+    started_at: datetime
+    ended_at: datetime | None
+    duration_ms: int = Field(ge=0)
+    limits: ProcessLimits
+    usage: ProcessUsage
+    stdout_bytes: int = Field(ge=0)
+    stderr_bytes: int = Field(ge=0)
+    output_truncated: bool = Field(description="It wrote more than was kept.")
+
+
+class ProcessList(SandboxAnswer):
+    """Processes in order of start; `next_cursor` is null on the last page."""
+
+    processes: tuple[Process, ...]
+    next_cursor: str | None = None
+
+
+class StdinWrite(SandboxRequest):
+    """Body of `POST /v1/processes/{id}/stdin`."""
+
+    text: str = ""
+    close: bool = False
+
+
+class SignalRequest(SandboxRequest):
+    """Body of `POST /v1/processes/{id}/signal`: sent to the whole process group."""
+
+    signal: Literal["SIGINT", "SIGTERM", "SIGKILL", "SIGHUP", "SIGQUIT", "SIGUSR1", "SIGUSR2", "SIGSTOP", "SIGCONT"]
+
+
+class OutputChunk(SandboxAnswer):
+    """What one read of a stream gave; it need not end at the end of a line.
+
+    `offset` counts the bytes of both streams in the order in which they were read, so `offset + size` of
+    the last chunk seen is where to resume. Bytes that are no UTF-8 are replaced in `text`; `size` counts the original ones.
+    """
+
+    kind: Literal["chunk"] = "chunk"
+    stream: StreamName
+    offset: int = Field(ge=0)
+    size: int = Field(ge=1)
+    seen_at: datetime
+    text: str
+
+
+class OutputEnd(SandboxAnswer):
+    """The last line of an output: nothing follows. With `follow=false`, the process may still run."""
+
+    kind: Literal["end"] = "end"
+    offset: int = Field(ge=0)
+    process: Process
+
+
+OutputRecord = Annotated[OutputChunk | OutputEnd, Field(discriminator="kind")]
+
+
+# --------------------------------------------------------------------- files
+
+
+class FileEntry(SandboxAnswer):
+    """One entry of a workspace; `path` is relative to the area that was listed."""
+
+    path: str
+    kind: Literal["file", "directory", "symlink", "other"]
+    size_bytes: int = Field(ge=0)
+    executable: bool
+    modified_at: datetime
+
+
+class FileList(SandboxAnswer):
+    """Entries in order of path; `next_cursor` is null on the last page."""
+
+    entries: tuple[FileEntry, ...]
+    next_cursor: str | None = None
+
+
+# -------------------------------------------------------------- health, errors
+
+
+class Protection(SandboxAnswer):
+    """One protection: whether it is on, and in one sentence what that means here."""
+
+    name: Literal["bubblewrap", "unprivileged", "rlimits", "process_count", "cgroup", "openat2", "undumpable"]
+    on: bool
+    detail: str
+
+
+class SandboxReadiness(SandboxAnswer):
+    """Answer of `/readyz`: ready with status 200, not ready with 503."""
+
+    ready: bool
+    detail: str
+    protections: tuple[Protection, ...]
+
+
+class FieldProblem(SandboxAnswer):
+    """Which field of the request is wrong, and how."""
+
+    field: str
+    message: str
+
+
+class SandboxProblem(SandboxAnswer):
+    """An error, as RFC 9457 says; `code` is stable."""
+
+    type: str
+    title: str
+    status: int
+    detail: str
+    code: str
+    errors: tuple[FieldProblem, ...] = ()
+    extra: dict[str, JsonValue] = Field(default_factory=dict)
