@@ -1,0 +1,1 @@
+"""The default agent: audits a Python repository and reports through the worker's MCP tools."""

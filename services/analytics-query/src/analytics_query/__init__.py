@@ -1,0 +1,1 @@
+"""Projections of the events, and every report made from them."""

@@ -1,0 +1,1 @@
+"""The manager's MCP endpoint: tools, resources, authentication."""

@@ -1,0 +1,1 @@
+"""Tasks, attempts, workers, scheduling, leases and commands."""

@@ -1,0 +1,1 @@
+"""Questions, answers, resource and collaboration requests."""

@@ -1,0 +1,1 @@
+"""The sidecar in which an agent and its commands run."""

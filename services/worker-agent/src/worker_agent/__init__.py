@@ -1,0 +1,1 @@
+"""One worker: takes tasks, runs an agent, serves its MCP tools."""
