@@ -1,0 +1,31 @@
+"""Free TCP ports."""
+
+import secrets
+import socket
+
+# Below the range from which the kernel takes the ports of outgoing connections (32768 and up on Linux), so that a
+# stopped server finds its port free again.
+FIRST, LAST = 20000, 32000
+ATTEMPTS = 200
+
+
+def free_port(host: str = "127.0.0.1", prefer: int | None = None) -> int:
+    """Return `prefer` if it is free on `host`, otherwise a random free port."""
+    if prefer is not None and is_free(host, prefer):
+        return prefer
+    for _ in range(ATTEMPTS):
+        port = FIRST + secrets.randbelow(LAST - FIRST)
+        if is_free(host, port):
+            return port
+    raise OSError(f"no free TCP port between {FIRST} and {LAST} on {host}")
+
+
+def is_free(host: str, port: int) -> bool:
+    """Say whether a server could listen on `host`:`port` now."""
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((host, port))
+        except OSError:
+            return False
+    return True

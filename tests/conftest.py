@@ -1,0 +1,55 @@
+"""Fixtures for every test: real servers on demand."""
+
+import shutil
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.support.stack import Database, TestNats, TestPostgres, TestRedis
+
+StackEnv = Callable[[str], dict[str, str]]
+
+
+@pytest.fixture(scope="session")
+def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TestPostgres]:
+    """This test process's PostgreSQL, without fsync."""
+    folder = tmp_path_factory.mktemp("postgres")
+    server = TestPostgres(folder)
+    server.start()
+    server.make_template()
+    yield server
+    server.stop()
+    shutil.rmtree(folder)
+
+
+@pytest.fixture
+def database(postgres: TestPostgres) -> Iterator[Database]:
+    """A fresh database with all schemas and roles, gone after the test."""
+    fresh = postgres.create()
+    yield fresh
+    postgres.drop(fresh)
+
+
+@pytest.fixture
+def nats_server(tmp_path: Path) -> Iterator[TestNats]:
+    """A fresh NATS server with JetStream."""
+    server = TestNats(tmp_path / "nats")
+    server.start()
+    yield server
+    server.stop()
+
+
+@pytest.fixture
+def redis_server(tmp_path: Path) -> Iterator[TestRedis]:
+    """A fresh Redis server."""
+    server = TestRedis(tmp_path / "redis")
+    server.start()
+    yield server
+    server.stop()
+
+
+@pytest.fixture
+def stack_env(database: Database, nats_server: TestNats, redis_server: TestRedis) -> StackEnv:
+    """`stack_env(schema)`: all variables by which a service finds these servers."""
+    return lambda schema: database.env(schema) | nats_server.env() | redis_server.env()

@@ -1,0 +1,27 @@
+"""The only way in which tests wait: for a condition, with a bound."""
+
+import asyncio
+import inspect
+import time
+from collections.abc import Awaitable, Callable
+from typing import TypeVar
+
+Answer = TypeVar("Answer")
+
+PAUSE_S = 0.01
+
+
+async def eventually(
+    condition: Callable[[], Answer | None] | Callable[[], Awaitable[Answer | None]], within: float = 5.0
+) -> Answer:
+    """Return the first true answer of `condition` (plain or async); fail the test after `within` seconds."""
+    deadline = time.monotonic() + within
+    while True:
+        answer = condition()
+        if inspect.isawaitable(answer):
+            answer = await answer
+        if answer:
+            return answer  # pyright: ignore[reportReturnType]
+        if time.monotonic() >= deadline:
+            raise AssertionError(f"not within {within} s: {inspect.unwrap(condition)} still says {answer!r}")
+        await asyncio.sleep(PAUSE_S)
