@@ -3,31 +3,33 @@
 Requests refuse unknown fields. Answers ignore them, so that a newer sandbox may say more.
 """
 
-from datetime import datetime
 from enum import StrEnum
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, JsonValue
+from pydantic import ConfigDict, Field, StringConstraints
 
-PROBLEM_MEDIA_TYPE = "application/problem+json"
+from contracts.base import Model, UtcTime
+
 OUTPUT_MEDIA_TYPE = "application/x-ndjson"
-ARCHIVE_MEDIA_TYPES = ("application/x-tar", "application/gzip", "application/x-gzip", "application/x-bzip2")
+ARCHIVE_MEDIA_TYPES = (
+    "application/x-tar",
+    "application/gzip",
+    "application/x-gzip",
+    "application/x-bzip2",
+    "application/x-xz",
+)
 
 WorkspaceName = Annotated[str, Field(pattern=r"^[A-Za-z0-9_-][A-Za-z0-9._-]{0,127}$", max_length=128)]
+Argument = Annotated[str, StringConstraints(max_length=131_071, pattern=r"^[^\x00]*$")]
+EnvironmentName = Annotated[str, StringConstraints(max_length=1024, pattern=r"^[^=\x00]+$")]
 ProcessId = Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{1,64}$")]
 GitRevision = Annotated[str, Field(pattern=r"^[A-Za-z0-9_][A-Za-z0-9._/@{}^~+-]{0,254}$")]
 
 
-class SandboxRequest(BaseModel):
-    """What a caller sends: frozen, and an unknown field is an error."""
+class SandboxRequest(Model):
+    """What a caller sends: an unknown field is an error."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class SandboxAnswer(BaseModel):
-    """What the sandbox says: frozen, and an unknown field is ignored."""
-
-    model_config = ConfigDict(frozen=True, extra="ignore")
+    model_config = ConfigDict(extra="forbid")
 
 
 # ---------------------------------------------------------------- workspaces
@@ -70,7 +72,7 @@ class WorkspaceCreate(SandboxRequest):
     source: WorkspaceSource = EmptySource()
 
 
-class Workspace(SandboxAnswer):
+class Workspace(Model):
     """A workspace as it is now. The paths are those that a process in it sees."""
 
     name: WorkspaceName
@@ -79,14 +81,16 @@ class Workspace(SandboxAnswer):
     temporary: str = Field(description="Absolute path of TMPDIR.")
     source: Literal["empty", "directory", "git", "archive", "checkout"]
     git: bool = Field(description="Whether the work tree was made as a git repository.")
-    base_commit: str | None = Field(description="Commit that the work starts from; null when it is no git repository.")
-    branch: str | None
-    created_at: datetime
+    base_commit: str | None = Field(
+        default=None, description="Commit that the work starts from; null when it is no git repository."
+    )
+    branch: str | None = None
+    created_at: UtcTime
     size_bytes: int = Field(ge=0, description="Bytes in the files of the work tree.")
     files: int = Field(ge=0)
 
 
-class WorkspaceList(SandboxAnswer):
+class WorkspaceList(Model):
     """Names of all workspaces, in order."""
 
     names: tuple[WorkspaceName, ...]
@@ -99,32 +103,32 @@ class CheckoutRequest(SandboxRequest):
     message: str = Field(default="Record the uncommitted result", min_length=1, max_length=10_000)
 
 
-class Checkout(SandboxAnswer):
+class Checkout(Model):
     """The second workspace, and the commit it holds.
 
     `committed` says that uncommitted changes were found and put on the branch as the platform's own commit.
     """
 
     workspace: Workspace
-    commit: str | None
+    commit: str | None = None
     committed: bool
 
 
-class FileChange(SandboxAnswer):
+class FileChange(Model):
     """One path that differs from the base. The counts of lines are null for a binary file."""
 
     path: str
     previous_path: str | None = None
     status: Literal["added", "modified", "deleted", "renamed", "copied", "type_changed"]
-    added_lines: int | None
-    removed_lines: int | None
+    added_lines: int | None = None
+    removed_lines: int | None = None
 
 
-class WorkspaceDiff(SandboxAnswer):
+class WorkspaceDiff(Model):
     """What differs from the base, committed or not, new files too; what `.gitignore` names is left out."""
 
-    base_commit: str | None
-    head_commit: str | None
+    base_commit: str | None = None
+    head_commit: str | None = None
     files: tuple[FileChange, ...]
     truncated: bool = Field(description="More files differ than are listed.")
     files_changed: int
@@ -187,8 +191,8 @@ class ProcessStart(SandboxRequest):
     """
 
     workspace: WorkspaceName
-    argv: tuple[Annotated[str, Field(max_length=131_071)], ...] = Field(min_length=1, max_length=4096)
-    env: dict[str, str] = Field(default_factory=dict, max_length=1024)
+    argv: tuple[Argument, ...] = Field(min_length=1, max_length=4096)
+    env: dict[EnvironmentName, Argument] = Field(default_factory=dict, max_length=1024)
     cwd: str = Field(default=".", max_length=4096, description="Folder below the work tree.")
     stdin: str | None = None
     stdin_open: bool = False
@@ -197,7 +201,7 @@ class ProcessStart(SandboxRequest):
     process_id: ProcessId | None = None
 
 
-class ProcessUsage(SandboxAnswer):
+class ProcessUsage(Model):
     """What a process and all that it started use; after its end, what they used."""
 
     cpu_ms: int = Field(ge=0)
@@ -207,7 +211,7 @@ class ProcessUsage(SandboxAnswer):
     output_bytes: int = Field(ge=0)
 
 
-class Process(SandboxAnswer):
+class Process(Model):
     """A process as it is now. `exit_code` is null if a signal ended it; then `signal` is its number."""
 
     process_id: ProcessId
@@ -215,24 +219,17 @@ class Process(SandboxAnswer):
     name: str
     argv: tuple[str, ...]
     state: ProcessState
-    reason: EndReason | None
-    exit_code: int | None
-    signal: int | None
-    started_at: datetime
-    ended_at: datetime | None
+    reason: EndReason | None = None
+    exit_code: int | None = None
+    signal: int | None = None
+    started_at: UtcTime
+    ended_at: UtcTime | None = None
     duration_ms: int = Field(ge=0)
     limits: ProcessLimits
     usage: ProcessUsage
     stdout_bytes: int = Field(ge=0)
     stderr_bytes: int = Field(ge=0)
     output_truncated: bool = Field(description="It wrote more than was kept.")
-
-
-class ProcessList(SandboxAnswer):
-    """Processes in order of start; `next_cursor` is null on the last page."""
-
-    processes: tuple[Process, ...]
-    next_cursor: str | None = None
 
 
 class StdinWrite(SandboxRequest):
@@ -248,22 +245,22 @@ class SignalRequest(SandboxRequest):
     signal: Literal["SIGINT", "SIGTERM", "SIGKILL", "SIGHUP", "SIGQUIT", "SIGUSR1", "SIGUSR2", "SIGSTOP", "SIGCONT"]
 
 
-class OutputChunk(SandboxAnswer):
+class OutputChunk(Model):
     """What one read of a stream gave; it need not end at the end of a line.
 
     `offset` counts the bytes of both streams in the order in which they were read, so `offset + size` of
-    the last chunk seen is where to resume. Bytes that are no UTF-8 are replaced in `text`; `size` counts the original ones.
+    the last chunk seen is where to resume. Bytes that are no UTF-8 are replaced in `text`; `size` counts the original.
     """
 
     kind: Literal["chunk"] = "chunk"
     stream: StreamName
     offset: int = Field(ge=0)
     size: int = Field(ge=1)
-    seen_at: datetime
+    seen_at: UtcTime
     text: str
 
 
-class OutputEnd(SandboxAnswer):
+class OutputEnd(Model):
     """The last line of an output: nothing follows. With `follow=false`, the process may still run."""
 
     kind: Literal["end"] = "end"
@@ -277,27 +274,20 @@ OutputRecord = Annotated[OutputChunk | OutputEnd, Field(discriminator="kind")]
 # --------------------------------------------------------------------- files
 
 
-class FileEntry(SandboxAnswer):
+class FileEntry(Model):
     """One entry of a workspace; `path` is relative to the area that was listed."""
 
     path: str
     kind: Literal["file", "directory", "symlink", "other"]
     size_bytes: int = Field(ge=0)
     executable: bool
-    modified_at: datetime
+    modified_at: UtcTime
 
 
-class FileList(SandboxAnswer):
-    """Entries in order of path; `next_cursor` is null on the last page."""
-
-    entries: tuple[FileEntry, ...]
-    next_cursor: str | None = None
+# -------------------------------------------------------------------- health
 
 
-# -------------------------------------------------------------- health, errors
-
-
-class Protection(SandboxAnswer):
+class Protection(Model):
     """One protection: whether it is on, and in one sentence what that means here."""
 
     name: Literal["bubblewrap", "unprivileged", "rlimits", "process_count", "cgroup", "openat2", "undumpable"]
@@ -305,28 +295,9 @@ class Protection(SandboxAnswer):
     detail: str
 
 
-class SandboxReadiness(SandboxAnswer):
+class SandboxReadiness(Model):
     """Answer of `/readyz`: ready with status 200, not ready with 503."""
 
     ready: bool
     detail: str
     protections: tuple[Protection, ...]
-
-
-class FieldProblem(SandboxAnswer):
-    """Which field of the request is wrong, and how."""
-
-    field: str
-    message: str
-
-
-class SandboxProblem(SandboxAnswer):
-    """An error, as RFC 9457 says; `code` is stable."""
-
-    type: str
-    title: str
-    status: int
-    detail: str
-    code: str
-    errors: tuple[FieldProblem, ...] = ()
-    extra: dict[str, JsonValue] = Field(default_factory=dict)
