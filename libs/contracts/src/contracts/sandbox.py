@@ -11,13 +11,7 @@ from pydantic import ConfigDict, Field, StringConstraints
 from contracts.base import Model, UtcTime
 
 OUTPUT_MEDIA_TYPE = "application/x-ndjson"
-ARCHIVE_MEDIA_TYPES = (
-    "application/x-tar",
-    "application/gzip",
-    "application/x-gzip",
-    "application/x-bzip2",
-    "application/x-xz",
-)
+ARCHIVE_MEDIA_TYPES = tuple(f"application/{kind}" for kind in ("x-tar", "gzip", "x-gzip", "x-bzip2", "x-xz"))
 
 WorkspaceName = Annotated[str, Field(pattern=r"^[A-Za-z0-9_-][A-Za-z0-9._-]{0,127}$", max_length=128)]
 Argument = Annotated[str, StringConstraints(max_length=131_071, pattern=r"^[^\x00]*$")]

@@ -1,0 +1,54 @@
+"""The contracts that cross a border on their own, by name: what golden schemas and proto files are made of."""
+
+from typing import Any
+
+from pydantic import TypeAdapter
+
+from contracts.base import Model
+from contracts.batches import ANSWER_BATCH, COMMAND_BATCH, DECIDED_BATCH, EVENT_BATCH
+from contracts.commands import Command, NewCommand
+from contracts.decided import DecidedEvent
+from contracts.events import EVENT_TYPES
+from contracts.problems import Problem
+from contracts.questions import Answer, NewAnswer, QuestionView
+from contracts.tasks import Assignment, CancelTask, NewTask, QueueView, TaskBatch, TaskView
+from contracts.telemetry import StoredEvent, Tail, TaskFacts
+from contracts.workers import Heartbeat, Registration, WorkerView
+
+MESSAGES: tuple[type[Model], ...] = (
+    NewTask,
+    TaskBatch,
+    CancelTask,
+    TaskView,
+    QueueView,
+    Assignment,
+    Registration,
+    Heartbeat,
+    WorkerView,
+    Command,
+    NewCommand,
+    *EVENT_TYPES.values(),
+    DecidedEvent,
+    Answer,
+    NewAnswer,
+    QuestionView,
+    StoredEvent,
+    Tail,
+    TaskFacts,
+    Problem,
+)
+"""Every message that stands alone on the bus or in an HTTP body."""
+
+BATCHES: dict[str, TypeAdapter[Any]] = {
+    "EventBatch": EVENT_BATCH,
+    "DecidedBatch": DECIDED_BATCH,
+    "CommandBatch": COMMAND_BATCH,
+    "AnswerBatch": ANSWER_BATCH,
+}
+"""The sealed batches by the name of their golden schema."""
+
+
+def json_schemas() -> dict[str, dict[str, Any]]:
+    """JSON Schema (2020-12) of every contract, by name."""
+    schemas = {model.__name__: model.model_json_schema() for model in MESSAGES}
+    return schemas | {name: adapter.json_schema() for name, adapter in BATCHES.items()}

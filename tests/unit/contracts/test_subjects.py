@@ -1,0 +1,55 @@
+import pytest
+
+from contracts import subjects
+from contracts.decided import DecidedKind
+from contracts.events import EVENT_TYPES
+from contracts.streams import STREAMS
+
+
+def _matches(pattern: str, subject: str) -> bool:
+    wanted, given = pattern.split("."), subject.split(".")
+    return len(wanted) == len(given) and all(w in ("*", g) for w, g in zip(wanted, given, strict=True))
+
+
+def _streams_of(subject: str) -> list[str]:
+    return [s.name for s in STREAMS if any(_matches(p, subject) for p in s.subjects)]
+
+
+@pytest.mark.parametrize("kind", sorted(EVENT_TYPES))
+def test_every_event_kind_has_a_subject_in_exactly_one_stream(kind: str) -> None:
+    subject = subjects.for_event(kind, "worker-1", "task-1")
+    assert len(_streams_of(subject)) == 1
+    assert subjects.belongs_to(subject, kind, "worker-1", "task-1")
+
+
+@pytest.mark.parametrize("kind", list(DecidedKind))
+def test_every_domain_event_has_a_subject_in_events(kind: DecidedKind) -> None:
+    assert _streams_of(subjects.for_decided(kind)) == ["EVENTS"]
+
+
+def test_a_worker_cannot_speak_for_another() -> None:
+    assert not subjects.belongs_to("worker.progress.worker-1", "progress", "worker-2", "task-1")
+    assert not subjects.belongs_to("worker.stream.worker-1.task-1", "stream", "worker-1", "task-2")
+
+
+def test_a_subject_is_read_back() -> None:
+    assert subjects.parse("worker.stream.w.t") == subjects.Address("worker.stream", "w", "t")
+    assert subjects.parse("manager.question.w") == subjects.Address("manager.question", "w")
+    assert subjects.parse(subjects.REGISTERED) == subjects.Address("worker.registered")
+
+
+@pytest.mark.parametrize("subject", ["", "worker", "other.progress.w", "worker.stream.w.t.more"])
+def test_a_foreign_subject_is_refused(subject: str) -> None:
+    with pytest.raises(ValueError, match="not a subject"):
+        subjects.parse(subject)
+
+
+def test_a_stream_line_needs_a_task() -> None:
+    with pytest.raises(ValueError, match="task_id"):
+        subjects.for_event("stream", "worker-1", None)
+
+
+def test_durables_have_distinct_names_and_subjects_of_their_stream() -> None:
+    names = [d.name for s in STREAMS for d in s.durables]
+    assert len(names) == len(set(names))
+    assert all(set(d.subjects) <= set(s.subjects) for s in STREAMS for d in s.durables)

@@ -1,0 +1,39 @@
+import pytest
+from pydantic import ValidationError
+
+from contracts.tasks import NewTask, Requirements
+
+
+def test_free_requirements_stay_flat_on_the_wire() -> None:
+    given = {"frameworks": ["passport"], "tags": ["gpu"], "free": 1}
+    task = NewTask.model_validate({"description": "x", "requirements": given}, extra="forbid")
+    assert task.requirements.free == {"frameworks": ["passport"], "free": 1}
+    assert task.to_dict()["requirements"] == given
+    assert NewTask.model_validate_json(task.to_json()) == task
+
+
+def test_an_unknown_key_of_a_reserved_object_is_refused_at_an_edge() -> None:
+    with pytest.raises(ValidationError, match=r"requirements\.limits\.run_time"):
+        NewTask.model_validate({"description": "x", "requirements": {"limits": {"run_time": 1}}}, extra="forbid")
+
+
+def test_one_verify_command_may_be_a_string() -> None:
+    assert Requirements.model_validate({"verify": "make test"}).verify == ["make test"]
+
+
+@pytest.mark.parametrize("description", ["", "   ", "\n"])
+def test_an_empty_description_is_refused(description: str) -> None:
+    with pytest.raises(ValidationError, match="description"):
+        NewTask(description=description)
+
+
+def test_an_unknown_field_is_ignored_on_the_bus_and_refused_at_an_edge() -> None:
+    given = {"description": "x", "colour": "red"}
+    assert NewTask.model_validate(given).description == "x"
+    with pytest.raises(ValidationError, match="colour"):
+        NewTask.model_validate(given, extra="forbid")
+
+
+def test_a_wrong_priority_names_the_allowed_ones() -> None:
+    with pytest.raises(ValidationError, match="'critical', 'high', 'medium' or 'low'"):
+        NewTask.model_validate({"description": "x", "priority": "urgent"})
