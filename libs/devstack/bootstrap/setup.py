@@ -73,7 +73,8 @@ def _environment() -> dict[str, str]:
 
 def _fingerprint() -> str:
     """A digest of everything that decides what is installed."""
-    projects = sorted(path for folder in ("libs", "services", "agents") for path in ROOT.glob(f"{folder}/*/pyproject.toml"))  # fmt: skip
+    folders = ("libs", "services", "agents")
+    projects = sorted(path for folder in folders for path in ROOT.glob(f"{folder}/*/pyproject.toml"))
     digest = hashlib.sha256(sys.version.encode())
     for path in (ROOT / "uv.lock", ROOT / "pyproject.toml", *projects, UV_REQUIREMENTS, NATS_REQUIREMENTS):
         digest.update(path.relative_to(ROOT).as_posix().encode() + b"\0" + path.read_bytes())

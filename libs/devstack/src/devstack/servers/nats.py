@@ -16,7 +16,7 @@ MAX_PAYLOAD_BYTES = 8 * 1024 * 1024
 class Nats(Server):
     """One nats-server; `user` and `password` None means that everybody may connect."""
 
-    name = "nats"
+    kind = "nats"
 
     def __init__(
         self,

@@ -23,7 +23,7 @@ NO_SETTINGS: Mapping[str, str] = MappingProxyType({})
 class Postgres(Server):
     """One cluster whose superuser is `user`; `settings` are postgresql.conf parameters beyond the defaults."""
 
-    name = "postgres"
+    kind = "postgres"
     stop_signal = signal.SIGINT
     death_signal = signal.SIGQUIT
 

@@ -12,7 +12,7 @@ from devstack.servers.probes import redis_answers
 class Redis(Server):
     """One Redis with an append-only file; `password` None means that none is asked for."""
 
-    name = "redis"
+    kind = "redis"
 
     def __init__(
         self,
