@@ -1,0 +1,202 @@
+"""PostgreSQL: a pool of asyncpg connections for the hot paths, and a SQLAlchemy engine on the same settings."""
+
+from collections.abc import AsyncGenerator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime, timedelta
+from functools import cached_property, partial
+from typing import TYPE_CHECKING, Any, Self, TypeVar, cast
+
+import asyncpg
+import orjson
+from tenacity import AsyncRetrying, retry_if_exception, stop_after_attempt, wait_random_exponential
+
+from servicekit.settings import ServiceSettings
+
+if TYPE_CHECKING:
+    from sqlalchemy.ext.asyncio import AsyncEngine
+
+Connection = asyncpg.Connection
+Pool = asyncpg.Pool
+Result = TypeVar("Result")
+
+POSTGRES_EPOCH = datetime(2000, 1, 1, tzinfo=UTC)
+DAY_US = 86_400_000_000
+SECOND_US = 1_000_000
+JSONB_VERSION = b"\x01"
+# The server's own timeout comes first and says more; the client's is for a server that no longer answers.
+CLIENT_TIMEOUT_MARGIN_S = 5.0
+TRANSIENT = (
+    OSError,
+    asyncpg.PostgresConnectionError,
+    asyncpg.CannotConnectNowError,
+    asyncpg.AdminShutdownError,
+    asyncpg.CrashShutdownError,
+    asyncpg.TooManyConnectionsError,
+    asyncpg.SerializationError,
+    asyncpg.DeadlockDetectedError,
+    asyncpg.IdleInTransactionSessionTimeoutError,
+)
+
+
+class Database:
+    """One schema of the database. It can be made while the server is away, and outlives the server's absences."""
+
+    def __init__(self, settings: ServiceSettings, schema: str, pool: Pool) -> None:
+        self.schema = schema
+        self.pool = pool
+        self._settings = settings
+        self._acquire_timeout_s = settings.postgres_connect_timeout_ms / 1000
+
+    @classmethod
+    async def connect(cls, settings: ServiceSettings, schema: str) -> Self:
+        """Make the pool. It opens connections when they are asked for, so nothing here fails or waits."""
+
+        async def connect(*_: Any, **__: Any) -> Connection:
+            return await open_connection(settings, schema)
+
+        pool = asyncpg.create_pool(min_size=0, max_size=settings.postgres_pool_size, connect=connect)
+        await pool
+        return cls(settings, schema, pool)
+
+    @asynccontextmanager
+    async def acquire(self) -> AsyncGenerator[Connection]:
+        """A connection of the pool, outside of any transaction."""
+        async with self.pool.acquire(timeout=self._acquire_timeout_s) as connection:
+            yield cast(Connection, connection)
+
+    @asynccontextmanager
+    async def transaction(self) -> AsyncGenerator[Connection]:
+        """A connection in a transaction: committed at the end of the block, rolled back when it raises."""
+        async with self.acquire() as connection, connection.transaction():
+            yield connection
+
+    async def run(self, work: Callable[[Connection], Awaitable[Result]], attempts: int = 3) -> Result:
+        """Run `work` in a transaction, and again in a new one after a lost connection or a deadlock.
+
+        A connection may be lost after the commit, so `work` must bear being done twice.
+        """
+        async for attempt in retrying(attempts):
+            with attempt:
+                async with self.transaction() as connection:
+                    return await work(connection)
+        raise AssertionError("tenacity either returns or raises")
+
+    @cached_property
+    def engine(self) -> "AsyncEngine":
+        """A SQLAlchemy engine that shares the settings, not the pool; SQLAlchemy is loaded on first use."""
+        from sqlalchemy.ext.asyncio import create_async_engine
+
+        creator = partial(open_connection, self._settings, self.schema, codecs=False)
+        return create_async_engine(
+            "postgresql+asyncpg://",
+            async_creator=creator,
+            pool_size=1,
+            max_overflow=self._settings.postgres_pool_size - 1,
+            pool_pre_ping=True,
+        )
+
+    async def check(self) -> None:
+        """Ask the server for a sign of life; raises what went wrong."""
+        async with self.acquire() as connection:
+            await connection.execute("SELECT 1")
+
+    async def close(self) -> None:
+        """Wait for connections in use to come back, at most as long as a statement may take, and close all."""
+        if "engine" in self.__dict__:
+            await self.engine.dispose()
+        await self.pool.close()
+
+
+async def open_connection(
+    settings: ServiceSettings,
+    schema: str,
+    *,
+    owner: bool = False,
+    codecs: bool = True,
+    server_settings: dict[str, str] | None = None,
+) -> Connection:
+    """One connection with this platform's timeouts, search path and codecs; `owner` takes the schema owner's role."""
+    arguments = _arguments(settings, owner=owner)
+    arguments["server_settings"] = _server_settings(settings, schema) | (server_settings or {})
+    connection = await asyncpg.connect(**arguments)
+    if codecs:
+        await _set_codecs(connection)
+    return connection
+
+
+def is_transient(error: BaseException) -> bool:
+    """Whether the same work may succeed when it is done again: a lost connection, a deadlock, a server starting up."""
+    if isinstance(error, asyncpg.InterfaceError):
+        # asyncpg says so, and nothing more precise, about a connection that the server has closed.
+        return "connection is closed" in str(error) or "closed in the middle" in str(error)
+    return isinstance(error, TRANSIENT)
+
+
+def retrying(attempts: int) -> AsyncRetrying:
+    """At most `attempts` tries of transient failures, with growing random pauses of at most 2 s."""
+    return AsyncRetrying(
+        retry=retry_if_exception(is_transient),
+        stop=stop_after_attempt(attempts),
+        wait=wait_random_exponential(multiplier=0.05, max=2),
+        reraise=True,
+    )
+
+
+def _role(settings: ServiceSettings, *, owner: bool) -> tuple[str, str | None]:
+    user, secret = settings.postgres_user, settings.postgres_password
+    if owner and settings.postgres_owner_user is not None:
+        user, secret = settings.postgres_owner_user, settings.postgres_owner_password
+    return user, secret.get_secret_value() if secret else None
+
+
+def _arguments(settings: ServiceSettings, *, owner: bool) -> dict[str, Any]:
+    user, password = _role(settings, owner=owner)
+    return {
+        "host": settings.postgres_host,
+        "port": settings.postgres_port,
+        "database": settings.postgres_db,
+        "user": user,
+        "password": password,
+        "ssl": settings.postgres_tls,
+        "timeout": settings.postgres_connect_timeout_ms / 1000,
+        "command_timeout": settings.postgres_statement_timeout_ms / 1000 + CLIENT_TIMEOUT_MARGIN_S,
+    }
+
+
+def _server_settings(settings: ServiceSettings, schema: str) -> dict[str, str]:
+    return {
+        "application_name": schema,
+        "search_path": '"' + schema.replace('"', '""') + '"',
+        "timezone": "UTC",
+        "jit": "off",
+        "statement_timeout": str(settings.postgres_statement_timeout_ms),
+        "lock_timeout": str(settings.postgres_lock_timeout_ms),
+        "idle_in_transaction_session_timeout": str(settings.postgres_idle_in_transaction_timeout_ms),
+    }
+
+
+async def _set_codecs(connection: Connection) -> None:
+    catalog = {"schema": "pg_catalog"}
+    await connection.set_type_codec("jsonb", encoder=_to_jsonb, decoder=_from_jsonb, format="binary", **catalog)
+    await connection.set_type_codec("json", encoder=orjson.dumps, decoder=orjson.loads, format="binary", **catalog)
+    await connection.set_type_codec("timestamptz", encoder=_to_tuple, decoder=_from_tuple, format="tuple", **catalog)
+
+
+def _to_jsonb(value: object) -> bytes:
+    return JSONB_VERSION + orjson.dumps(value)
+
+
+def _from_jsonb(data: bytes) -> Any:
+    return orjson.loads(data[1:])
+
+
+def _to_tuple(moment: datetime) -> tuple[int]:
+    # asyncpg would take a naive datetime for local time without a word.
+    if moment.tzinfo is None:
+        raise ValueError("a datetime without a time zone was given to the database")
+    delta = moment - POSTGRES_EPOCH
+    return (delta.days * DAY_US + delta.seconds * SECOND_US + delta.microseconds,)
+
+
+def _from_tuple(value: tuple[int]) -> datetime:
+    return POSTGRES_EPOCH + timedelta(microseconds=value[0])

@@ -1,0 +1,131 @@
+"""Settings that all services share, read from the environment. A service's own settings subclass these."""
+
+from typing import Literal, Self
+
+from pydantic import Field, SecretStr, ValidationError, model_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+Port = int
+
+MEBIBYTE = 1024 * 1024
+
+
+class ServiceSettings(BaseSettings):
+    """Every field is the environment variable of the same name in capitals; an empty variable counts as unset."""
+
+    model_config = SettingsConfigDict(
+        frozen=True,
+        extra="ignore",
+        env_ignore_empty=True,
+        use_attribute_docstrings=True,
+        hide_input_in_errors=True,
+    )
+
+    nats_host: str = "localhost"
+    """Host of the NATS server, or several separated by commas, each with its own `:port` if it differs."""
+    nats_port: Port = Field(default=4222, ge=1, le=65_535)
+    """Port of the NATS server."""
+    nats_user: str | None = None
+    """User at the NATS server; empty where it asks for none."""
+    nats_password: SecretStr | None = None
+    """Password of that user."""
+    nats_tls: bool = False
+    """Whether the connection to NATS is encrypted."""
+    nats_tls_ca: str | None = None
+    """File with the certificate authority of NATS (PEM); the system's are used where it is empty."""
+    nats_replicas: int = Field(default=1, ge=1, le=5)
+    """Copies that JetStream keeps of every stream: 1 on one machine, 3 in production."""
+
+    redis_host: str = "localhost"
+    """Host of the Redis server."""
+    redis_port: Port = Field(default=6379, ge=1, le=65_535)
+    """Port of the Redis server."""
+    redis_db: int = Field(default=0, ge=0)
+    """Number of the Redis database."""
+    redis_user: str | None = None
+    """User at Redis (ACL); empty for the default user."""
+    redis_password: SecretStr | None = None
+    """Password at Redis; empty where it asks for none."""
+    redis_tls: bool = False
+    """Whether the connection to Redis is encrypted."""
+    redis_timeout_ms: int = Field(default=5_000, ge=1)
+    """How long one Redis command, or connecting, may take."""
+
+    postgres_host: str = "localhost"
+    """Host of the PostgreSQL server, or the folder of its Unix socket."""
+    postgres_port: Port = Field(default=5432, ge=1, le=65_535)
+    """Port of the PostgreSQL server."""
+    postgres_db: str = "mcp_manager"
+    """Name of the database."""
+    postgres_user: str = "postgres"
+    """Role of the running service: reads and writes rows of its own schema."""
+    postgres_password: SecretStr | None = None
+    """Password of that role."""
+    postgres_owner_user: str | None = None
+    """Role that owns the schema and runs migrations; POSTGRES_USER where it is empty."""
+    postgres_owner_password: SecretStr | None = None
+    """Password of the owner's role."""
+    postgres_tls: Literal["disable", "prefer", "require", "verify-ca", "verify-full"] = "prefer"
+    """How the connection to PostgreSQL is encrypted, as libpq's `sslmode` says it."""
+    postgres_pool_size: int = Field(default=10, ge=1, le=1_000)
+    """Most connections to PostgreSQL of one process."""
+    postgres_connect_timeout_ms: int = Field(default=5_000, ge=1)
+    """How long connecting to PostgreSQL, or waiting for a free connection, may take."""
+    postgres_statement_timeout_ms: int = Field(default=30_000, ge=1)
+    """How long one SQL statement may take."""
+    postgres_lock_timeout_ms: int = Field(default=10_000, ge=1)
+    """How long a statement may wait for a lock."""
+    postgres_idle_in_transaction_timeout_ms: int = Field(default=30_000, ge=1)
+    """How long a transaction may stand idle before the server ends it."""
+    migration_lock_timeout_ms: int = Field(default=5_000, ge=1)
+    """How long a migration may wait for a lock before it gives up, so that it never holds up the running service."""
+
+    http_host: str = "127.0.0.1"
+    """Address on which the service listens."""
+    http_port: Port = Field(default=8000, ge=0, le=65_535)
+    """Port on which the service listens; 0 takes a free one and logs it."""
+    max_body_bytes: int = Field(default=8 * MEBIBYTE, ge=1)
+    """Largest request body; a larger one is refused with 413."""
+    service_token: SecretStr | None = None
+    """Bearer token that services show each other; where it is empty, none is asked for."""
+    http_timeout_ms: int = Field(default=10_000, ge=1)
+    """How long a call to another service may take."""
+    readiness_timeout_ms: int = Field(default=2_000, ge=1)
+    """How long one readiness check may take before it counts as failed."""
+    shutdown_grace_ms: int = Field(default=20_000, ge=0)
+    """How long work in hand may take to finish after SIGTERM."""
+
+    orchestrator_url: str = "http://127.0.0.1:8101"
+    """Base address of the orchestrator."""
+    telemetry_ingest_url: str = "http://127.0.0.1:8102"
+    """Base address of telemetry-ingest."""
+    analytics_query_url: str = "http://127.0.0.1:8103"
+    """Base address of analytics-query."""
+    question_broker_url: str = "http://127.0.0.1:8104"
+    """Base address of the question-broker."""
+    gateway_url: str = "http://127.0.0.1:8080"
+    """Base address of the mcp-gateway."""
+
+    log_level: Literal["debug", "info", "warning", "error"] = "info"
+    """Least severity that is logged."""
+    log_format: Literal["json", "console"] = "json"
+    """One JSON object a line, or lines for a person."""
+    otel_exporter_otlp_endpoint: str | None = None
+    """Base address of an OTLP/HTTP collector, such as `http://otel:4318`; empty turns tracing off."""
+    otel_traces_sampler_arg: float = Field(default=1.0, ge=0, le=1)
+    """Share of new traces that is kept."""
+
+    @model_validator(mode="after")
+    def _owner_needs_password_of_its_own(self) -> Self:
+        if self.postgres_owner_password is not None and self.postgres_owner_user is None:
+            raise ValueError("POSTGRES_OWNER_PASSWORD is set but POSTGRES_OWNER_USER is not")
+        return self
+
+
+def explain(error: ValidationError) -> str:
+    """One line that names each wrong environment variable; values are left out, since some are secret."""
+    return "; ".join(_explain_one(str(e["loc"][0]) if e["loc"] else "", e["msg"]) for e in error.errors())
+
+
+def _explain_one(field: str, message: str) -> str:
+    return f"{field.upper()}: {message}" if field else message.removeprefix("Value error, ")
