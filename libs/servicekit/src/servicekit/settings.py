@@ -33,8 +33,18 @@ class ServiceSettings(BaseSettings):
     """Whether the connection to NATS is encrypted."""
     nats_tls_ca: str | None = None
     """File with the certificate authority of NATS (PEM); the system's are used where it is empty."""
+    nats_tls_certificate: str | None = None
+    """File with this client's own certificate for NATS (PEM), where it asks for one."""
+    nats_tls_key: str | None = None
+    """File with the key of that certificate (PEM)."""
+    nats_credentials: str | None = None
+    """File with the user's JWT and seed (`.creds`), where NATS asks for them."""
     nats_replicas: int = Field(default=1, ge=1, le=5)
     """Copies that JetStream keeps of every stream: 1 on one machine, 3 in production."""
+    nats_stream_max_bytes: int | None = Field(default=None, ge=1)
+    """Most bytes that JetStream keeps of each stream; empty for no limit but the server's."""
+    nats_compression: bool = False
+    """Whether JetStream compresses its streams on disk (S2)."""
 
     redis_host: str = "localhost"
     """Host of the Redis server."""

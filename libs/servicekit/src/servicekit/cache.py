@@ -1,0 +1,53 @@
+"""Redis, for what may be lost."""
+
+from redis.asyncio import Redis
+from redis.asyncio.retry import Retry
+from redis.backoff import ExponentialWithJitterBackoff
+from redis.exceptions import ConnectionError as RedisConnectionError
+from redis.exceptions import TimeoutError as RedisTimeoutError
+
+from servicekit.settings import ServiceSettings
+
+MAX_CONNECTIONS = 32
+IDLE_CHECK_S = 30
+
+
+class Cache:
+    """A pooled client that connects when it is first used, and again after Redis was away."""
+
+    def __init__(self, client: "Redis") -> None:
+        self.client = client
+
+    @classmethod
+    def connect(cls, settings: ServiceSettings) -> "Cache":
+        """Make the client; nothing here waits or fails."""
+        timeout_s = settings.redis_timeout_ms / 1000
+        client = Redis(
+            host=settings.redis_host,
+            port=settings.redis_port,
+            db=settings.redis_db,
+            username=settings.redis_user,
+            password=settings.redis_password.get_secret_value() if settings.redis_password else None,
+            ssl=settings.redis_tls,
+            socket_timeout=timeout_s,
+            socket_connect_timeout=timeout_s,
+            health_check_interval=IDLE_CHECK_S,
+            max_connections=MAX_CONNECTIONS,
+            # A command that was cut off may have been done; only the caller knows whether it bears repetition.
+            retry=Retry(ExponentialWithJitterBackoff(base=0.05, cap=0.5), retries=1),
+            retry_on_error=[RedisConnectionError],
+        )
+        return cls(client)
+
+    async def check(self) -> None:
+        """Ask for a sign of life; raises what went wrong."""
+        await self.client.ping()
+
+    async def close(self) -> None:
+        """Close all connections."""
+        await self.client.aclose()
+
+
+def is_away(error: BaseException) -> bool:
+    """Whether an error means that Redis does not answer, rather than that it refuses."""
+    return isinstance(error, RedisConnectionError | RedisTimeoutError)

@@ -1,0 +1,69 @@
+"""Readiness: named checks, asked together, each with a time limit, and cached so that probes cost little."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+
+from servicekit.clock import Clock
+
+Check = Callable[[], Awaitable[None]]
+
+DEFAULT_TTL_S = 1.0
+DEFAULT_TIMEOUT_S = 2.0
+MAX_REASON = 300
+
+
+class NotReady(Exception):
+    """Raised by a check to say in one sentence what is missing."""
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """The answer of every check: None, or the reason why not."""
+
+    checks: Mapping[str, str | None] = field(default_factory=dict[str, str | None])
+
+    @property
+    def ready(self) -> bool:
+        """Whether no check has a reason against it."""
+        return not any(self.checks.values())
+
+
+class Readiness:
+    """Checks may be added while the service starts. A check returns None or raises; its message is the reason."""
+
+    def __init__(self, clock: Clock, ttl_s: float = DEFAULT_TTL_S, timeout_s: float = DEFAULT_TIMEOUT_S) -> None:
+        self._clock = clock
+        self._ttl_s = ttl_s
+        self._timeout_s = timeout_s
+        self._checks: dict[str, Check] = {}
+        self._report = Report()
+        self._asked_at = float("-inf")
+        self._asking = asyncio.Lock()
+
+    def add(self, name: str, check: Check) -> None:
+        """Ask `check` from now on, under a name that is not taken yet."""
+        if name in self._checks:
+            raise ValueError(f"there is already a readiness check called {name!r}")
+        self._checks[name] = check
+        self._asked_at = float("-inf")
+
+    async def report(self) -> Report:
+        """What all checks say now, or said within the last `ttl_s` seconds."""
+        async with self._asking:
+            if self._clock.monotonic() - self._asked_at >= self._ttl_s:
+                asked_at = self._clock.monotonic()
+                reasons = await asyncio.gather(*(self._ask(check) for check in self._checks.values()))
+                self._report = Report(dict(zip(self._checks, reasons, strict=True)))
+                self._asked_at = asked_at
+            return self._report
+
+    async def _ask(self, check: Check) -> str | None:
+        try:
+            async with asyncio.timeout(self._timeout_s):
+                await check()
+        except TimeoutError as error:
+            return str(error) or f"no answer within {self._timeout_s:g} s"
+        except Exception as error:  # whatever a check raises is its reason
+            return (str(error) or type(error).__name__)[:MAX_REASON]
+        return None

@@ -1,0 +1,84 @@
+"""The HTTP side that all services share."""
+
+import asyncio
+from collections.abc import Callable, Sequence
+from contextlib import AbstractAsyncContextManager
+from typing import Any
+
+from fastapi import APIRouter, Depends, FastAPI
+from fastapi.exceptions import RequestValidationError
+from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import BaseRoute, Route
+
+from servicekit.auth import require_service_token
+from servicekit.health import Readiness
+from servicekit.http.middleware import BodyLimitMiddleware, MetricsMiddleware, TraceMiddleware
+from servicekit.http.problems import ProblemMiddleware, on_http_exception, on_invalid_request
+from servicekit.http.strict import refuse_unknown_query
+from servicekit.metrics import metrics_response
+from servicekit.settings import ServiceSettings
+
+Lifespan = Callable[[FastAPI], AbstractAsyncContextManager[Any]]
+
+PROBES = frozenset({"/healthz", "/readyz", "/metrics"})
+
+
+def create_http_app(
+    *,
+    service: str,
+    settings: ServiceSettings,
+    lifespan: Lifespan | None = None,
+    routers: Sequence[APIRouter] = (),
+    readiness: Readiness,
+    guarded: bool = True,
+) -> FastAPI:
+    """The application of a service: its routers, probes, metrics, limits, and errors as problem details.
+
+    `guarded` asks for the service token on every route of `routers`. `app.state` has `settings`, `readiness`, and
+    `stopping`, an asyncio.Event that is set when the process is told to stop: open streams end on it.
+    """
+    app = FastAPI(
+        title=service,
+        lifespan=lifespan,
+        docs_url=None,
+        redoc_url=None,
+        routes=_probes(service, readiness),
+        middleware=_middleware(settings),
+        exception_handlers={RequestValidationError: on_invalid_request, HTTPException: on_http_exception},
+        telemetry={"operation_spans": False, "exclude": lambda scope: scope.get("path") in PROBES},
+    )
+    app.state.settings = settings
+    app.state.readiness = readiness
+    app.state.stopping = asyncio.Event()
+    token = [Depends(require_service_token)] if guarded else []
+    for router in routers:
+        app.include_router(router, dependencies=[*token, Depends(refuse_unknown_query)])
+    return app
+
+
+def _middleware(settings: ServiceSettings) -> list[Middleware]:
+    return [
+        Middleware(TraceMiddleware),
+        Middleware(MetricsMiddleware),
+        Middleware(ProblemMiddleware),
+        Middleware(BodyLimitMiddleware, limit=settings.max_body_bytes),
+    ]
+
+
+def _probes(service: str, readiness: Readiness) -> list[BaseRoute]:
+    async def healthz(_request: Request) -> Response:
+        return JSONResponse({"status": "ok", "service": service})
+
+    async def readyz(_request: Request) -> Response:
+        report = await readiness.report()
+        checks = {name: reason or "ok" for name, reason in report.checks.items()}
+        body = {"status": "ready" if report.ready else "not ready", "service": service, "checks": checks}
+        return JSONResponse(body, 200 if report.ready else 503)
+
+    async def metrics(_request: Request) -> Response:
+        return metrics_response()
+
+    return [Route("/healthz", healthz), Route("/readyz", readyz), Route("/metrics", metrics)]

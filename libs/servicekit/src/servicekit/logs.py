@@ -1,0 +1,89 @@
+"""Structured logs on standard error: one JSON object a line, or lines for a person."""
+
+import logging
+import sys
+from collections.abc import MutableMapping
+from typing import Any, TextIO
+
+import orjson
+import structlog
+from opentelemetry import trace
+from structlog.typing import FilteringBoundLogger, Processor, WrappedLogger
+
+from servicekit.settings import ServiceSettings
+
+Logger = FilteringBoundLogger
+EventDict = MutableMapping[str, Any]
+
+# They tell every request, or every reconnect several times, at a level at which a service tells what matters.
+QUIET = {"httpx": logging.WARNING, "httpcore": logging.WARNING, "uvicorn": logging.WARNING, "nats": logging.CRITICAL}
+
+
+def configure_logging(service: str, settings: ServiceSettings, stream: TextIO | None = None) -> None:
+    """Send all logs, also those of libraries, through one pipeline to `stream` (standard error if not given)."""
+    level = logging.getLevelNamesMapping()[settings.log_level.upper()]
+    shared: list[Processor] = [
+        structlog.contextvars.merge_contextvars,
+        structlog.processors.add_log_level,
+        structlog.processors.TimeStamper(fmt="iso", utc=True, key="at"),
+        _Named(service),
+        _add_trace,
+        structlog.processors.StackInfoRenderer(),
+    ]
+    ending = _ending(settings)
+    structlog.configure(
+        processors=[*shared, *ending],
+        wrapper_class=structlog.make_filtering_bound_logger(level),
+        logger_factory=lambda *_: structlog.WriteLogger(stream or sys.stderr),
+        cache_logger_on_first_use=False,
+    )
+    _configure_stdlib(level, shared, ending, stream)
+
+
+def get_logger(name: str) -> Logger:
+    """A logger that names itself; it may be made before logging is configured."""
+    return structlog.get_logger(logger=name)
+
+
+class _Named:
+    """Adds the service's name."""
+
+    def __init__(self, service: str) -> None:
+        self._service = service
+
+    def __call__(self, _logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
+        event.setdefault("service", self._service)
+        return event
+
+
+def _add_trace(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
+    context = trace.get_current_span().get_span_context()
+    if context.is_valid:
+        event["trace_id"] = f"{context.trace_id:032x}"
+        event["span_id"] = f"{context.span_id:016x}"
+    return event
+
+
+def _ending(settings: ServiceSettings) -> list[Processor]:
+    if settings.log_format == "console":
+        return [structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())]
+    return [structlog.processors.format_exc_info, structlog.processors.JSONRenderer(serializer=_to_json)]
+
+
+def _to_json(event: EventDict, **_: Any) -> str:
+    return orjson.dumps(event, default=str, option=orjson.OPT_NON_STR_KEYS).decode(errors="replace")
+
+
+def _configure_stdlib(level: int, shared: list[Processor], ending: list[Processor], stream: TextIO | None) -> None:
+    handler = logging.StreamHandler(stream or sys.stderr)
+    handler.setFormatter(
+        structlog.stdlib.ProcessorFormatter(
+            foreign_pre_chain=[structlog.stdlib.add_logger_name, *shared],
+            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, *ending],
+        )
+    )
+    root = logging.getLogger()
+    root.handlers = [handler]
+    root.setLevel(level)
+    for name, quiet in QUIET.items():
+        logging.getLogger(name).setLevel(max(level, quiet))
