@@ -2,6 +2,7 @@
 
 import secrets
 import socket
+from collections.abc import Iterable, Mapping
 
 # Below the range from which the kernel takes the ports of outgoing connections (32768 and up on Linux), so that a
 # stopped server finds its port free again.
@@ -29,3 +30,15 @@ def is_free(host: str, port: int) -> bool:
         except OSError:
             return False
     return True
+
+
+def choose_ports(names: Iterable[str], preferred: Mapping[str, int], host: str = "127.0.0.1") -> dict[str, int]:
+    """A different free port for each name, the preferred one where it is free."""
+    chosen: dict[str, int] = {}
+    for name in names:
+        wish = preferred.get(name)
+        port = free_port(host, prefer=wish if wish not in chosen.values() else None)
+        while port in chosen.values():
+            port = free_port(host)
+        chosen[name] = port
+    return chosen

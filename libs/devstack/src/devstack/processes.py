@@ -3,6 +3,7 @@
 A process is remembered by its id and its start time, because the kernel gives ids out again.
 """
 
+import asyncio
 import json
 import os
 import signal
@@ -84,11 +85,37 @@ def is_alive(process: ProcessId) -> bool:
     return identify(process.pid) == process
 
 
+async def until_ended(process: ProcessId) -> None:
+    """Return when this very process has ended."""
+    try:
+        handle = os.pidfd_open(process.pid)
+    except ProcessLookupError:
+        return
+    loop, ended = asyncio.get_running_loop(), asyncio.Event()
+    loop.add_reader(handle, ended.set)
+    try:
+        if is_alive(process):
+            await ended.wait()
+    finally:
+        loop.remove_reader(handle)
+        os.close(handle)
+
+
+def send(process: ProcessId, number: signal.Signals) -> None:
+    """Signal this very process, if it still runs."""
+    if not is_alive(process):
+        return
+    try:
+        os.kill(process.pid, number)
+    except ProcessLookupError:
+        return
+
+
 def stop(process: ProcessId, *, first: signal.Signals = signal.SIGTERM, within: float = STOP_WITHIN_S) -> None:
     """End the process and the rest of its group: `first`, then SIGKILL after `within` seconds. Idempotent."""
     members = group_of(process)
     if members:
-        _signal(process, first)
+        send(process, first)
         _wait_gone([process], within)
     end_now(members)
 
@@ -96,7 +123,7 @@ def stop(process: ProcessId, *, first: signal.Signals = signal.SIGTERM, within: 
 def end_now(processes: Sequence[ProcessId]) -> None:
     """Kill what still runs of `processes`, and wait for its end."""
     for process in processes:
-        _signal(process, signal.SIGKILL)
+        send(process, signal.SIGKILL)
     if left := _wait_gone(processes, KILL_WITHIN_S):
         raise TimeoutError(f"processes {[process.pid for process in left]} survive SIGKILL")
 
@@ -119,15 +146,6 @@ def _group_id(pid: int) -> int | None:
         return os.getpgid(pid)
     except ProcessLookupError:
         return None
-
-
-def _signal(process: ProcessId, number: signal.Signals) -> None:
-    if not is_alive(process):
-        return
-    try:
-        os.kill(process.pid, number)
-    except ProcessLookupError:
-        return
 
 
 def _wait_gone(processes: Sequence[ProcessId], within: float) -> list[ProcessId]:

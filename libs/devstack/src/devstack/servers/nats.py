@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from devstack.paths import data_root
+from devstack.paths import layout
 from devstack.servers.base import Server, ServerInfo
 from devstack.servers.binaries import nats_server
 from devstack.servers.probes import nats_answers
@@ -31,7 +31,7 @@ class Nats(Server):
         super().__init__(data_dir, port=port, host=host, log=log)
         self._user = user
         self._password = password
-        self._program = nats_server(data_root())
+        self._program = nats_server(layout().mews)
 
     @property
     def info(self) -> ServerInfo:

@@ -2,8 +2,9 @@
 
 import socket
 import struct
+from pathlib import Path
 
-TIMEOUT_S = 1.0
+TIMEOUT_S = 2.5
 POSTGRES_PROTOCOL_3 = 196608
 
 
@@ -23,10 +24,33 @@ def nats_answers(host: str, port: int) -> bool:
     return b'"jetstream":true' in _ask(host, port, b"", size=4096)
 
 
+def http_ready(address: tuple[str, int] | Path) -> bool:
+    """True when `GET /readyz` at a (host, port) or Unix socket gives 200."""
+    request = b"GET /readyz HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"
+    return _exchange(address, request, size=12).endswith(b" 200")
+
+
 def _ask(host: str, port: int, question: bytes, size: int) -> bytes:
+    return _exchange((host, port), question, size)
+
+
+def _exchange(address: tuple[str, int] | Path, question: bytes, size: int) -> bytes:
     try:
-        with socket.create_connection((host, port), timeout=TIMEOUT_S) as connection:
+        with _connect(address) as connection:
             connection.sendall(question)
             return connection.recv(size)
     except OSError:
         return b""
+
+
+def _connect(address: tuple[str, int] | Path) -> socket.socket:
+    if isinstance(address, tuple):
+        return socket.create_connection(address, timeout=TIMEOUT_S)
+    connection = socket.socket(socket.AF_UNIX)
+    connection.settimeout(TIMEOUT_S)
+    try:
+        connection.connect(str(address))
+    except OSError:
+        connection.close()
+        raise
+    return connection

@@ -1,0 +1,1 @@
+"""The `mews` command line: a file for each group of commands."""

@@ -1,0 +1,15 @@
+"""The command line, put together from its groups."""
+
+import typer
+
+from devstack.cli import diagnosis, logs, running
+
+app = typer.Typer(
+    name="mews",
+    help="Hand coding tasks to a fleet of workers and see all that happens.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+for group in (running, logs, diagnosis):
+    group.register(app)

@@ -1,0 +1,49 @@
+"""Passwords and tokens of the local system: made once, kept in a file that the user alone can read."""
+
+import json
+import secrets
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from devstack.admin import SCHEMAS, SchemaRoles
+from devstack.files import write_atomically
+
+PASSWORD_BYTES = 24
+
+
+@dataclass(frozen=True)
+class Credentials:
+    """What the servers and services of one system show each other."""
+
+    postgres_password: str = field(repr=False)
+    nats_user: str
+    nats_password: str = field(repr=False)
+    redis_password: str = field(repr=False)
+    service_token: str = field(repr=False)
+    roles: tuple[SchemaRoles, ...]
+
+    def roles_of(self, schema: str) -> SchemaRoles:
+        """The two roles of one schema."""
+        return next(one for one in self.roles if one.schema == schema)
+
+
+def load_credentials(path: Path) -> Credentials:
+    """Read the credentials, and make and save those that are not there yet."""
+    saved: dict[str, str] = json.loads(path.read_text()) if path.exists() else {}
+    complete = {name: saved.get(name) or secrets.token_urlsafe(PASSWORD_BYTES) for name in _names()}
+    if complete != saved:
+        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        write_atomically(path, json.dumps(complete, indent=2) + "\n", mode=0o600)
+    return Credentials(
+        postgres_password=complete["postgres"],
+        nats_user="mews",
+        nats_password=complete["nats"],
+        redis_password=complete["redis"],
+        service_token=complete["service_token"],
+        roles=tuple(SchemaRoles(s, complete[f"{s}_owner"], complete[f"{s}_app"]) for s in SCHEMAS),
+    )
+
+
+def _names() -> list[str]:
+    roles = [f"{schema}_{role}" for schema in SCHEMAS for role in ("owner", "app")]
+    return ["postgres", "nats", "redis", "service_token", *roles]

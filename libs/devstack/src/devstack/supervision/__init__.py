@@ -1,0 +1,1 @@
+"""Start many processes in the right order, keep them running, and stop them all."""
