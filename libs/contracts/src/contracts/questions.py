@@ -16,7 +16,7 @@ from contracts.base import (
     UtcTime,
     WorkerId,
 )
-from contracts.events.reporting import Report
+from contracts.reports import Report
 
 
 class QuestionType(StrEnum):

@@ -5,14 +5,19 @@ from typing import Annotated
 
 from pydantic import Field
 
-from contracts.base import Count, JsonObject, Level, Megabytes, Model, Name, OptionalText, Percent, TaskId, Text
+from contracts.base import Count, JsonObject, Level, Megabytes, Model, Name, OptionalText, Percent, Text
+from contracts.reports import Report
 
-
-class Report(Model):
-    """What all reports share."""
-
-    task_id: TaskId | None = None
-    """The task reported on; left out: the one that the caller's token stands for."""
+__all__ = [
+    "Analytics",
+    "AnalyticsType",
+    "Milestone",
+    "Progress",
+    "ProgressMetrics",
+    "Report",
+    "StreamData",
+    "StreamType",
+]
 
 
 class ProgressMetrics(Model):
