@@ -1,0 +1,1 @@
+"""What arrives by HTTP: parse, do, answer."""

@@ -1,0 +1,72 @@
+"""Endpoints of workspaces."""
+
+from fastapi import APIRouter, Request, Response, status
+
+from contracts.sandbox import (
+    ARCHIVE_MEDIA_TYPES,
+    Checkout,
+    CheckoutRequest,
+    Workspace,
+    WorkspaceCreate,
+    WorkspaceDiff,
+    WorkspaceList,
+    WorkspaceName,
+)
+from sandbox.api.services import Services, ServicesOf, body_of, body_on_disk
+from sandbox.errors import UnsupportedMedia, WorkspaceExists
+
+JSON = "application/json"
+
+router = APIRouter(prefix="/v1/workspaces")
+
+
+@router.get("")
+async def list_workspaces(services: ServicesOf) -> WorkspaceList:
+    """Names of all workspaces."""
+    return WorkspaceList(names=tuple(services.workspaces.names()))
+
+
+@router.put("/{name}", responses={201: {"model": Workspace}})
+async def create(name: WorkspaceName, request: Request, services: ServicesOf, response: Response) -> Workspace:
+    """Make a workspace from what the body says, or from the archive that it is."""
+    new = await _create(name, request, services)
+    response.status_code = status.HTTP_201_CREATED if new else status.HTTP_200_OK
+    return await services.workspaces.describe(name)
+
+
+@router.get("/{name}")
+async def describe(name: WorkspaceName, services: ServicesOf) -> Workspace:
+    """A workspace and its size."""
+    return await services.workspaces.describe(name)
+
+
+@router.delete("/{name}", status_code=status.HTTP_204_NO_CONTENT)
+async def remove(name: WorkspaceName, services: ServicesOf) -> None:
+    """End its processes, and remove it; no error if it is not there."""
+    await services.workspaces.remove(name, lambda: services.processes.end_workspace(name))
+
+
+@router.post("/{name}/checkout", status_code=status.HTTP_201_CREATED)
+async def checkout(name: WorkspaceName, asked: CheckoutRequest, services: ServicesOf) -> Checkout:
+    """Make a second workspace with a clean checkout of the result."""
+    if asked.target == name:
+        raise WorkspaceExists("a workspace cannot be checked out into itself")
+    return await services.workspaces.checkout(name, asked.target, asked.message)
+
+
+@router.get("/{name}/diff")
+async def diff(name: WorkspaceName, services: ServicesOf) -> WorkspaceDiff:
+    """What differs from the base."""
+    return await services.workspaces.diff(name)
+
+
+async def _create(name: str, request: Request, services: Services) -> bool:
+    kind = request.headers.get("content-type", JSON).partition(";")[0].strip().lower()
+    settings = services.settings
+    if kind in ARCHIVE_MEDIA_TYPES:
+        async with body_on_disk(request, settings.workspace_root, settings.max_archive_mb) as (archive, digest):
+            return await services.workspaces.create_from_archive(name, archive, digest)
+    if kind != JSON:
+        raise UnsupportedMedia(f"{kind!r} is not understood; send {JSON} or one of {', '.join(ARCHIVE_MEDIA_TYPES)}")
+    body = await body_of(request, settings.max_body_mb)
+    return await services.workspaces.create(name, WorkspaceCreate.model_validate_json(body or b"{}").source)

@@ -1,0 +1,1 @@
+"""Processes: how they are started, limited, watched, heard and ended."""
