@@ -1,0 +1,99 @@
+"""A task in short, and a task with all that is known of it."""
+
+from pydantic import ValidationError
+
+from contracts.events.recovery import Outcome
+from contracts.questions import QuestionView
+from contracts.tasks import TaskState, TaskView
+from contracts.telemetry import Tail, TaskFacts
+from mcp_gateway.decisions.wording import shorten
+from mcp_gateway.domain.outputs import Evidence, MonitorReport, TaskSummary
+
+_DESCRIPTION = 200
+
+
+def summary(task: TaskView) -> TaskSummary:
+    """The task without what is long."""
+    progress = task.progress
+    return TaskSummary(
+        task_id=task.task_id,
+        status=task.status,
+        priority=task.priority,
+        description=shorten(task.description, _DESCRIPTION),
+        assigned_worker=task.assigned_worker,
+        attempt=task.attempt,
+        max_attempts=task.max_attempts,
+        percent_complete=progress.percent_complete if progress else None,
+        phase=progress.phase if progress else None,
+        reason=task.reason,
+        created_at=task.created_at,
+        started_at=task.started_at,
+        completed_at=task.completed_at,
+        execution_time_ms=task.execution_time_ms,
+    )
+
+
+def monitor_report(
+    task: TaskView,
+    *,
+    facts: TaskFacts | None = None,
+    tail: Tail | None = None,
+    questions: list[QuestionView] | None = None,
+    include_analytics: bool = False,
+    notes: list[str] | None = None,
+) -> MonitorReport:
+    """What `monitor_task` answers; what is None could not be had, or was not asked for."""
+    progress = task.progress
+    return MonitorReport(
+        task_id=task.task_id,
+        status=shown_status(task),
+        state=task.status,
+        percent_complete=percent(task, facts),
+        phase=(progress.phase if progress else None) or (facts.phase if facts else None),
+        current_operation=progress.current_operation if progress else None,
+        priority=task.priority,
+        description=shorten(task.description, _DESCRIPTION),
+        assigned_worker=task.assigned_worker,
+        attempt=task.attempt,
+        max_attempts=task.max_attempts,
+        reason=task.reason,
+        created_at=task.created_at,
+        started_at=task.started_at,
+        completed_at=task.completed_at,
+        execution_time_ms=task.execution_time_ms,
+        attempts=task.attempts,
+        milestones=facts.milestones if facts else [],
+        streams=tail.entries if tail else None,
+        analytics=facts.analytics if facts and include_analytics else None,
+        evidence=Evidence(outcome=outcome(facts), analytics=facts.evidence if facts else {}),
+        questions=questions or [],
+        notes=notes or [],
+    )
+
+
+def shown_status(task: TaskView) -> str:
+    """What the agent says it is doing while the task runs; otherwise the task's state."""
+    if task.status is TaskState.running and task.progress:
+        return task.progress.status
+    return task.status.value
+
+
+def percent(task: TaskView, facts: TaskFacts | None = None) -> float:
+    """How much is done, 0 to 100."""
+    if task.status is TaskState.completed:
+        return 100.0
+    if task.progress and task.progress.percent_complete is not None:
+        return task.progress.percent_complete
+    if facts and facts.percent_complete is not None and facts.attempt == task.attempt:
+        return facts.percent_complete
+    return 0.0
+
+
+def outcome(facts: TaskFacts | None) -> Outcome | None:
+    """How the last closed attempt ended; None before, and for a form that this version does not know."""
+    if facts is None or facts.outcome is None:
+        return None
+    try:
+        return Outcome.model_validate(facts.outcome)
+    except ValidationError:
+        return None

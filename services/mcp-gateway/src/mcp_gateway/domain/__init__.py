@@ -1,0 +1,1 @@
+"""What goes into the tools, what comes out of them, and who calls."""

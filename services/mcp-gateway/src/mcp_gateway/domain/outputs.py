@@ -1,0 +1,103 @@
+"""What the manager's tools answer with, beside the contracts' own views."""
+
+from contracts.base import Count, JsonObject, Level, Milliseconds, Model, Name, OptionalText, Percent, TaskId, UtcTime
+from contracts.commands import Command
+from contracts.events.recovery import Outcome
+from contracts.questions import QuestionView
+from contracts.tasks import AttemptView, TaskState
+from contracts.telemetry import MilestoneFact, TailEntry
+from contracts.workers import WorkerView
+
+
+class TaskSummary(Model):
+    """A task in short."""
+
+    task_id: TaskId
+    status: TaskState
+    priority: Level
+    description: str
+    """Its beginning, when it is long."""
+    assigned_worker: str | None = None
+    attempt: Count
+    """The current attempt; 0 before the first."""
+    max_attempts: int
+    percent_complete: Percent | None = None
+    phase: OptionalText | None = None
+    reason: OptionalText | None = None
+    """Why it is where it is: what keeps it queued, how it failed, who cancelled it."""
+    created_at: UtcTime
+    started_at: UtcTime | None = None
+    completed_at: UtcTime | None = None
+    execution_time_ms: Milliseconds | None = None
+
+
+class TaskList(Model):
+    """One page of tasks, newest first."""
+
+    tasks: list[TaskSummary]
+    next_cursor: str | None = None
+
+
+class Evidence(Model):
+    """How far a task's claims are checked."""
+
+    outcome: Outcome | None = None
+    """Of the last closed attempt: what the agent claimed, what the worker saw, what the platform verified itself."""
+    analytics: dict[str, Name] = {}
+    """Evidence level of each analytics type: reported, observed or verified."""
+
+
+class MonitorReport(Model):
+    """All there is to see of one task."""
+
+    task_id: TaskId
+    status: Name
+    """What the agent last said it is doing, while it runs; otherwise the state."""
+    state: TaskState
+    percent_complete: Percent
+    phase: Name | None = None
+    current_operation: OptionalText | None = None
+    priority: Level
+    description: str
+    assigned_worker: str | None = None
+    attempt: Count
+    max_attempts: int
+    reason: OptionalText | None = None
+    created_at: UtcTime
+    started_at: UtcTime | None = None
+    completed_at: UtcTime | None = None
+    execution_time_ms: Milliseconds | None = None
+    attempts: list[AttemptView] = []
+    milestones: list[MilestoneFact] = []
+    streams: list[TailEntry] | None = None
+    """The last stream entries, oldest first; only when asked for."""
+    analytics: dict[str, JsonObject] | None = None
+    """The last data of each analytics type; only when asked for."""
+    evidence: Evidence = Evidence()
+    questions: list[QuestionView] = []
+    """Open questions of the task's worker."""
+    notes: list[str] = []
+    """What is missing from this report, and why."""
+
+
+class Fleet(Model):
+    """Answer of `manage_workers`: the workers, or the command that was sent."""
+
+    workers: list[WorkerView] = []
+    next_cursor: str | None = None
+    command: Command | None = None
+    """The command on its way to the worker."""
+
+
+class Streams(Model):
+    """The last entries of a task's live tail, oldest first."""
+
+    task_id: TaskId
+    entries: list[TailEntry]
+
+
+class QuestionList(Model):
+    """One page of questions."""
+
+    questions: list[QuestionView]
+    next_cursor: str | None = None

@@ -1,0 +1,56 @@
+"""Errors of the gateway: a stable code and one sentence that says what to do."""
+
+from contracts.problems import FieldError
+
+
+class GatewayError(Exception):
+    """What every error here has: `code` for programs, `category` for the edge, `detail` for people."""
+
+    code = "gateway_error"
+    category = "invalid"
+
+    def __init__(self, detail: str, *, errors: list[FieldError] | None = None) -> None:
+        super().__init__(detail)
+        self.detail = detail
+        self.errors = errors or []
+
+
+class InvalidInput(GatewayError):
+    """The parameters of a call are wrong; `errors` names each."""
+
+    code = "invalid_input"
+
+
+class NotFound(GatewayError):
+    """No such task, worker or question."""
+
+    code = "not_found"
+    category = "not_found"
+
+
+class Refused(GatewayError):
+    """A service said no; `code` is the service's own."""
+
+    category = "conflict"
+
+    def __init__(self, code: str, detail: str, *, errors: list[FieldError] | None = None) -> None:
+        super().__init__(detail, errors=errors)
+        self.code = code
+
+
+class Unavailable(GatewayError):
+    """A service could not be reached, or could not answer now; the same call may succeed a little later."""
+
+    code = "service_unavailable"
+    category = "unavailable"
+
+    def __init__(self, service: str, reason: str) -> None:
+        super().__init__(f"{reason}; try again in a few seconds")
+        self.service = service
+
+
+class UnsafeSetup(GatewayError):
+    """The settings would let everybody in, or nobody."""
+
+    code = "unsafe_setup"
+    category = "internal"

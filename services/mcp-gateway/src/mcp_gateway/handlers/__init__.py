@@ -1,0 +1,1 @@
+"""One async function for each tool: ask the services, put the answer together."""

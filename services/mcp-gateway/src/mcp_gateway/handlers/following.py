@@ -1,0 +1,69 @@
+"""Follow a task until it ends, telling the caller of every step."""
+
+import asyncio
+from collections.abc import AsyncGenerator
+from contextlib import aclosing, asynccontextmanager
+
+from contracts.tasks import TaskView
+from contracts.telemetry import TailEntry
+from mcp_gateway.decisions.following import COMPLETE, Followed, Step, has_ended
+from mcp_gateway.errors import GatewayError
+from mcp_gateway.ports import Call
+
+_WAITING_ENTRIES = 100
+
+
+async def follow(task_id: str, call: Call) -> TaskView:
+    """Return the task as soon as it has ended, or when the time allowed is over. Raises NotFound, Unavailable."""
+    deadline = call.monotonic() + call.wait.longest_ms / 1000
+    seen = Followed()
+    async with _live_entries(task_id, call) as entries:
+        while True:
+            task = await call.upstreams.orchestrator.task(task_id)
+            seen, step = seen.sees_task(task)
+            await _tell(call, step)
+            if has_ended(task) or call.monotonic() >= deadline:
+                return task
+            next_poll = min(call.monotonic() + call.wait.poll_ms / 1000, deadline)
+            seen = await _tell_entries(entries, seen, call, next_poll)
+
+
+async def _tell_entries(entries: asyncio.Queue[TailEntry], seen: Followed, call: Call, until: float) -> Followed:
+    while (left := until - call.monotonic()) > 0:
+        try:
+            entry = await asyncio.wait_for(entries.get(), left)
+        except TimeoutError:
+            break
+        seen, step = seen.sees_entry(entry)
+        await _tell(call, step)
+    return seen
+
+
+async def _tell(call: Call, step: Step | None) -> None:
+    if step is not None:
+        await call.report_progress(step.progress, COMPLETE, step.message)
+
+
+@asynccontextmanager
+async def _live_entries(task_id: str, call: Call) -> AsyncGenerator[asyncio.Queue[TailEntry]]:
+    entries: asyncio.Queue[TailEntry] = asyncio.Queue(_WAITING_ENTRIES)
+    pump = asyncio.create_task(_pump(task_id, call, entries))
+    try:
+        yield entries
+    finally:
+        pump.cancel()
+        await asyncio.gather(pump, return_exceptions=True)
+
+
+async def _pump(task_id: str, call: Call, entries: asyncio.Queue[TailEntry]) -> None:
+    last_id: str | None = None
+    while True:
+        try:
+            async with aclosing(call.upstreams.telemetry.live(task_id, last_id)) as live:
+                async for found in live:
+                    await entries.put(found.entry)
+                    last_id = found.entry_id
+        except GatewayError:
+            # The state is polled anyway: without the tail the caller sees fewer steps, not a wrong one.
+            pass
+        await asyncio.sleep(call.wait.poll_ms / 1000)

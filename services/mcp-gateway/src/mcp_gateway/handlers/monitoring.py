@@ -1,0 +1,85 @@
+"""Watch one task: its state, facts, streams and open questions, in one report or until it ends."""
+
+import asyncio
+from collections.abc import Awaitable
+from typing import TypeVar
+
+from contracts.events.reporting import StreamType
+from contracts.questions import QuestionView
+from contracts.tasks import TaskView
+from contracts.telemetry import Tail
+from mcp_gateway.decisions.following import has_ended
+from mcp_gateway.decisions.summaries import monitor_report
+from mcp_gateway.domain.inputs import ListQuestions, MonitorTask, ViewStreams
+from mcp_gateway.domain.outputs import MonitorReport, Streams
+from mcp_gateway.errors import GatewayError
+from mcp_gateway.handlers.following import follow
+from mcp_gateway.ports import Call
+
+RECENT_STREAMS = 5
+
+Answer = TypeVar("Answer")
+
+_STREAM_TYPES = tuple(StreamType)
+
+
+async def monitor_task(given: MonitorTask, call: Call) -> MonitorReport:
+    """Report on a task; with `wait`, follow it first. Only the orchestrator must be there, the rest is noted."""
+    notes: list[str] = []
+    if given.wait and not has_ended(await follow(given.task_id, call)):
+        notes.append(f"still going on after {call.wait.longest_ms / 1000:g} s; call again with wait to go on following")
+    return await _report(given, call, notes)
+
+
+async def view_realtime_streams(given: ViewStreams, call: Call) -> Streams:
+    """The last entries of a task's live tail. Raises NotFound for an unknown task."""
+    tail = await call.upstreams.telemetry.tail(given.task_id, given.last_n, [str(kind) for kind in given.stream_types])
+    if not tail.entries:
+        await call.upstreams.orchestrator.task(given.task_id)
+    return Streams(task_id=given.task_id, entries=tail.entries)
+
+
+async def _report(given: MonitorTask, call: Call, notes: list[str]) -> MonitorReport:
+    up = call.upstreams
+    task, facts, tail, questions = await asyncio.gather(
+        _task(given.task_id, call),
+        _or_note(up.analytics.facts(given.task_id), "milestones, analytics and evidence are missing", notes),
+        _or_note(_tail(given, call), "streams are missing", notes),
+        _or_note(_open_questions(given.task_id, call), "open questions are missing", notes),
+    )
+    if isinstance(task, GatewayError):
+        raise task
+    return monitor_report(
+        task,
+        facts=facts,
+        tail=tail,
+        questions=questions,
+        include_analytics=given.include_analytics,
+        notes=notes,
+    )
+
+
+async def _task(task_id: str, call: Call) -> TaskView | GatewayError:
+    # Returned, not raised, so that the requests beside it are awaited too.
+    try:
+        return await call.upstreams.orchestrator.task(task_id)
+    except GatewayError as error:
+        return error
+
+
+async def _tail(given: MonitorTask, call: Call) -> Tail | None:
+    if not given.include_streams:
+        return None
+    return await call.upstreams.telemetry.tail(given.task_id, RECENT_STREAMS, _STREAM_TYPES)
+
+
+async def _open_questions(task_id: str, call: Call) -> list[QuestionView]:
+    return (await call.upstreams.questions.questions(ListQuestions(task_id=task_id))).items
+
+
+async def _or_note(answer: Awaitable[Answer], missing: str, notes: list[str]) -> Answer | None:
+    try:
+        return await answer
+    except GatewayError as error:
+        notes.append(f"{missing}: {error.detail}")
+        return None

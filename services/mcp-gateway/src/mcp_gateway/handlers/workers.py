@@ -1,0 +1,27 @@
+"""See the fleet, and tell workers what to do."""
+
+from contracts.commands import CommandAction, NewCommand
+from mcp_gateway.domain.inputs import ManageWorkers, WorkerAction
+from mcp_gateway.domain.outputs import Fleet
+from mcp_gateway.ports import Call
+
+
+async def manage_workers(given: ManageWorkers, call: Call) -> Fleet:
+    """List the workers, or send one of them a command. Raises NotFound for an unknown worker."""
+    if given.action is WorkerAction.list:
+        return await _list(given, call)
+    return await _command(given, call)
+
+
+async def _list(given: ManageWorkers, call: Call) -> Fleet:
+    if given.worker_id is not None:
+        return Fleet(workers=[await call.upstreams.orchestrator.worker(given.worker_id)])
+    page = await call.upstreams.orchestrator.workers(given.status, given.cursor, given.limit)
+    return Fleet(workers=page.items, next_cursor=page.next_cursor)
+
+
+async def _command(given: ManageWorkers, call: Call) -> Fleet:
+    command = NewCommand(
+        action=CommandAction(given.action.value), config=given.config, reason=given.reason, issued_by=call.actor
+    )
+    return Fleet(command=await call.upstreams.orchestrator.command(given.worker_id or "", command))

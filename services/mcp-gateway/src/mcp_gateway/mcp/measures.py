@@ -1,0 +1,14 @@
+"""Metrics of the tools."""
+
+from prometheus_client import Counter, Histogram
+
+from servicekit.metrics import REGISTRY, SECONDS
+
+TOOL_CALLS = Counter("mews_tool_calls", "Tool calls, by how they ended.", ["tool", "outcome"], registry=REGISTRY)
+TOOL_SECONDS = Histogram("mews_tool_seconds", "Time of a tool call.", ["tool"], buckets=SECONDS, registry=REGISTRY)
+
+
+def observe(tool: str, outcome: str, seconds: float) -> None:
+    """Count one call; `outcome` is `ok` or an error's code."""
+    TOOL_CALLS.labels(tool, outcome).inc()
+    TOOL_SECONDS.labels(tool).observe(seconds)

@@ -1,0 +1,28 @@
+"""A tool's answer, or what went wrong, as MCP carries it."""
+
+from typing import Any
+
+from mcp.types import CallToolResult, TextContent
+
+from mcp_gateway.decisions.faults import explain
+from mcp_gateway.errors import GatewayError
+from mcp_gateway.mcp.catalogue import OfferedTool
+from servicekit.errors import problem_of
+
+PROBLEM_KEY = "mews/problem"
+"""Key in `_meta` of an error result, under which a program finds the problem details."""
+
+
+def success(tool: OfferedTool, answer: object) -> CallToolResult:
+    """The answer, as text and as structured content."""
+    structure = tool.structure(answer)
+    if structure is None:
+        return CallToolResult(content=tool.content(answer))
+    return CallToolResult(content=tool.content(answer), structured_content=structure)
+
+
+def failure(tool: str, error: GatewayError) -> CallToolResult:
+    """The error in words that say what to do, and as problem details in `_meta`."""
+    text = explain(tool, error.errors) if error.errors else f"{tool}: {error.detail}"
+    meta: dict[str, Any] = {PROBLEM_KEY: problem_of(error).to_dict()}
+    return CallToolResult(content=[TextContent(text=text)], is_error=True, _meta=meta)

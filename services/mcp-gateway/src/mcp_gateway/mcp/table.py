@@ -1,0 +1,121 @@
+"""The manager's tools: one entry each."""
+
+from typing import Any
+
+from mcp.types import ToolAnnotations
+
+from contracts.questions import QuestionView
+from contracts.tasks import NewTask
+from mcp_gateway.domain import inputs, outputs
+from mcp_gateway.handlers import monitoring, questions, tasks, workers
+from mcp_gateway.mcp.catalogue import ToolEntry
+from mcp_gateway.mcp.text import fleet, monitor, questioning, streaming, tasking
+
+_READ = ToolAnnotations(read_only_hint=True, destructive_hint=False, idempotent_hint=True, open_world_hint=False)
+_ADD = ToolAnnotations(read_only_hint=False, destructive_hint=False, idempotent_hint=False, open_world_hint=False)
+_STOP = ToolAnnotations(read_only_hint=False, destructive_hint=True, idempotent_hint=True, open_world_hint=False)
+_STEER = ToolAnnotations(read_only_hint=False, destructive_hint=True, idempotent_hint=False, open_world_hint=False)
+
+TOOLS: tuple[ToolEntry[Any, Any], ...] = (
+    ToolEntry(
+        name="assign_task",
+        title="Assign a task",
+        description="Assigns a coding task to a worker with full tracking, and returns its task_id at once. "
+        "Watch it with monitor_task. Reserved keys of requirements: tags and capabilities (which workers may take it), "
+        "agent, repository, ref, branch, verify (shell commands that the platform runs itself on the result), env, "
+        "limits; all other keys go to the agent as written. Give an idempotency_key to make a repeat harmless.",
+        takes=NewTask,
+        gives=outputs.TaskSummary,
+        handler=tasks.assign_task,
+        render=tasking.assigned,
+        annotations=_ADD,
+    ),
+    ToolEntry(
+        name="monitor_task",
+        title="Monitor a task",
+        description="Shows a task's status, progress, phase, milestones, open questions and evidence, and on request "
+        "its last real-time streams and its analytics. With wait it follows the task, with progress notifications, "
+        "until it has ended.",
+        takes=inputs.MonitorTask,
+        gives=outputs.MonitorReport,
+        handler=monitoring.monitor_task,
+        render=monitor.monitored,
+        annotations=_READ,
+    ),
+    ToolEntry(
+        name="list_tasks",
+        title="List tasks",
+        description="Lists tasks, newest first, by status, worker, priority or time. Long lists come in pages: pass "
+        "next_cursor back as cursor.",
+        takes=inputs.ListTasks,
+        gives=outputs.TaskList,
+        handler=tasks.list_tasks,
+        render=tasking.listed,
+        annotations=_READ,
+    ),
+    ToolEntry(
+        name="cancel_task",
+        title="Cancel a task",
+        description="Stops a task, wherever it is. Work that was not yet handed in is lost. Cancelling it again "
+        "changes nothing.",
+        takes=inputs.CancelTaskInput,
+        gives=outputs.TaskSummary,
+        handler=tasks.cancel_task,
+        render=tasking.cancelled,
+        annotations=_STOP,
+    ),
+    ToolEntry(
+        name="retry_task",
+        title="Retry a task",
+        description="Queues a task that failed, was cancelled, or timed out once more, with fresh attempts.",
+        takes=inputs.RetryTask,
+        gives=outputs.TaskSummary,
+        handler=tasks.retry_task,
+        render=tasking.retried,
+        annotations=_ADD,
+    ),
+    ToolEntry(
+        name="manage_workers",
+        title="Manage workers",
+        description="Manages the worker fleet. action list shows the workers (one with worker_id, some with status); "
+        "pause, resume, restart, drain and update_config send a command to worker_id.",
+        takes=inputs.ManageWorkers,
+        gives=outputs.Fleet,
+        handler=workers.manage_workers,
+        render=fleet.managed,
+        annotations=_STEER,
+    ),
+    ToolEntry(
+        name="view_realtime_streams",
+        title="View real-time streams",
+        description="Shows the last entries of a task's real-time stream. stream_types takes stream types (thinking, "
+        "output, …) and kinds of events (milestone, progress, …) alike.",
+        takes=inputs.ViewStreams,
+        gives=outputs.Streams,
+        handler=monitoring.view_realtime_streams,
+        render=streaming.viewed,
+        annotations=_READ,
+    ),
+    ToolEntry(
+        name="list_questions",
+        title="List questions",
+        description="Lists what workers ask of the manager: open questions, unless another state is given. Answer one "
+        "with answer_worker_question.",
+        takes=inputs.ListQuestions,
+        gives=outputs.QuestionList,
+        handler=questions.list_questions,
+        render=questioning.listed,
+        annotations=_READ,
+    ),
+    ToolEntry(
+        name="answer_worker_question",
+        title="Answer a worker's question",
+        description="Answers an open question of a worker, which goes on with the answer at once. An answered question "
+        "stays answered.",
+        takes=inputs.AnswerQuestion,
+        gives=QuestionView,
+        handler=questions.answer_worker_question,
+        render=questioning.answered,
+        annotations=_ADD.model_copy(update={"idempotent_hint": True}),
+    ),
+)

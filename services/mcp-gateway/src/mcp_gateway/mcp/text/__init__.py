@@ -1,0 +1,1 @@
+"""The answers as text that a person can read as it is."""

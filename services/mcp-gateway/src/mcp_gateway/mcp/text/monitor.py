@@ -1,0 +1,136 @@
+"""One task with all that is known of it, in text."""
+
+import json
+from collections.abc import Iterable
+
+from contracts.base import JsonObject
+from contracts.events.recovery import Completion, Observed, Verified
+from contracts.events.reporting import AnalyticsType
+from contracts.tasks import TERMINAL_STATES
+from mcp_gateway.domain.outputs import Evidence, MonitorReport
+from mcp_gateway.mcp.text.layout import cell, duration, lines_below, number
+from mcp_gateway.mcp.text.questioning import open_line
+from mcp_gateway.mcp.text.streaming import entry_line
+
+_ORDER = {kind.value: position for position, kind in enumerate(AnalyticsType)}
+
+
+def monitored(report: MonitorReport) -> str:
+    """After `monitor_task`."""
+    sections = [
+        _head(report),
+        _milestones(report),
+        _streams(report),
+        _analytics(report),
+        _details(report),
+        _evidence(report.evidence),
+        _section("Open Questions:", map(open_line, report.questions)),
+        _section("Notes:", (f"  - {note}" for note in report.notes)),
+    ]
+    return "\n\n".join(section for section in sections if section)
+
+
+def _head(report: MonitorReport) -> str:
+    return "\n".join(
+        [
+            f"Task {report.task_id} Monitoring:",
+            f"Status: {report.status}",
+            f"Progress: {number(report.percent_complete)}%",
+            f"Phase: {cell(report.phase)}",
+        ]
+    )
+
+
+def _milestones(report: MonitorReport) -> str:
+    reached = [f"  - {cell(fact.milestone_name, 200)} ({fact.milestone_type})" for fact in report.milestones]
+    return _section("Milestones:", reached or ["  (none yet)"])
+
+
+def _details(report: MonitorReport) -> str:
+    lines: list[str] = []
+    if report.current_operation and report.state not in TERMINAL_STATES:
+        lines.append(f"  Current operation: {cell(report.current_operation, 200)}")
+    if report.assigned_worker:
+        lines.append(f"  Worker: {report.assigned_worker} (attempt {report.attempt} of {report.max_attempts})")
+    if report.execution_time_ms is not None:
+        lines.append(f"  Execution time: {duration(report.execution_time_ms)}")
+    if report.reason:
+        lines.append(f"  Reason: {lines_below(report.reason, '    ')}")
+    return _section("Details:", lines)
+
+
+def _streams(report: MonitorReport) -> str:
+    entries = report.streams
+    if entries is None:
+        return ""
+    if not entries:
+        return "Recent Streams:\n  (none yet)"
+    return _section(f"Recent Streams (last {len(entries)}):", (f"  {entry_line(entry)}" for entry in entries))
+
+
+def _analytics(report: MonitorReport) -> str:
+    if report.analytics is None:
+        return ""
+    return f"Analytics:\n{json.dumps(_in_order(report.analytics), indent=2, ensure_ascii=False)}"
+
+
+def _in_order(analytics: dict[str, JsonObject]) -> dict[str, JsonObject]:
+    return dict(sorted(analytics.items(), key=lambda item: (_ORDER.get(item[0], len(_ORDER)), item[0])))
+
+
+def _evidence(evidence: Evidence) -> str:
+    outcome = evidence.outcome
+    lines: list[str] = []
+    if outcome and outcome.claimed:
+        lines.append(_claimed(outcome.claimed))
+    if outcome and outcome.observed:
+        lines.append(_observed(outcome.observed))
+    if outcome and outcome.verified:
+        lines += _verified(outcome.verified)
+    if evidence.analytics:
+        levels = (f"{kind} {level}" for kind, level in sorted(evidence.analytics.items()))
+        lines.append(f"  analytics: {', '.join(levels)}")
+    return _section("Evidence:", lines)
+
+
+def _claimed(claim: Completion) -> str:
+    overview = f" - {lines_below(claim.summary.overview, '    ')}" if claim.summary.overview else ""
+    return f"  reported: {claim.status}{overview}"
+
+
+def _observed(seen: Observed) -> str:
+    parts = [f"{seen.agent} {_ending(seen)} after {duration(seen.wall_ms)}"]
+    if seen.memory_peak_mb:
+        parts.append(f"peak memory {number(seen.memory_peak_mb)} MB")
+    if seen.diff_stat:
+        parts.append(cell(seen.diff_stat, 120))
+    elif seen.files_changed:
+        parts.append(f"{len(seen.files_changed)} files changed")
+    if seen.tokens_input or seen.tokens_output:
+        parts.append(f"{seen.tokens_input} tokens in, {seen.tokens_output} out")
+    if seen.cost_usd:
+        parts.append(f"${seen.cost_usd:.4f}")
+    return f"  observed: {'; '.join(parts)}"
+
+
+def _ending(seen: Observed) -> str:
+    if seen.signal is not None:
+        return f"was ended by signal {seen.signal}"
+    return "ended" if seen.exit_code is None else f"exited with {seen.exit_code}"
+
+
+def _verified(verified: Verified) -> list[str]:
+    passed = sum(result.exit_code == 0 for result in verified.commands)
+    verdict = "passed" if verified.passed else "FAILED"
+    lines = [f"  verified: {verdict} ({passed} of {len(verified.commands)} commands exited with 0)"]
+    for result in verified.commands:
+        code = "did not end by itself" if result.exit_code is None else f"exited with {result.exit_code}"
+        lines.append(f"    $ {cell(result.command, 200)}: {code} after {duration(result.duration_ms)}")
+        if result.exit_code != 0 and result.output_tail:
+            lines.append(f"        {lines_below(result.output_tail[-1_000:], ' ' * 8, 1_000)}")
+    return lines
+
+
+def _section(title: str, lines: Iterable[str]) -> str:
+    body = list(lines)
+    return "\n".join([title, *body]) if body else ""

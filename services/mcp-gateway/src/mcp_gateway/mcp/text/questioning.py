@@ -1,0 +1,56 @@
+"""Questions in text."""
+
+from contracts.questions import QuestionState, QuestionView
+from mcp_gateway.domain.outputs import QuestionList
+from mcp_gateway.mcp.text.layout import lines_below, moment, more
+
+
+def listed(page: QuestionList) -> str:
+    """After `list_questions`."""
+    if not page.questions:
+        return "No questions."
+    return "\n\n".join(_block(question) for question in page.questions) + more(page.next_cursor)
+
+
+def answered(question: QuestionView) -> str:
+    """After `answer_worker_question`."""
+    answer = lines_below(question.answer or "-", "  ")
+    return (
+        f"Question {question.question_id} of {question.worker_id} is {question.state}.\n"
+        f"Question: {lines_below(question.question, '  ')}\nAnswer: {answer}"
+    )
+
+
+def open_line(question: QuestionView) -> str:
+    """An open question in one paragraph: what is asked, what can be answered, until when."""
+    return "\n".join([f"  - {_head(question)}", *(f"    {line}" for line in _details(question))])
+
+
+def _block(question: QuestionView) -> str:
+    return "\n".join([_head(question), *(f"  {line}" for line in _details(question))])
+
+
+def _head(question: QuestionView) -> str:
+    return (
+        f"{question.question_id} ({question.question_type}, {question.priority}, {question.state}): "
+        f"{lines_below(question.question, '      ')}"
+    )
+
+
+def _details(question: QuestionView) -> list[str]:
+    given = [
+        ("from", f"{question.worker_id}, task {question.task_id}" if question.task_id else question.worker_id),
+        ("context", lines_below(question.context, "      ") if question.context else None),
+        ("options", " | ".join(question.options) or None),
+        ("default", question.default_answer),
+        ("until", moment(question.expires_at) if question.state is QuestionState.open else None),
+        ("answer", _answer(question)),
+    ]
+    return [f"{name}: {text}" for name, text in given if text and text != "-"]
+
+
+def _answer(question: QuestionView) -> str | None:
+    if question.answer is None:
+        return None
+    by = f" ({question.answered_by})" if question.answered_by else ""
+    return f"{lines_below(question.answer, '      ')}{by}"

@@ -1,0 +1,101 @@
+"""What the handlers need from outside: the other services, the caller's progress channel, a clock."""
+
+from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from contracts.base import Page
+from contracts.commands import Command, NewCommand
+from contracts.questions import NewAnswer, QuestionView
+from contracts.tasks import CancelTask, NewTask, TaskView
+from contracts.telemetry import Tail, TailEntry, TaskFacts
+from contracts.workers import WorkerStatus, WorkerView
+from mcp_gateway.domain.inputs import ListQuestions, ListTasks
+from mcp_gateway.domain.principals import Principal
+
+ReportProgress = Callable[[float, float | None, str], Awaitable[None]]
+"""Tells the caller `progress`, `total` and a message; does nothing for one who did not ask."""
+
+
+@dataclass(frozen=True, slots=True)
+class LiveEntry:
+    """An entry of the live tail, and the id to go on after."""
+
+    entry_id: str | None
+    entry: TailEntry
+
+
+class Orchestrator(Protocol):
+    """Tasks and workers. Every method raises Unavailable, Refused, and NotFound where an id is given."""
+
+    async def create(self, task: NewTask) -> TaskView: ...  # noqa: D102
+    async def tasks(self, query: ListTasks) -> Page[TaskView]: ...  # noqa: D102
+    async def task(self, task_id: str) -> TaskView: ...  # noqa: D102
+    async def cancel(self, task_id: str, request: CancelTask) -> TaskView: ...  # noqa: D102
+    async def retry(self, task_id: str) -> TaskView: ...  # noqa: D102
+    async def workers(self, status: WorkerStatus | None, cursor: str | None, limit: int) -> Page[WorkerView]: ...  # noqa: D102
+    async def worker(self, worker_id: str) -> WorkerView: ...  # noqa: D102
+    async def command(self, worker_id: str, command: NewCommand) -> Command: ...  # noqa: D102
+
+
+class Telemetry(Protocol):
+    """The live tail of a task; empty for one that nobody has reported on."""
+
+    async def tail(self, task_id: str, last_n: int, types: Sequence[str]) -> Tail: ...  # noqa: D102
+
+    def live(self, task_id: str, after: str | None) -> AsyncGenerator[LiveEntry]:
+        """Entries as they come, after the one with that id, until the connection ends. Raises Unavailable."""
+        ...
+
+
+class Analytics(Protocol):
+    """What is known of a task from its reports."""
+
+    async def facts(self, task_id: str) -> TaskFacts: ...  # noqa: D102
+
+
+class Questions(Protocol):
+    """What workers have asked."""
+
+    async def questions(self, query: ListQuestions) -> Page[QuestionView]: ...  # noqa: D102
+    async def answer(self, question_id: str, answer: NewAnswer) -> QuestionView: ...  # noqa: D102
+
+
+class TokenVerifier(Protocol):
+    """Tells whose a bearer token is."""
+
+    async def verify_token(self, token: str) -> Principal | None:
+        """The caller, or None for a token that is unknown, expired or withdrawn."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Upstreams:
+    """The services behind the gateway."""
+
+    orchestrator: Orchestrator
+    telemetry: Telemetry
+    analytics: Analytics
+    questions: Questions
+
+
+@dataclass(frozen=True, slots=True)
+class WaitLimits:
+    """How `wait` follows a task."""
+
+    longest_ms: int
+    """When it answers with what there is, though the task has not ended."""
+    poll_ms: int
+    """How often it asks for the task's state."""
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One call of a tool: who calls, and what the handler may use."""
+
+    actor: str
+    upstreams: Upstreams
+    report_progress: ReportProgress
+    wait: WaitLimits
+    monotonic: Callable[[], float]
+    """Seconds that never go back."""

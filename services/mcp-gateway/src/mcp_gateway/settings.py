@@ -1,0 +1,50 @@
+"""Settings of the gateway, read from the environment."""
+
+from typing import Annotated, Self
+
+from pydantic import BeforeValidator, Field, SecretStr, model_validator
+from pydantic_settings import NoDecode
+
+from mcp_gateway.decisions.access import AuthMode, check_setup, parse_tokens
+from mcp_gateway.domain.principals import TokenEntry
+from mcp_gateway.errors import UnsafeSetup
+from servicekit.settings import ServiceSettings
+
+
+def _split(value: object) -> object:
+    return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
+
+
+Names = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_split)]
+
+
+class Settings(ServiceSettings):
+    """Every field is the environment variable of the same name in capitals."""
+
+    http_port: int = Field(default=8080, ge=0, le=65_535)
+    """Port on which the gateway listens; 0 takes a free one."""
+    auth_mode: AuthMode = AuthMode.token
+    """`token`: callers show a bearer token of GATEWAY_TOKENS. `local`: everybody may call, on loopback only."""
+    gateway_tokens: SecretStr = SecretStr("")
+    """Accepted tokens as `name:sha256` separated by commas; the name is told to the services as the actor."""
+    gateway_allowed_hosts: Names = ()
+    """Host headers that are served beside loopback's, such as `mews.example.com` or `mews.example.com:*`."""
+    gateway_allowed_origins: Names = ()
+    """Origins of web pages that may call beside loopback's, such as `https://ui.example.com`."""
+    monitor_wait_ms: int = Field(default=600_000, ge=1_000)
+    """How long monitor_task with `wait` follows a task before it answers with what there is."""
+    monitor_poll_ms: int = Field(default=1_000, ge=10)
+    """How often it asks for the task's state meanwhile."""
+
+    @property
+    def tokens(self) -> tuple[TokenEntry, ...]:
+        """The accepted tokens."""
+        return parse_tokens(self.gateway_tokens.get_secret_value())
+
+    @model_validator(mode="after")
+    def _is_safe(self) -> Self:
+        try:
+            check_setup(self.auth_mode, self.http_host, self.tokens)
+        except UnsafeSetup as error:
+            raise ValueError(error.detail) from error
+        return self
