@@ -19,7 +19,7 @@ WRONG: list[tuple[str, dict[str, Any], str]] = [
     (
         "resource_request",
         {"resource_type": "money"},
-        "'compute', 'storage', 'api_quota', 'tool_access' or 'dependency'",
+        "'storage', 'api_quota', 'tool_access' or 'dependency'",
     ),
     ("collaboration_request", {"collaboration_type": "lunch"}, "'code_review', 'pair_programming', 'testing'"),
     ("progress", {"metrics": {"percent_complete": 101}}, "less than or equal to 100"),

@@ -12,6 +12,7 @@ SCHEMA_VERSION = "1.0"
 ItemT = TypeVar("ItemT")
 
 ID_PATTERN = r"^[A-Za-z0-9_-]{1,64}$"
+UUID7_PATTERN = r"^[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$"
 
 
 def _to_utc(moment: datetime) -> datetime:
@@ -27,7 +28,7 @@ def _without_nul(text: str) -> str:
 TaskId = Annotated[str, Field(pattern=ID_PATTERN, description="Task id, such as `task-0198f3…`.")]
 WorkerId = Annotated[str, Field(pattern=ID_PATTERN, description="Worker id: letters, digits, `_` and `-`, at most 64.")]
 QuestionId = Annotated[str, Field(pattern=ID_PATTERN, description="Question id, such as `q-0198f3…`.")]
-EventId = Annotated[str, Field(min_length=36, max_length=36, description="UUIDv7 in its text form.")]
+EventId = Annotated[str, Field(pattern=UUID7_PATTERN, description="UUIDv7 in its text form.")]
 UtcTime = Annotated[AwareDatetime, AfterValidator(_to_utc)]
 Milliseconds = Annotated[int, Field(ge=0, le=2**53, description="A duration in milliseconds.")]
 Count = Annotated[int, Field(ge=0, le=2**53)]

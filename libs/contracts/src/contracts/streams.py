@@ -80,7 +80,7 @@ STREAMS: tuple[Stream, ...] = (
         Retention.limits,
         7 * DAY_S,
         durables=(
-            Durable("analytics-query-events"),
+            Durable("telemetry-ingest-events", ("event.task.*",)),
             Durable("question-broker-events", ("event.task.*",)),
             Durable("orchestrator-events", ("event.question.*",)),
         ),

@@ -105,6 +105,21 @@ def parse(subject: str) -> Address:
     raise ValueError(f"not a subject of the platform: {subject!r}")
 
 
+def lane(subject: str) -> str:
+    """The part of the subjects that every consumer takes all or nothing of: batches are numbered for each lane alone.
+
+    So the numbers that a consumer sees are dense, whatever it filters, and what it has applied is a single low mark.
+    """
+    tokens = subject.split(".")
+    return subject if subject.startswith(("worker.command.", "worker.answer.")) else ".".join(tokens[:2])
+
+
+def sender(subject: str) -> WorkerId | None:
+    """The worker whose subject it is; None for a subject that is no worker's own, such as `worker.registered`."""
+    tokens = subject.split(".", 3)
+    return tokens[2] if len(tokens) > 2 and tokens[0] in {"worker", "manager"} else None
+
+
 def belongs_to(subject: str, kind: str, worker_id: str, task_id: str | None) -> bool:
     """Whether an event may travel on this subject: a worker cannot speak for another."""
     try:

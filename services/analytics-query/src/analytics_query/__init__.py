@@ -1,1 +1,4 @@
-"""Projections of the events, and every report made from them."""
+"""What the events of workers amount to: projections, and every report made from them.
+
+Events come from the bus, each batch is folded into the projections once, and reports read the projections alone.
+"""

@@ -1,0 +1,14 @@
+"""The read side over HTTP."""
+
+from fastapi import APIRouter, Request
+
+from analytics_query import handlers
+from contracts.telemetry import TaskFacts
+
+router = APIRouter(prefix="/v1")
+
+
+@router.get("/tasks/{task_id}/facts", response_model_exclude_none=True)
+async def facts(request: Request, task_id: str) -> TaskFacts:
+    """What is known of a task; all zero for one without events."""
+    return await handlers.task_facts(task_id, request.app.state.projections)

@@ -1,0 +1,51 @@
+"""The composition root of analytics-query: the only place where clients are made."""
+
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+
+from fastapi import FastAPI
+
+from analytics_query import subscriptions
+from analytics_query.api import router
+from analytics_query.settings import Settings
+from analytics_query.store import PostgresProjections
+from contracts import streams
+from servicekit.bus import Bus, DeadLetters, keep_declared
+from servicekit.clock import SystemClock
+from servicekit.health import Readiness
+from servicekit.http import create_http_app
+from servicekit.lifecycle import Background
+from servicekit.migrations import schema_check
+from servicekit.pg import Database
+
+SERVICE = "analytics-query"
+SCHEMA = "analytics"
+MIGRATIONS = "analytics_query.migrations"
+CONSUMED = {
+    streams.TELEMETRY: subscriptions.TELEMETRY_CONSUMER,
+    streams.QUESTIONS: subscriptions.QUESTIONS_CONSUMER,
+}
+
+
+def create_app(settings: Settings) -> FastAPI:
+    """The service as an ASGI application."""
+    readiness = Readiness(SystemClock())
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncGenerator[None]:
+        database = await Database.connect(settings, SCHEMA)
+        bus = await Bus.connect(settings, SERVICE)
+        app.state.projections = PostgresProjections(database)
+        readiness.add("schema", schema_check(database, MIGRATIONS))
+        readiness.add("bus", bus.check)
+        await keep_declared(bus, settings)
+        dead_letters = DeadLetters(database.pool)
+        async with Background(readiness) as background:
+            for stream, consumer in CONSUMED.items():
+                loop = subscriptions.consume_events(bus, dead_letters, database, settings, stream, consumer)
+                background.start(stream.lower(), loop)
+            yield
+        await bus.drain()
+        await database.close()
+
+    return create_http_app(service=SERVICE, settings=settings, lifespan=lifespan, routers=[router], readiness=readiness)

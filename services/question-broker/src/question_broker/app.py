@@ -1,0 +1,51 @@
+"""The composition root of the question-broker: the only place where clients are made."""
+
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+
+from fastapi import FastAPI
+
+from question_broker import loops, subscriptions
+from question_broker.api import router
+from question_broker.settings import Settings
+from question_broker.store import PostgresQuestions
+from servicekit.bus import Bus, DeadLetters, keep_declared
+from servicekit.clock import SystemClock
+from servicekit.health import Readiness
+from servicekit.http import create_http_app
+from servicekit.lifecycle import Background
+from servicekit.migrations import schema_check
+from servicekit.outbox import OutboxRelay
+from servicekit.pg import Database
+
+SERVICE = "question-broker"
+SCHEMA = "questions"
+MIGRATIONS = "question_broker.migrations"
+
+
+def create_app(settings: Settings) -> FastAPI:
+    """The service as an ASGI application."""
+    clock = SystemClock()
+    readiness = Readiness(clock)
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncGenerator[None]:
+        database = await Database.connect(settings, SCHEMA)
+        bus = await Bus.connect(settings, SERVICE)
+        relay = OutboxRelay(database, bus, SERVICE)
+        questions = PostgresQuestions(database, relay)
+        app.state.questions, app.state.clock = questions, clock
+        readiness.add("schema", schema_check(database, MIGRATIONS))
+        readiness.add("bus", bus.check)
+        await keep_declared(bus, settings)
+        dead_letters = DeadLetters(database.pool)
+        async with Background(readiness) as background:
+            background.start("relay", relay.run)
+            background.start("expiry", loops.expire(questions, clock, settings.expiry_tick_ms))
+            background.start("questions", subscriptions.consume_questions(bus, dead_letters, questions, clock))
+            background.start("news", subscriptions.consume_news(bus, dead_letters, questions, clock))
+            yield
+        await bus.drain()
+        await database.close()
+
+    return create_http_app(service=SERVICE, settings=settings, lifespan=lifespan, routers=[router], readiness=readiness)

@@ -1,0 +1,87 @@
+"""What becomes of an event in which a worker asks for something."""
+
+from datetime import timedelta
+
+from contracts.events import CollaborationRequestEvent, QuestionEvent, ResourceRequestEvent
+from contracts.questions import QuestionKind, QuestionState
+from question_broker.domain import Question
+
+Asked = QuestionEvent | ResourceRequestEvent | CollaborationRequestEvent
+
+# A request carries no deadline of its own: a day is as long as a worker's commands are kept for it.
+REQUEST_DEADLINE = timedelta(days=1)
+ENDED = "the attempt had ended before the question arrived"
+
+
+def question_of(event: Asked, closed_through: int) -> Question:
+    """The question that an event asks: open, or withdrawn at once when its attempt is among the ended ones."""
+    question = _QUESTION_OF[event.kind](event)
+    if event.attempt is not None and event.attempt <= closed_through:
+        return question.withdrawn(ENDED, event.occurred_at)
+    return question
+
+
+def _asked(event: QuestionEvent) -> Question:
+    body = event.body
+    return _question(
+        event,
+        question=body.question,
+        question_type=body.question_type.value,
+        context=body.context,
+        options=tuple(body.options),
+        default_answer=body.default_answer,
+        lasts=timedelta(milliseconds=body.deadline_ms),
+    )
+
+
+def _resources(event: ResourceRequestEvent) -> Question:
+    body = event.body
+    lasting = f" for {body.duration_ms} ms" if body.duration_ms is not None else ""
+    return _question(
+        event,
+        question=f"Needs {body.amount_needed} ({body.resource_type.value}){lasting}",
+        question_type=body.resource_type.value,
+        context=body.justification,
+    )
+
+
+def _collaboration(event: CollaborationRequestEvent) -> Question:
+    body = event.body
+    partner = f" from {body.target_worker}" if body.target_worker else ""
+    return _question(
+        event,
+        question=f"Wants {body.collaboration_type.value}{partner}: {body.task_description}",
+        question_type=body.collaboration_type.value,
+        context=body.context,
+    )
+
+
+def _question(
+    event: Asked,
+    *,
+    question: str,
+    question_type: str,
+    context: str | None,
+    options: tuple[str, ...] = (),
+    default_answer: str | None = None,
+    lasts: timedelta = REQUEST_DEADLINE,
+) -> Question:
+    return Question(
+        question_id=event.question_id,
+        kind=QuestionKind(event.kind),
+        state=QuestionState.open,
+        worker_id=event.worker_id,
+        task_id=event.task_id,
+        attempt=event.attempt,
+        question=question,
+        question_type=question_type,
+        context=context,
+        options=options,
+        default_answer=default_answer,
+        priority=event.body.priority.value,
+        asked_at=event.occurred_at,
+        expires_at=event.occurred_at + lasts,
+    )
+
+
+_QUESTION_OF = {"question": _asked, "resource_request": _resources, "collaboration_request": _collaboration}

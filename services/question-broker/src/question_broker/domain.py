@@ -1,0 +1,70 @@
+"""A question and the only ways in which it changes."""
+
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from contracts.questions import Answer, QuestionKind, QuestionState, QuestionView
+from question_broker.errors import QuestionClosed
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """What a worker asked, and what came of it."""
+
+    question_id: str
+    kind: QuestionKind
+    state: QuestionState
+    worker_id: str
+    task_id: str | None
+    attempt: int | None
+    question: str
+    question_type: str
+    context: str | None
+    options: tuple[str, ...]
+    default_answer: str | None
+    priority: str
+    asked_at: datetime
+    expires_at: datetime | None
+    answer: str | None = None
+    additional_context: str | None = None
+    answered_by: str | None = None
+    answered_at: datetime | None = None
+
+    def answered(self, answer: str, context: str | None, by: str, now: datetime) -> "Question":
+        """The question with its answer. Raises QuestionClosed unless it is open."""
+        return self._closed(QuestionState.answered, answer, context, by, now)
+
+    def expired(self, now: datetime) -> "Question":
+        """The question after its deadline: its default, if it has one, is the answer."""
+        return self._closed(QuestionState.expired, self.default_answer, None, "deadline", now)
+
+    def withdrawn(self, why: str, now: datetime) -> "Question":
+        """The question of an attempt that has ended."""
+        return self._closed(QuestionState.withdrawn, None, why, "system", now)
+
+    def to_answer(self) -> Answer:
+        """What the worker gets. The question must be closed."""
+        if self.answered_at is None:
+            raise ValueError(f"question {self.question_id} is still open")
+        return Answer(
+            question_id=self.question_id,
+            worker_id=self.worker_id,
+            task_id=self.task_id,
+            attempt=self.attempt,
+            state=self.state,
+            answer=self.answer,
+            additional_context=self.additional_context,
+            answered_by=self.answered_by,
+            answered_at=self.answered_at,
+        )
+
+    def to_view(self) -> QuestionView:
+        """The question as the API shows it."""
+        return QuestionView.model_validate({field: getattr(self, field) for field in self.__slots__})
+
+    def _closed(
+        self, state: QuestionState, answer: str | None, context: str | None, by: str, now: datetime
+    ) -> "Question":
+        if self.state is not QuestionState.open:
+            raise QuestionClosed(f"question {self.question_id} is {self.state.value} already, by {self.answered_by}")
+        return replace(self, state=state, answer=answer, additional_context=context, answered_by=by, answered_at=now)

@@ -1,0 +1,26 @@
+"""What can go wrong here, each with a stable code."""
+
+
+class QuestionError(Exception):
+    """Base of this service's errors: `code` for programs, `category` for the edge, `detail` for people."""
+
+    code = "question_error"
+    category = "invalid"
+
+    def __init__(self, detail: str) -> None:
+        super().__init__(detail)
+        self.detail = detail
+
+
+class QuestionNotFound(QuestionError):
+    """No question has this id."""
+
+    code = "question_not_found"
+    category = "not_found"
+
+
+class QuestionClosed(QuestionError):
+    """The question has its answer, or can get none any more."""
+
+    code = "question_closed"
+    category = "conflict"

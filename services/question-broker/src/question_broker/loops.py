@@ -1,0 +1,20 @@
+"""Ticks."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+
+from question_broker import handlers
+from question_broker.ports import Questions
+from servicekit.clock import Clock
+
+
+def expire(questions: Questions, clock: Clock, tick_ms: int) -> Callable[[], Awaitable[None]]:
+    """A loop that closes questions past their deadline; any number of replicas may run it."""
+
+    async def loop() -> None:
+        while True:
+            while await handlers.expire(questions, clock.now()):
+                pass
+            await asyncio.sleep(tick_ms / 1000)
+
+    return loop

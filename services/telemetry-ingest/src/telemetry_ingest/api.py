@@ -1,0 +1,101 @@
+"""The read side over HTTP: the log by page, a task's tail, and the tail as it grows."""
+
+import asyncio
+from collections.abc import AsyncGenerator
+from typing import Annotated, Literal
+
+from fastapi import APIRouter, Depends, Header, Query, Request
+from fastapi.sse import EventSourceResponse, ServerSentEvent
+from pydantic import AwareDatetime
+
+from contracts.base import Page
+from contracts.events import EVENT_TYPES
+from contracts.events.reporting import StreamType
+from contracts.telemetry import StoredEvent, Tail
+from servicekit.paging import PageCursor, PageLimit, decode_cursor, page
+from telemetry_ingest import handlers
+from telemetry_ingest.decisions.filtering import filter_of
+from telemetry_ingest.domain import EventFilter
+from telemetry_ingest.errors import UnknownType
+from telemetry_ingest.ports import EventLog
+from telemetry_ingest.tail import RedisTail
+
+MAX_TAIL = 1_000
+Types = Annotated[list[str], Query(description="Stream types and event kinds alike; none: all.")]
+
+router = APIRouter(prefix="/v1")
+
+
+@router.get("/events", response_model_exclude_none=True)
+async def events(
+    request: Request,
+    task_id: str | None = None,
+    worker_id: str | None = None,
+    kind: Annotated[list[str], Query()] = [],  # noqa: B006
+    stream_type: Annotated[list[StreamType], Query()] = [],  # noqa: B006
+    since: AwareDatetime | None = None,
+    until: AwareDatetime | None = None,
+    order: Literal["asc", "desc"] = "asc",
+    cursor: PageCursor = None,
+    limit: PageLimit = 50,
+) -> Page[StoredEvent]:
+    """Events of the log, in the order of their ids, which is that of their making."""
+    wanted = EventFilter(task_id, worker_id, tuple(_known_kinds(kind)), tuple(stream_type))
+    rows = await _log(request).page(
+        wanted,
+        since=since,
+        until=until,
+        after=str(decode_cursor(cursor, 1)[0]) if cursor else None,
+        limit=limit + 1,
+        descending=order == "desc",
+    )
+    return page(rows, limit, lambda row: (row.event.event_id,), lambda row: row)
+
+
+@router.get("/tasks/{task_id}/tail", response_model_exclude_none=True)
+async def tail(
+    request: Request,
+    task_id: str,
+    last_n: Annotated[int, Query(ge=1, le=MAX_TAIL)] = 20,
+    types: Types = [],  # noqa: B006
+) -> Tail:
+    """The last entries of a task, oldest first."""
+    return await handlers.read_tail(task_id, types, last_n, _log(request), _tail(request))
+
+
+def wanted_entries(task_id: str, types: Types = []) -> EventFilter:  # noqa: B006
+    """FastAPI dependency: the filter of a task's tail, refused before the answer has begun."""
+    return filter_of(task_id, types)
+
+
+@router.get("/tasks/{task_id}/live", response_class=EventSourceResponse)
+async def live(
+    request: Request,
+    wanted: Annotated[EventFilter, Depends(wanted_entries)],
+    last_event_id: Annotated[str, Header(pattern=r"^(\$|\d+-\d+)$")] = "$",
+) -> AsyncGenerator[ServerSentEvent]:
+    """The tail as it grows, as server-sent events; `Last-Event-ID` resumes, `0-0` begins with what is kept."""
+    stopping: asyncio.Event = request.app.state.stopping
+    heartbeat_ms: int = request.app.state.settings.live_heartbeat_ms
+    async for item_id, entries in _tail(request).follow(wanted, last_event_id, heartbeat_ms):
+        if stopping.is_set():
+            return
+        for entry in entries:
+            yield ServerSentEvent(raw_data=entry.to_json().decode(), event=entry.kind, id=item_id)
+        if not entries:
+            yield ServerSentEvent(comment="alive", id=item_id)
+
+
+def _known_kinds(kinds: list[str]) -> list[str]:
+    for kind in kinds:
+        if kind not in EVENT_TYPES:
+            raise UnknownType(f"kind: {kind!r} is no event kind; allowed: {', '.join(sorted(EVENT_TYPES))}")
+    return kinds
+
+
+def _log(request: Request) -> EventLog:
+    return request.app.state.log
+
+
+def _tail(request: Request) -> RedisTail:
+    return request.app.state.tail

@@ -1,0 +1,54 @@
+"""The composition root of telemetry-ingest: the only place where clients are made."""
+
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+
+from fastapi import FastAPI
+
+from servicekit.bus import Bus, DeadLetters, keep_declared
+from servicekit.cache import Cache
+from servicekit.clock import SystemClock
+from servicekit.health import Readiness
+from servicekit.http import create_http_app
+from servicekit.lifecycle import Background
+from servicekit.migrations import schema_check
+from servicekit.pg import Database
+from telemetry_ingest import loops, subscriptions
+from telemetry_ingest.api import router
+from telemetry_ingest.settings import Settings
+from telemetry_ingest.store import PostgresEventLog
+from telemetry_ingest.tail import RedisTail
+
+SERVICE = "telemetry-ingest"
+SCHEMA = "telemetry"
+MIGRATIONS = "telemetry_ingest.migrations"
+
+
+def create_app(settings: Settings) -> FastAPI:
+    """The service as an ASGI application."""
+    clock = SystemClock()
+    readiness = Readiness(clock)
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncGenerator[None]:
+        database = await Database.connect(settings, SCHEMA)
+        bus = await Bus.connect(settings, SERVICE)
+        cache = Cache.connect(settings)
+        log = PostgresEventLog(database, subscriptions.CONSUMER)
+        tail = RedisTail(cache.client, items=settings.tail_items, ttl_s=settings.tail_ttl_s)
+        app.state.log, app.state.tail = log, tail
+        readiness.add("schema", schema_check(database, MIGRATIONS))
+        readiness.add("bus", bus.check)
+        await keep_declared(bus, settings)
+        dead_letters = DeadLetters(database.pool)
+        async with Background(readiness) as background:
+            background.start("partitions", loops.keep_partitions(log, clock))
+            events = subscriptions.consume_events(bus, dead_letters, log, tail, clock, settings)
+            background.start("events", events)
+            background.start("news", subscriptions.consume_news(bus, dead_letters, log))
+            yield
+        await bus.drain()
+        await cache.close()
+        await database.close()
+
+    return create_http_app(service=SERVICE, settings=settings, lifespan=lifespan, routers=[router], readiness=readiness)

@@ -1,0 +1,90 @@
+"""Each event told in one line, for the live tail."""
+
+from collections.abc import Callable
+from typing import Any
+
+from contracts.events import Event
+from contracts.telemetry import TailEntry
+
+MAX_LINE = 2_000
+
+
+def tell(event: Event, *, stale: bool) -> TailEntry:
+    """The tail's entry for an event."""
+    return TailEntry(
+        event_id=event.event_id,
+        kind=event.kind,
+        stream_type=event.body.stream_type.value if event.kind == "stream" else None,
+        content=_LINES[event.kind](event.body)[:MAX_LINE],
+        evidence=event.evidence.value,
+        attempt=event.attempt,
+        worker_id=event.worker_id,
+        occurred_at=event.occurred_at,
+        stale=stale,
+    )
+
+
+def _progress(body: Any) -> str:
+    parts = [body.status]
+    if body.phase:
+        parts.append(f"in {body.phase}")
+    if body.metrics.percent_complete is not None:
+        parts.append(f"{body.metrics.percent_complete:g}%")
+    if body.metrics.current_operation:
+        parts.append(f"– {body.metrics.current_operation}")
+    return " ".join(parts)
+
+
+def _tests(body: Any) -> str:
+    counts = body.results
+    told = f"{body.test_suite}: {counts.passed} of {counts.total} passed"
+    if counts.failed or counts.errors:
+        told += f", {counts.failed} failed, {counts.errors} errors"
+    return told + (f", {counts.skipped} skipped" if counts.skipped else "")
+
+
+def _quality(body: Any) -> str:
+    figures = body.metrics.model_dump(exclude_none=True)
+    told = ", ".join(f"{name} {value:g}" for name, value in figures.items())
+    return f"{body.file_path}: {told or 'no figures'}; {len(body.issues)} issues"
+
+
+def _figures(title: str, figures: dict[str, Any]) -> str:
+    told = ", ".join(f"{name} {value}" for name, value in figures.items() if not isinstance(value, dict | list))
+    return f"{title}: {told}" if told else title
+
+
+def _error(body: Any) -> str:
+    told = f"[{body.severity.value}] {body.error_type}: {body.message}"
+    if body.recovery_attempted:
+        told += " (recovered)" if body.recovery_successful else " (recovery tried)"
+    return told
+
+
+def _completion(body: Any) -> str:
+    return f"the agent says: {body.status.value}" + (f" – {body.summary.overview}" if body.summary.overview else "")
+
+
+def _outcome(body: Any) -> str:
+    told = f"attempt {body.status.value}" + (f": {body.reason}" if body.reason else "")
+    if body.verified is not None:
+        told += f"; verification {'passed' if body.verified.passed else 'failed'}"
+    return told
+
+
+_LINES: dict[str, Callable[[Any], str]] = {
+    "stream": lambda body: body.content,
+    "progress": _progress,
+    "milestone": lambda body: f"{body.milestone_name} ({body.milestone_type})",
+    "analytics": lambda body: _figures(body.analytics_type.value, body.data),
+    "decision": lambda body: f"{body.chosen_option} – {body.reasoning}",
+    "plan": lambda body: f"{body.plan_type.value} plan, {len(body.steps)} steps",
+    "tests": _tests,
+    "quality": _quality,
+    "resource": lambda body: _figures(body.resource_type.value, body.metrics),
+    "profile": lambda body: f"{body.profile_type.value} profile, {len(body.hotspots)} hotspots",
+    "error": _error,
+    "completion": _completion,
+    "outcome": _outcome,
+    "registered": lambda body: f"worker {body.worker_id} registered on {body.hostname}",
+}

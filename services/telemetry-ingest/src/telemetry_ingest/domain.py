@@ -1,0 +1,44 @@
+"""What the log records: an event with the day that places it and the verdict on its attempt."""
+
+from dataclasses import dataclass
+from datetime import date, timedelta
+from functools import lru_cache
+
+from contracts.events import Event
+
+DAY_MS = 86_400_000
+EPOCH = date(1970, 1, 1)
+LAST_DAY = (date.max - EPOCH).days
+
+
+@dataclass(frozen=True, slots=True)
+class Recorded:
+    """An event as it stands in the log."""
+
+    event: Event
+    stale: bool
+
+
+@dataclass(frozen=True, slots=True)
+class EventFilter:
+    """Which events a reader wants; None or empty: any."""
+
+    task_id: str | None = None
+    worker_id: str | None = None
+    kinds: tuple[str, ...] = ()
+    stream_types: tuple[str, ...] = ()
+
+    @property
+    def wants_all(self) -> bool:
+        """Whether neither kinds nor stream types narrow it."""
+        return not self.kinds and not self.stream_types
+
+
+def day_of(event_id: str) -> date:
+    """The UTC day of a UUIDv7: the partition that holds the event. Absurdly late ids fall on the last day there is."""
+    return _day(int(event_id[:8] + event_id[9:13], 16) // DAY_MS)
+
+
+@lru_cache(maxsize=64)
+def _day(days: int) -> date:
+    return EPOCH + timedelta(days=min(days, LAST_DAY))

@@ -1,0 +1,45 @@
+"""One function for each thing this service does."""
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+
+from contracts.decided import DecidedEvent
+from contracts.telemetry import Tail
+from telemetry_ingest.decisions.filtering import filter_of
+from telemetry_ingest.decisions.telling import tell
+from telemetry_ingest.ports import EventLog, LiveTail, ReceivedBatch
+
+PARTITIONS_BEHIND = 1
+PARTITIONS_AHEAD = 7
+
+
+async def ingest(received: Sequence[ReceivedBatch], log: EventLog, tail: LiveTail, now: datetime) -> None:
+    """Record batches once each, then show what is new; the log decides, the tail follows."""
+    await tail.push(await log.record(received, now))
+
+
+async def note_attempts(news: Sequence[DecidedEvent], log: EventLog) -> None:
+    """Remember the newest attempt of each task that the orchestrator speaks of; a repeat changes nothing."""
+    attempts: dict[str, int] = {}
+    for event in news:
+        if event.task_id and event.attempt:
+            attempts[event.task_id] = max(event.attempt, attempts.get(event.task_id, 0))
+    await log.note_attempts(attempts)
+
+
+async def read_tail(task_id: str, types: Sequence[str], limit: int, log: EventLog, tail: LiveTail) -> Tail:
+    """The last `limit` entries of a task; from the log where the tail has fewer. Raises UnknownType."""
+    wanted = filter_of(task_id, types)
+    entries = await tail.last(wanted, limit)
+    if len(entries) < limit:
+        stored = await log.page(wanted, since=None, until=None, after=None, limit=limit, descending=True)
+        entries = [tell(item.event, stale=item.stale) for item in reversed(stored)]
+    return Tail(task_id=task_id, entries=entries)
+
+
+async def keep_partitions(log: EventLog, now: datetime) -> None:
+    """See that today's partition and those of the next days exist."""
+    today = now.date()
+    await log.ensure_partitions(
+        [today + timedelta(days=offset) for offset in range(-PARTITIONS_BEHIND, PARTITIONS_AHEAD + 1)]
+    )

@@ -1,0 +1,60 @@
+"""What the handlers need of the outside."""
+
+from collections.abc import Sequence
+from datetime import date, datetime
+from typing import Protocol
+
+from contracts.batches import Batch
+from contracts.events import Event
+from contracts.telemetry import StoredEvent, TailEntry
+from telemetry_ingest.domain import EventFilter, Recorded
+
+
+class ReceivedBatch(Protocol):
+    """A batch from the bus."""
+
+    @property
+    def batch(self) -> Batch[Event]:
+        """Its content."""
+        ...
+
+
+class EventLog(Protocol):
+    """The durable log."""
+
+    async def record(self, received: Sequence[ReceivedBatch], now: datetime) -> list[Recorded]:
+        """Write the events of all batches that were not applied before, in one transaction, and return them."""
+        ...
+
+    async def note_attempts(self, attempts: dict[str, int]) -> None:
+        """Remember the newest attempt of each task."""
+        ...
+
+    async def page(
+        self,
+        wanted: EventFilter,
+        *,
+        since: datetime | None,
+        until: datetime | None,
+        after: str | None,
+        limit: int,
+        descending: bool,
+    ) -> list[StoredEvent]:
+        """At most `limit` events in order of their ids, beyond the id `after`."""
+        ...
+
+    async def ensure_partitions(self, days: Sequence[date]) -> None:
+        """Make the partitions of these days where they are missing."""
+        ...
+
+
+class LiveTail(Protocol):
+    """The last entries of each task, quickly read; losing it costs speed and nothing else."""
+
+    async def push(self, recorded: Sequence[Recorded]) -> None:
+        """Add what was recorded; a tail that is away is skipped."""
+        ...
+
+    async def last(self, wanted: EventFilter, limit: int) -> list[TailEntry]:
+        """The last entries that are wanted, oldest first; empty when the tail is away or knows nothing."""
+        ...

@@ -1,0 +1,20 @@
+"""Settings of telemetry-ingest."""
+
+from pydantic import Field
+
+from servicekit.settings import ServiceSettings
+
+
+class Settings(ServiceSettings):
+    """Beside the shared ones."""
+
+    ingest_max_events: int = Field(default=5_000, ge=1)
+    """Most events that are written in one transaction."""
+    ingest_wait_ms: int = Field(default=5, ge=0)
+    """How long a transaction waits for more events when there are few."""
+    tail_items: int = Field(default=1_000, ge=1)
+    """Items of a task's live tail in Redis; an item holds up to 25 entries."""
+    tail_ttl_s: int = Field(default=86_400, ge=1)
+    """How long a task's live tail outlives its last event."""
+    live_heartbeat_ms: int = Field(default=10_000, ge=100)
+    """How often a silent live stream sends a comment, so that proxies keep it open."""

@@ -1,0 +1,50 @@
+"""The tables of schema `telemetry`, for migrations and their test; the hot paths speak SQL in `store`."""
+
+from datetime import date, datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import BigInteger, Column, DateTime, Index, Text
+from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.orm import registry
+from sqlmodel import Field, SQLModel
+
+PARTITIONED = {"postgresql_partition_by": "RANGE (day)"}
+
+
+class Base(SQLModel, registry=registry()):
+    """The tables of this service alone."""
+
+
+class EventRow(Base, table=True):
+    """One event, in the partition of its id's UTC day."""
+
+    __tablename__ = "events"
+    __table_args__ = (
+        Index("events_task", "task_id", "event_id"),
+        Index("events_kind", "kind", "event_id"),
+        PARTITIONED,
+    )
+
+    event_id: UUID = Field(primary_key=True)
+    day: date = Field(primary_key=True)
+    kind: str = Field(sa_type=Text)
+    stream_type: str | None = Field(sa_type=Text, nullable=True)
+    worker_id: str = Field(sa_type=Text)
+    task_id: str | None = Field(sa_type=Text, nullable=True)
+    attempt: int | None = Field(nullable=True)
+    seq: int = Field(sa_type=BigInteger)
+    occurred_at: datetime = Field(sa_type=DateTime(timezone=True))  # pyright: ignore[reportArgumentType]
+    recorded_at: datetime = Field(sa_type=DateTime(timezone=True))  # pyright: ignore[reportArgumentType]
+    evidence: str = Field(sa_type=Text)
+    stale: bool
+    body: dict[str, Any] = Field(sa_column=Column(JSONB, nullable=False))
+
+
+class TaskAttemptRow(Base, table=True):
+    """The newest attempt of a task that this service has heard of."""
+
+    __tablename__ = "task_attempts"
+
+    task_id: str = Field(sa_type=Text, primary_key=True)
+    attempt: int
