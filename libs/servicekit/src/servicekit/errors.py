@@ -23,7 +23,7 @@ Category = Literal[
     "internal",
 ]
 
-STATUS_OF_CATEGORY: Mapping[str, int] = {
+STATUS_OF_CATEGORY: Mapping[Category, int] = {
     "malformed": 400,
     "unauthorized": 401,
     "forbidden": 403,
@@ -36,7 +36,7 @@ STATUS_OF_CATEGORY: Mapping[str, int] = {
     "internal": 500,
     "unavailable": 503,
 }
-TITLE_OF_CATEGORY: Mapping[str, str] = {
+TITLE_OF_CATEGORY: Mapping[Category, str] = {
     "malformed": "Malformed request",
     "unauthorized": "Unauthorized",
     "forbidden": "Forbidden",
@@ -90,7 +90,7 @@ def is_coded(error: object) -> TypeGuard[Coded]:
 
 def problem_of(error: Coded) -> Problem:
     """Problem details of any coded error; an unknown category counts as internal."""
-    category = error.category if error.category in STATUS_OF_CATEGORY else "internal"
+    category = cast(Category, error.category) if error.category in STATUS_OF_CATEGORY else "internal"
     return Problem(
         title=TITLE_OF_CATEGORY[category],
         status=STATUS_OF_CATEGORY[category],

@@ -3,6 +3,7 @@
 import logging
 import sys
 from collections.abc import MutableMapping
+from functools import partial
 from typing import Any, TextIO
 
 import orjson
@@ -26,6 +27,7 @@ def configure_logging(service: str, settings: ServiceSettings, stream: TextIO | 
         structlog.contextvars.merge_contextvars,
         structlog.processors.add_log_level,
         structlog.processors.TimeStamper(fmt="iso", utc=True, key="at"),
+        structlog.stdlib.add_logger_name,
         _Named(service),
         _add_trace,
         structlog.processors.StackInfoRenderer(),
@@ -34,7 +36,7 @@ def configure_logging(service: str, settings: ServiceSettings, stream: TextIO | 
     structlog.configure(
         processors=[*shared, *ending],
         wrapper_class=structlog.make_filtering_bound_logger(level),
-        logger_factory=lambda *_: structlog.WriteLogger(stream or sys.stderr),
+        logger_factory=partial(_writer, stream),
         cache_logger_on_first_use=False,
     )
     _configure_stdlib(level, shared, ending, stream)
@@ -42,7 +44,20 @@ def configure_logging(service: str, settings: ServiceSettings, stream: TextIO | 
 
 def get_logger(name: str) -> Logger:
     """A logger that names itself; it may be made before logging is configured."""
-    return structlog.get_logger(logger=name)
+    return structlog.get_logger(name)
+
+
+class _Writer(structlog.WriteLogger):
+    """Writes to a stream, and has a name."""
+
+    def __init__(self, name: str, stream: TextIO) -> None:
+        super().__init__(stream)
+        self.name = name
+
+
+def _writer(stream: TextIO | None, name: str = "") -> _Writer:
+    # Looked up each time, for tests and others who replace standard error.
+    return _Writer(name, stream or sys.stderr)
 
 
 class _Named:
@@ -78,7 +93,7 @@ def _configure_stdlib(level: int, shared: list[Processor], ending: list[Processo
     handler = logging.StreamHandler(stream or sys.stderr)
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
-            foreign_pre_chain=[structlog.stdlib.add_logger_name, *shared],
+            foreign_pre_chain=shared,
             processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, *ending],
         )
     )

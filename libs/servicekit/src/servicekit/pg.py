@@ -1,7 +1,8 @@
 """PostgreSQL: a pool of asyncpg connections for the hot paths, and a SQLAlchemy engine on the same settings."""
 
-from collections.abc import AsyncGenerator, Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any, Self, TypeVar, cast
@@ -38,6 +39,24 @@ TRANSIENT = (
 )
 
 
+@dataclass(frozen=True, slots=True)
+class Timeouts:
+    """What PostgreSQL allows a session, in ms; 0 is without limit."""
+
+    statement_ms: int
+    lock_ms: int
+    idle_in_transaction_ms: int
+
+    @classmethod
+    def of(cls, settings: ServiceSettings) -> Self:
+        """Those of the running service."""
+        return cls(
+            settings.postgres_statement_timeout_ms,
+            settings.postgres_lock_timeout_ms,
+            settings.postgres_idle_in_transaction_timeout_ms,
+        )
+
+
 class Database:
     """One schema of the database. It can be made while the server is away, and outlives the server's absences."""
 
@@ -48,11 +67,14 @@ class Database:
         self._acquire_timeout_s = settings.postgres_connect_timeout_ms / 1000
 
     @classmethod
-    async def connect(cls, settings: ServiceSettings, schema: str) -> Self:
-        """Make the pool. It opens connections when they are asked for, so nothing here fails or waits."""
+    async def connect(cls, settings: ServiceSettings, schema: str, *, planner: Mapping[str, str] | None = None) -> Self:
+        """Make the pool. It opens connections when they are asked for, so nothing here fails or waits.
+
+        `planner`: server settings for each of the pool's connections, such as `enable_seqscan`.
+        """
 
         async def connect(*_: Any, **__: Any) -> Connection:
-            return await open_connection(settings, schema)
+            return await open_connection(settings, schema, planner=planner)
 
         pool = asyncpg.create_pool(min_size=0, max_size=settings.postgres_pool_size, connect=connect)
         await pool
@@ -113,12 +135,16 @@ async def open_connection(
     *,
     owner: bool = False,
     codecs: bool = True,
-    server_settings: dict[str, str] | None = None,
+    timeouts: Timeouts | None = None,
+    planner: Mapping[str, str] | None = None,
 ) -> Connection:
     """One connection with this platform's timeouts, search path and codecs; `owner` takes the schema owner's role."""
-    arguments = _arguments(settings, owner=owner)
-    arguments["server_settings"] = _server_settings(settings, schema) | (server_settings or {})
-    connection = await asyncpg.connect(**arguments)
+    timeouts = timeouts or Timeouts.of(settings)
+    connection = await asyncpg.connect(
+        **_address(settings, owner=owner),
+        command_timeout=timeouts.statement_ms / 1000 + CLIENT_TIMEOUT_MARGIN_S if timeouts.statement_ms else None,
+        server_settings=_server_settings(schema, timeouts) | dict(planner or {}),
+    )
     if codecs:
         await _set_codecs(connection)
     return connection
@@ -149,7 +175,7 @@ def _role(settings: ServiceSettings, *, owner: bool) -> tuple[str, str | None]:
     return user, secret.get_secret_value() if secret else None
 
 
-def _arguments(settings: ServiceSettings, *, owner: bool) -> dict[str, Any]:
+def _address(settings: ServiceSettings, *, owner: bool) -> dict[str, Any]:
     user, password = _role(settings, owner=owner)
     return {
         "host": settings.postgres_host,
@@ -159,19 +185,18 @@ def _arguments(settings: ServiceSettings, *, owner: bool) -> dict[str, Any]:
         "password": password,
         "ssl": settings.postgres_tls,
         "timeout": settings.postgres_connect_timeout_ms / 1000,
-        "command_timeout": settings.postgres_statement_timeout_ms / 1000 + CLIENT_TIMEOUT_MARGIN_S,
     }
 
 
-def _server_settings(settings: ServiceSettings, schema: str) -> dict[str, str]:
+def _server_settings(schema: str, timeouts: Timeouts) -> dict[str, str]:
     return {
         "application_name": schema,
         "search_path": '"' + schema.replace('"', '""') + '"',
         "timezone": "UTC",
         "jit": "off",
-        "statement_timeout": str(settings.postgres_statement_timeout_ms),
-        "lock_timeout": str(settings.postgres_lock_timeout_ms),
-        "idle_in_transaction_session_timeout": str(settings.postgres_idle_in_transaction_timeout_ms),
+        "statement_timeout": str(timeouts.statement_ms),
+        "lock_timeout": str(timeouts.lock_ms),
+        "idle_in_transaction_session_timeout": str(timeouts.idle_in_transaction_ms),
     }
 
 

@@ -1,0 +1,194 @@
+"""The life of a process: serve HTTP until told to stop, keep background loops running, stop within the grace period."""
+
+import asyncio
+import math
+import os
+import random
+import signal
+import sys
+from collections.abc import Awaitable, Callable, Generator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Self
+
+import uvicorn
+import uvloop
+from fastapi import FastAPI
+
+from servicekit.health import NotReady, Readiness
+from servicekit.logs import get_logger
+from servicekit.metrics import LOOP_FAILURES
+from servicekit.settings import ServiceSettings
+
+Loop = Callable[[], Awaitable[None]]
+
+# Longer than the idle connections of ServiceClient live, so that no request meets a closing connection.
+KEEP_ALIVE_S = 75
+FORCED = 1
+STOP_LOOP_S = 10.0
+
+log = get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Backoff:
+    """How long to wait before a crashed loop runs again: doubling from `first_s` to `most_s`, half of it random."""
+
+    first_s: float = 0.1
+    most_s: float = 30.0
+    forget_after_s: float = 60.0
+    """A loop that ran this long counts as healthy again."""
+    unready_after: int = 3
+    """Crashes in a row that make the service not ready."""
+
+    def pause_s(self, failures: int, chance: float) -> float:
+        """The pause after so many failures in a row (1 or more); `chance` is uniform between 0 and 1."""
+        longest = min(self.most_s, self.first_s * 2 ** min(failures - 1, 30))
+        return longest * (0.5 + chance / 2)
+
+
+class Background:
+    """Named loops that run until stopped; one that crashes is logged, counted and started again.
+
+    A loop is an async function; when it returns it is done. Used as an async context manager, or with `stop`.
+    """
+
+    def __init__(self, readiness: Readiness | None = None, backoff: Backoff | None = None) -> None:
+        self._backoff = backoff or Backoff()
+        self._failing: dict[str, str] = {}
+        self._tasks: dict[str, asyncio.Task[None]] = {}
+        if readiness is not None:
+            readiness.add("loops", self.check)
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.stop()
+
+    def start(self, name: str, loop: Loop) -> None:
+        """Run `loop` from now on. Names are unique."""
+        if name in self._tasks:
+            raise ValueError(f"there is already a loop called {name!r}")
+        self._tasks[name] = asyncio.create_task(self._supervise(name, loop), name=name)
+
+    async def stop(self, within_s: float = STOP_LOOP_S) -> None:
+        """Cancel the loops one after another, the last started first, each with `within_s` to finish what it has."""
+        while self._tasks:
+            name, task = self._tasks.popitem()
+            task.cancel()
+            _done, late = await asyncio.wait({task}, timeout=within_s)
+            if late:
+                log.error("a loop does not stop", loop=name, within_s=within_s)
+
+    async def check(self) -> None:
+        """Raise NotReady while a loop keeps failing."""
+        if self._failing:
+            raise NotReady("; ".join(f"{name} keeps failing: {reason}" for name, reason in self._failing.items()))
+
+    async def _supervise(self, name: str, loop: Loop) -> None:
+        clock = asyncio.get_running_loop()
+        failures = 0
+        while True:
+            started = clock.time()
+            try:
+                await self._run_once(name, loop)
+                return
+            except Exception as error:  # a supervisor is where crashes end
+                healthy = clock.time() - started >= self._backoff.forget_after_s
+                failures = 1 if healthy else failures + 1
+                pause_s = self._backoff.pause_s(failures, random.random())
+                self._note(name, error, failures, pause_s)
+            await asyncio.sleep(pause_s)
+
+    async def _run_once(self, name: str, loop: Loop) -> None:
+        recovered = asyncio.get_running_loop().call_later(self._backoff.forget_after_s, self._failing.pop, name, None)
+        try:
+            await loop()
+            self._failing.pop(name, None)
+        finally:
+            recovered.cancel()
+
+    def _note(self, name: str, error: Exception, failures: int, pause_s: float) -> None:
+        LOOP_FAILURES.labels(name).inc()
+        log.error("a loop crashed", loop=name, failures=failures, again_in_s=round(pause_s, 2), exc_info=error)
+        if failures >= self._backoff.unready_after:
+            self._failing[name] = repr(error)
+
+
+def run(create_app: Callable[[], FastAPI], settings: ServiceSettings) -> None:
+    """Serve until SIGTERM or SIGINT: stop accepting, answer what is open, close the lifespan, return.
+
+    Ends the process with 1 when that takes longer than SHUTDOWN_GRACE_MS or a second signal comes.
+    """
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.run(_serve(create_app(), settings))
+
+
+async def _serve(app: FastAPI, settings: ServiceSettings) -> None:
+    await Server(app, settings).serve()
+
+
+class Server(uvicorn.Server):
+    """Uvicorn that ends with a plain return after a signal, within a deadline, and tells the app that it stops."""
+
+    def __init__(self, app: FastAPI, settings: ServiceSettings) -> None:
+        self._app = app
+        self._grace_s = settings.shutdown_grace_ms / 1000
+        super().__init__(_config(app, settings))
+
+    @property
+    def port(self) -> int:
+        """The port on which it listens."""
+        return self.servers[0].sockets[0].getsockname()[1]
+
+    async def startup(self, sockets: object = None) -> None:
+        """Start the lifespan and listen."""
+        await super().startup()
+        log.info("listening", address=f"http://{self.config.host}:{self.port}")
+
+    @contextmanager
+    def capture_signals(self) -> Generator[None]:
+        """While it serves, signals stop it instead of killing the process."""
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, self.stop, number.name)
+        try:
+            yield
+        finally:
+            for number in (signal.SIGTERM, signal.SIGINT):
+                loop.remove_signal_handler(number)
+
+    def stop(self, reason: str) -> None:
+        """Begin to stop; when called again, end the process at once."""
+        if self.should_exit:
+            self._end_now(f"{reason} again")
+        log.info("stopping", reason=reason, grace_s=self._grace_s)
+        self.should_exit = True
+        self._app.state.stopping.set()
+        asyncio.get_running_loop().call_later(self._grace_s, self._end_now, "the grace period is over")
+
+    def _end_now(self, reason: str) -> None:
+        log.error("ending with work in hand", reason=reason)
+        sys.stderr.flush()
+        os._exit(FORCED)
+
+
+def _config(app: FastAPI, settings: ServiceSettings) -> uvicorn.Config:
+    return uvicorn.Config(
+        app,
+        host=settings.http_host,
+        port=settings.http_port,
+        loop="uvloop",
+        http="httptools",
+        ws="none",
+        lifespan="on",
+        interface="asgi3",
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        proxy_headers=False,
+        timeout_keep_alive=KEEP_ALIVE_S,
+        # Open requests get half of the grace; consumers and outboxes, which close with the lifespan, the rest.
+        timeout_graceful_shutdown=max(1, math.floor(settings.shutdown_grace_ms / 2000)),
+    )

@@ -1,0 +1,91 @@
+"""The command line of every service: `python -m <service> serve | migrate`."""
+
+import argparse
+import asyncio
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Generic, NoReturn, TypeVar
+
+from fastapi import FastAPI
+from pydantic import ValidationError
+
+from servicekit import lifecycle
+from servicekit.logs import configure_logging, get_logger
+from servicekit.migrations import MigrationFailed, run_migrations
+from servicekit.settings import ServiceSettings, explain
+from servicekit.traces import configure_tracing
+
+SettingsT = TypeVar("SettingsT", bound=ServiceSettings)
+
+WRONG_SETTINGS = 2
+FAILED = 1
+
+log = get_logger(__name__)
+
+
+@dataclass(frozen=True)
+class Program(Generic[SettingsT]):
+    """What makes a service a program."""
+
+    service: str
+    settings_factory: Callable[[], SettingsT]
+    create_app: Callable[[SettingsT], FastAPI]
+    migrations_package: str | None
+    schema: str | None
+
+
+def main(
+    service: str,
+    settings_factory: Callable[[], SettingsT],
+    create_app: Callable[[SettingsT], FastAPI],
+    migrations_package: str | None = None,
+    schema: str | None = None,
+    arguments: Sequence[str] | None = None,
+) -> None:
+    """Run `serve` or, where there is a schema, `migrate`. What is wrong at the start is one line, with code 1 or 2."""
+    program = Program(service, settings_factory, create_app, migrations_package, schema)
+    options = _parser(program).parse_args(arguments)
+    settings = _settings(program)
+    configure_logging(service, settings)
+    options.command(program, settings)
+
+
+def _parser(program: Program[SettingsT]) -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog=f"python -m {program.service.replace('-', '_')}", allow_abbrev=False)
+    commands = parser.add_subparsers(required=True, metavar="serve | migrate")
+    serve = commands.add_parser("serve", help="serve until SIGTERM; settings come from the environment")
+    serve.set_defaults(command=_serve)
+    if program.migrations_package is not None:
+        migrate = commands.add_parser("migrate", help="bring the service's schema to this version, and end")
+        migrate.set_defaults(command=_migrate)
+    return parser
+
+
+def _settings(program: Program[SettingsT]) -> SettingsT:
+    try:
+        return program.settings_factory()
+    except ValidationError as error:
+        _refuse(f"{program.service}: wrong settings: {explain(error)}", WRONG_SETTINGS)
+
+
+def _serve(program: Program[SettingsT], settings: SettingsT) -> None:
+    stop_tracing = configure_tracing(program.service, settings)
+    try:
+        lifecycle.run(lambda: program.create_app(settings), settings)
+    finally:
+        stop_tracing()
+
+
+def _migrate(program: Program[SettingsT], settings: SettingsT) -> None:
+    assert program.migrations_package is not None
+    schema = program.schema or program.service
+    try:
+        asyncio.run(run_migrations(program.migrations_package, schema, settings))
+    except MigrationFailed as error:
+        _refuse(f"{program.service}: {error}", FAILED)
+
+
+def _refuse(sentence: str, code: int) -> NoReturn:
+    print(sentence, file=sys.stderr)
+    raise SystemExit(code)
