@@ -1,0 +1,25 @@
+"""The bus: NATS core for what may be lost, JetStream for what may not."""
+
+from servicekit.bus.connection import Bus
+from servicekit.bus.consuming import BatchConsumer, foreign_event
+from servicekit.bus.deadletters import DeadLetters, create_dead_letters
+from servicekit.bus.declare import declare_streams, ensure_worker_consumers, keep_declared
+from servicekit.bus.publishing import Outgoing, publish_batches
+from servicekit.bus.received import Received
+from servicekit.bus.settling import DeadLetterSink, RetryPolicy
+
+__all__ = [
+    "BatchConsumer",
+    "Bus",
+    "DeadLetterSink",
+    "DeadLetters",
+    "Outgoing",
+    "Received",
+    "RetryPolicy",
+    "create_dead_letters",
+    "declare_streams",
+    "ensure_worker_consumers",
+    "foreign_event",
+    "keep_declared",
+    "publish_batches",
+]

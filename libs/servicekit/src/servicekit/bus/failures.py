@@ -1,0 +1,44 @@
+"""Why a handler failed: because of what the message says, or because of the world around it."""
+
+import asyncpg
+import nats.errors
+import pydantic
+
+from servicekit import pg
+
+# What PostgreSQL says about the values it was given.
+ABOUT_DATA = (asyncpg.DataError, asyncpg.IntegrityConstraintViolationError)
+# Never about one message: privileges, missing tables, a server that is read-only, full, stopping or too busy.
+ABOUT_THE_WORLD = (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, nats.errors.Error)
+DRIVERS = ("redis.", "httpx.", "httpcore.")
+REASON_LENGTH = 2_000
+SHOWN_ERRORS = 5
+
+
+def is_infrastructure(error: BaseException) -> bool:
+    """Whether the same messages may pass later. An unknown exception of a handler counts as one about its messages."""
+    cause = _database_error(error)
+    if isinstance(cause, ABOUT_DATA):
+        return False
+    if pg.is_transient(cause) or isinstance(cause, ABOUT_THE_WORLD) or type(cause).__module__.startswith(DRIVERS):
+        return True
+    return getattr(cause, "category", None) == "unavailable"
+
+
+def reason_of(error: BaseException) -> str:
+    """One line for the dead-letter table; a validation error names the fields and leaves the values out."""
+    if isinstance(error, pydantic.ValidationError):
+        shown = [f"{'.'.join(map(str, e['loc'])) or 'message'}: {e['msg']}" for e in error.errors(include_input=False)]
+        more = f"; and {len(shown) - SHOWN_ERRORS} more" if len(shown) > SHOWN_ERRORS else ""
+        text = "; ".join(shown[:SHOWN_ERRORS]) + more
+    else:
+        text = f"{type(error).__name__}: {error}"
+    return text[:REASON_LENGTH]
+
+
+def _database_error(error: BaseException) -> BaseException:
+    """The driver's own exception below SQLAlchemy's, if that is what it is."""
+    original = getattr(error, "orig", None)
+    if not isinstance(original, BaseException):
+        return error
+    return original.__cause__ or original

@@ -1,0 +1,73 @@
+"""A stored message as a handler sees it, and what is said back to the broker about it."""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Generic, NamedTuple, TypeVar
+
+import orjson
+from nats.aio.msg import Msg
+
+BodyT = TypeVar("BodyT")
+
+ACK = b""
+NAK = b"-NAK"
+TERM = b"+TERM"
+NANOSECONDS = 1_000_000_000
+DOMAIN_TOKENS = 11
+
+
+class Delivery(NamedTuple):
+    """What JetStream says about a delivery: how many there have been, the place in the stream, the time in ns."""
+
+    deliveries: int
+    stream_sequence: int
+    timestamp_ns: int
+
+
+@dataclass(frozen=True, slots=True)
+class Received(Generic[BodyT]):
+    """A decoded message. `batch` is a `contracts.batches.Batch`, or whatever else the consumer decodes."""
+
+    subject: str
+    batch: BodyT
+    stream_sequence: int
+    timestamp_ns: int
+    delivered: int
+    headers: dict[str, str]
+    message: Msg
+    """The message itself: for the consumer, which acknowledges it."""
+
+    @property
+    def redelivered(self) -> bool:
+        """Whether the broker had delivered it before."""
+        return self.delivered > 1
+
+    @property
+    def published_at(self) -> datetime:
+        """When the broker stored it."""
+        return datetime.fromtimestamp(self.timestamp_ns / NANOSECONDS, UTC)
+
+    @property
+    def size(self) -> int:
+        """How many events it carries; 1 if it is no batch."""
+        return size_of(self.batch)
+
+
+def size_of(body: object) -> int:
+    """How many events a decoded message carries."""
+    events = getattr(body, "events", None)
+    return 1 if events is None else len(events)
+
+
+def delivery_of(message: Msg) -> Delivery:
+    """Read `$JS.ACK.[<domain>.<account>.]<stream>.<consumer>.<count>.<sequence>.<consumer's>.<ns>.<pending>[.…]`."""
+    tokens = message.reply.split(".")
+    skipped = 2 if len(tokens) >= DOMAIN_TOKENS else 0
+    return Delivery(int(tokens[4 + skipped]), int(tokens[5 + skipped]), int(tokens[7 + skipped]))
+
+
+def nak(delay_s: float = 0.0) -> bytes:
+    """Give a message back, to be delivered again after the delay."""
+    if delay_s <= 0:
+        return NAK
+    return NAK + b" " + orjson.dumps({"delay": int(delay_s * NANOSECONDS)})

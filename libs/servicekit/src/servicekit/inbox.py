@@ -1,0 +1,98 @@
+"""The inbox: which batches a consumer has applied, recorded in the transaction that applies them."""
+
+from collections.abc import Sequence
+from typing import Any, TypeVar
+
+import asyncpg
+
+from contracts import subjects
+from contracts.batches import Batch
+from servicekit.bus.received import Received
+from servicekit.ddl import Operations, execute_all
+from servicekit.marks import Marks
+from servicekit.pg import Connection
+
+ItemT = TypeVar("ItemT")
+
+INBOX_DDL = (
+    """
+    CREATE TABLE applied_batches (
+        consumer text NOT NULL,
+        producer text NOT NULL,
+        low bigint NOT NULL DEFAULT 0,
+        above bigint[] NOT NULL DEFAULT '{}',
+        updated_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+        PRIMARY KEY (consumer, producer)
+    ) WITH (fillfactor = 50, autovacuum_vacuum_scale_factor = 0.0, autovacuum_vacuum_threshold = 1000)
+    """,
+    """COMMENT ON COLUMN applied_batches.above IS 'first and last of each range of applied numbers above low'""",
+)
+# Locks in one order whoever comes, and makes the rows that are missing, in one statement.
+LOCK = """
+    INSERT INTO applied_batches AS b (consumer, producer)
+    SELECT $1, producer FROM unnest($2::text[]) WITH ORDINALITY AS wanted (producer, place) ORDER BY place
+    ON CONFLICT (consumer, producer) DO UPDATE SET low = b.low
+    RETURNING producer, low, above
+"""
+SAVE = """
+    UPDATE applied_batches AS b SET low = new.low, above = new.above::bigint[], updated_at = clock_timestamp()
+    FROM unnest($2::text[], $3::bigint[], $4::text[]) AS new (producer, low, above)
+    WHERE b.consumer = $1 AND b.producer = new.producer
+"""
+FORGET = """
+    DELETE FROM applied_batches WHERE consumer = $1 AND updated_at < clock_timestamp() - make_interval(secs => $2)
+"""
+
+
+async def claim(
+    connection: Connection, consumer: str, received: Sequence[Received[Batch[ItemT]]]
+) -> list[Received[Batch[ItemT]]]:
+    """Those of the batches that this consumer has not applied yet, in order; from now on they count as applied.
+
+    Call it in the transaction that applies them. Who claims batches of the same producer meanwhile waits for its end.
+    """
+    if not received:
+        return []
+    keys = [_key(one) for one in received]
+    marks = await _locked(connection, consumer, sorted(set(keys)))
+    fresh: list[Received[Batch[ItemT]]] = []
+    changed: dict[str, Marks] = {}
+    for key, one in zip(keys, received, strict=True):
+        marks[key], is_fresh = marks[key].claim(one.batch.batch)
+        if is_fresh:
+            fresh.append(one)
+            changed[key] = marks[key]
+    if changed:
+        await _save(connection, consumer, changed)
+    return fresh
+
+
+async def forget_idle(connection: Connection, consumer: str, idle_s: float) -> int:
+    """Forget producers of which nothing has come for so long; longer than any stream or spool keeps a batch."""
+    return _count(await connection.execute(FORGET, consumer, idle_s))
+
+
+def create_inbox(op: Operations) -> None:
+    """Make the table, in an Alembic migration."""
+    execute_all(op, INBOX_DDL)
+
+
+def _key(received: Received[Batch[Any]]) -> str:
+    """The producer, as this sender names it: a worker that uses another's producer id disturbs nobody but itself."""
+    sender = subjects.sender(received.subject)
+    return received.batch.producer if sender is None else f"{sender}/{received.batch.producer}"
+
+
+async def _locked(connection: Connection, consumer: str, keys: list[str]) -> dict[str, Marks]:
+    rows: list[asyncpg.Record] = await connection.fetch(LOCK, consumer, keys)
+    return {row["producer"]: Marks(row["low"], tuple(row["above"])) for row in rows}
+
+
+async def _save(connection: Connection, consumer: str, changed: dict[str, Marks]) -> None:
+    lows = [marks.low for marks in changed.values()]
+    aboves = ["{" + ",".join(map(str, marks.above)) + "}" for marks in changed.values()]
+    await connection.execute(SAVE, consumer, list(changed), lows, aboves)
+
+
+def _count(status: str) -> int:
+    return int(status.rsplit(" ", 1)[1])
