@@ -81,7 +81,9 @@ def _add_trace(_logger: WrappedLogger, _method: str, event: EventDict) -> EventD
 
 def _ending(settings: ServiceSettings) -> list[Processor]:
     if settings.log_format == "console":
-        return [structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())]
+        # The prettier formatters print local variables, and with them secrets.
+        plain = structlog.dev.plain_traceback
+        return [structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty(), exception_formatter=plain)]
     return [structlog.processors.format_exc_info, structlog.processors.JSONRenderer(serializer=_to_json)]
 
 
