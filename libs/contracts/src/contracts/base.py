@@ -67,5 +67,8 @@ class Level(StrEnum):
 class Page(Model, Generic[ItemT]):
     """One page of a list; `next_cursor` is None on the last."""
 
+    # Pydantic looks for docstrings where `Page[…]` is written, and fails inside a statement of several lines.
+    model_config = ConfigDict(use_attribute_docstrings=False)
+
     items: list[ItemT]
     next_cursor: str | None = None
