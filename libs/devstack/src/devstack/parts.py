@@ -26,7 +26,7 @@ from devstack.servers.nats import Nats
 from devstack.servers.postgres import Postgres
 from devstack.servers.probes import nats_answers, postgres_answers, redis_answers
 from devstack.servers.redis import Redis
-from devstack.service import Service, migrate
+from devstack.service import Service, has_migrations, migrate
 from devstack.services import SANDBOX_MODULE, SERVICES, WORKER_MODULE, ServiceSpec, sandbox_name, worker_name
 from devstack.supervision.graph import Node, Step, Unit
 
@@ -54,7 +54,7 @@ def build_parts(world: World, workers: int) -> list[Node]:
     return [
         *_servers(world),
         Step("database", frozenset({"postgres"}), partial(_prepare_database, world)),
-        *(_migration(world, service) for service in SERVICES),
+        *(_migration(world, service) for service in SERVICES if has_migrations(service.module)),
         *(_service(world, service) for service in SERVICES),
         *(_sandbox(world, number) for number in numbers),
         *(_worker(world, number) for number in numbers),
@@ -94,7 +94,8 @@ def _service(world: World, service: ServiceSpec) -> Unit:
     address = (HOST, world.ports[service.name])
     env, log = service_env(world, service), world.layout.logs / f"{service.name}.log"
     managed = Service(service.name, service.module, env=env, address=address, log=log)
-    needs = frozenset({"nats", "redis", _migration_name(service)})
+    prepared = _migration_name(service) if has_migrations(service.module) else "database"
+    needs = frozenset({"nats", "redis", prepared})
     layer = CALLERS if service.schema == "gateway" else ROOMS
     return Unit(managed, needs, layer, f"http://{HOST}:{address[1]}")
 
