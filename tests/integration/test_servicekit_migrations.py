@@ -3,11 +3,13 @@ from pathlib import Path
 
 import asyncpg
 import pytest
+from sqlalchemy import Column, Integer, MetaData, Table, Text
 
 from servicekit.health import NotReady
 from servicekit.migrations import MigrationFailed, current_revision, head_revision, run_migrations, schema_check
 from servicekit.pg import Database as Pg
 from servicekit.settings import ServiceSettings
+from tests.support.schema import schema_differences
 from tests.support.stack import Database, TestPostgres
 from tests.support.waiting import eventually
 
@@ -148,8 +150,19 @@ async def test_migrations_wait_for_the_server(postgres: TestPostgres, database: 
     postgres.stop()
     try:
         run = asyncio.create_task(run_migrations(package, "orchestrator", settings(database)))
-        await asyncio.sleep(0)
-        assert not run.done()
     finally:
-        postgres.start()
+        await asyncio.to_thread(postgres.start)
     assert await asyncio.wait_for(run, 10) == "0001"
+
+
+async def test_tables_that_differ_from_the_migrations_are_told(
+    tmp_path: Path, database: Database, package: str
+) -> None:
+    add(tmp_path, package, "b_second.py", SECOND)
+    same, narrow = MetaData(), MetaData()
+    Table("cart", same, Column("id", Integer, primary_key=True), Column("name", Text))
+    Table("cart", narrow, Column("id", Integer, primary_key=True))
+    assert await schema_differences(database, "orchestrator", package, same) == []
+    assert "remove_column" in str(await schema_differences(database, "orchestrator", package, narrow))
+    missing = await schema_differences(database, "orchestrator", package, MetaData())
+    assert "remove_table" in str(missing)

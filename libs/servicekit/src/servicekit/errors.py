@@ -50,7 +50,8 @@ TITLE_OF_CATEGORY: Mapping[Category, str] = {
     "unavailable": "Unavailable",
 }
 MAX_SHOWN = 120
-QUOTED = re.compile(r"'((?:[^'\\]|\\.)*)'")
+# Pydantic writes the values as Python does: 'a', "don't" or 'c'.
+QUOTED = re.compile(r"""'((?:[^'\\]|\\.)*)'|"((?:[^"\\]|\\.)*)\"""")
 
 
 class Coded(Protocol):
@@ -133,11 +134,15 @@ def _field_error(detail: Mapping[str, Any], model: type[BaseModel] | None) -> Fi
 def _allowed(detail: Mapping[str, Any], model: type[BaseModel] | None) -> list[str]:
     context = detail.get("ctx") or {}
     if detail["type"] in {"enum", "literal_error", "union_tag_invalid"}:
-        return QUOTED.findall(str(context.get("expected") or context.get("expected_tags") or ""))
+        expected = str(context.get("expected") or context.get("expected_tags") or "")
+        return [single or double for single, double in QUOTED.findall(expected)]
     if detail["type"] == "extra_forbidden" and model is not None and len(detail["loc"]) == 1:
         return sorted(model.model_fields)
     return [str(allowed) for allowed in context.get("allowed", ())]
 
 
 def _json(value: object) -> str:
-    return orjson.dumps(value, default=str, option=orjson.OPT_NON_STR_KEYS).decode(errors="replace")
+    try:
+        return orjson.dumps(value, default=str, option=orjson.OPT_NON_STR_KEYS).decode(errors="replace")
+    except TypeError:
+        return repr(value)

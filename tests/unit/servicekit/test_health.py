@@ -1,0 +1,60 @@
+import asyncio
+
+import pytest
+
+from servicekit.health import NotReady, Readiness
+from tests.support.fakes import FakeClock
+
+
+async def test_answers_are_kept_for_a_while() -> None:
+    clock, asked = FakeClock(), list[int]()
+    readiness = Readiness(clock, ttl_s=1)
+
+    async def check() -> None:
+        asked.append(1)
+
+    readiness.add("one", check)
+    await asyncio.gather(readiness.report(), readiness.report())
+    assert len(asked) == 1
+    clock.advance(1)
+    await readiness.report()
+    assert len(asked) == 2
+
+
+async def test_each_check_says_its_own_reason() -> None:
+    readiness = Readiness(FakeClock(), timeout_s=0.01)
+
+    async def fine() -> None:
+        pass
+
+    async def missing() -> None:
+        raise NotReady("no schema")
+
+    async def broken() -> None:
+        raise KeyError
+
+    async def stuck() -> None:
+        await asyncio.Event().wait()
+
+    for name, check in {"fine": fine, "missing": missing, "broken": broken, "stuck": stuck}.items():
+        readiness.add(name, check)
+    report = await readiness.report()
+    assert not report.ready
+    assert report.checks == {
+        "fine": None,
+        "missing": "no schema",
+        "broken": "KeyError",
+        "stuck": "no answer within 0.01 s",
+    }
+
+
+async def test_a_name_is_given_once() -> None:
+    readiness = Readiness(FakeClock())
+
+    async def fine() -> None:
+        pass
+
+    readiness.add("one", fine)
+    with pytest.raises(ValueError, match="'one'"):
+        readiness.add("one", fine)
+    assert (await readiness.report()).ready
