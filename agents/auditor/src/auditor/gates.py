@@ -128,9 +128,10 @@ def _judge_security(severities: tuple[str, ...], security: SecurityFigures | Non
 
 
 def _named(value: object, complaints: list[str]) -> Gate | None:
-    if value is None or value in GATES:
-        return GATES[str(value)] if value is not None else None
-    complaints.append(f"quality_gate must be one of {', '.join(GATES)}, not {str(value)[:80]!r}")
+    if isinstance(value, str) and value in GATES:
+        return GATES[value]
+    if value is not None:
+        complaints.append(f"quality_gate must be one of {', '.join(GATES)}, not {str(value)[:80]!r}")
     return None
 
 
