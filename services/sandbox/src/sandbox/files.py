@@ -33,15 +33,16 @@ def read(root: Path, path: str, *, offset: int, length: int | None, most_bytes: 
     """A regular file's content, or a part of it; raises `FileTooLarge` when that is above the limit."""
     with confine.folder(root) as top:
         descriptor = confine.open_below(top, confine.parts_of(path), os.O_RDONLY)
-        with os.fdopen(descriptor, "rb") as file:
+        try:
             about = os.fstat(descriptor)
             if not stat.S_ISREG(about.st_mode):
                 raise NotAFile(f"{path!r} is not a regular file")
             wanted = max(0, about.st_size - offset) if length is None else length
             if wanted > most_bytes:
                 raise FileTooLarge(f"{path!r}: {wanted} bytes asked for, at most {most_bytes} are given at a time")
-            file.seek(offset)
-            return file.read(wanted)
+            return os.pread(descriptor, wanted, offset)
+        finally:
+            os.close(descriptor)
 
 
 def write(root: Path, path: str, content: bytes, *, executable: bool) -> FileEntry:

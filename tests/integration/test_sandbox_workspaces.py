@@ -1,0 +1,362 @@
+"""Workspaces of a real sandbox: sources, changes, the checkout of a result."""
+
+import io
+import os
+import subprocess
+import tarfile
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.support.sandbox import SandboxClient, SandboxServer, running_sandbox
+from tests.support.waiting import eventually
+
+IDENTITY = {
+    "GIT_AUTHOR_NAME": "a",
+    "GIT_AUTHOR_EMAIL": "a@b",
+    "GIT_COMMITTER_NAME": "a",
+    "GIT_COMMITTER_EMAIL": "a@b",
+    "GIT_CONFIG_GLOBAL": "/dev/null",
+    "PATH": os.environ["PATH"],
+}
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[SandboxServer]:
+    with running_sandbox({"SANDBOX_MAX_ARCHIVE_MB": "1", "SANDBOX_MAX_WORKSPACE_MB": "8"}) as started:
+        yield started
+
+
+@pytest.fixture
+async def client(server: SandboxServer) -> AsyncIterator[SandboxClient]:
+    async with server.client() as made:
+        yield made
+
+
+@pytest.fixture
+def repository(tmp_path: Path) -> Path:
+    """Two commits on main, the first tagged v1, and a branch `side`."""
+    folder = tmp_path / "repository"
+    folder.mkdir()
+    git(folder, "init", "--quiet", "--initial-branch=main")
+    (folder / "kept.txt").write_text("one\ntwo\n")
+    (folder / ".gitignore").write_text("*.log\n")
+    git(folder, "add", ".")
+    git(folder, "commit", "--quiet", "-m", "first")
+    git(folder, "tag", "v1")
+    git(folder, "branch", "side")
+    (folder / "second.txt").write_text("2\n")
+    git(folder, "add", ".")
+    git(folder, "commit", "--quiet", "-m", "second")
+    return folder
+
+
+def git(folder: Path, *arguments: str) -> str:
+    done = subprocess.run(["git", *arguments], cwd=folder, env=IDENTITY, check=True, capture_output=True, text=True)
+    return done.stdout.strip()
+
+
+def source(repository: Path, **more: str) -> dict[str, str]:
+    return {"kind": "git", "url": str(repository), **more}
+
+
+async def test_a_clone_stands_on_its_own_branch_at_the_head(client: SandboxClient, repository: Path) -> None:
+    made = await client.workspace(source(repository))
+    assert (made["git"], made["base_commit"]) == (True, git(repository, "rev-parse", "HEAD"))
+    assert made["branch"] == f"mews/{made['name']}" == git(Path(made["path"]), "branch", "--show-current")
+    assert git(Path(made["path"]), "status", "--porcelain") == ""
+
+
+@pytest.mark.parametrize("ref", ["v1", "side", "main~1"])
+async def test_a_clone_starts_where_it_is_told(client: SandboxClient, repository: Path, ref: str) -> None:
+    made = await client.workspace(source(repository, ref=ref, branch="result"))
+    assert made["base_commit"] == git(repository, "rev-parse", "v1")
+    assert made["branch"] == git(Path(made["path"]), "branch", "--show-current") == "result"
+
+
+async def test_a_branch_that_the_repository_has_is_gone_on_with(client: SandboxClient, repository: Path) -> None:
+    made = await client.workspace(source(repository, branch="side"))
+    assert made["base_commit"] == git(repository, "rev-parse", "side")
+
+
+async def test_a_shallow_clone_of_a_path_is_shallow(client: SandboxClient, repository: Path) -> None:
+    made = await client.workspace({**source(repository), "depth": 1})
+    assert git(Path(made["path"]), "rev-list", "--count", "HEAD") == "1"
+
+
+@pytest.mark.parametrize(
+    ("wrong", "code"),
+    [
+        ({"kind": "git", "url": "/no/such/folder"}, "bad_source"),
+        ({"kind": "git", "url": "ext::sh -c date"}, "git_failed"),
+        ({"kind": "git", "url": "--upload-pack=date"}, "git_failed"),
+        ({"kind": "git", "url": "{repository}", "ref": "absent"}, "git_failed"),
+        ({"kind": "git", "url": "{repository}", "ref": "--all"}, "invalid_input"),
+        ({"kind": "directory", "path": "/no/such/folder"}, "bad_source"),
+        ({"kind": "directory", "path": "relative"}, "invalid_input"),
+        ({"kind": "magic"}, "invalid_input"),
+    ],
+)
+async def test_a_wrong_source_leaves_no_workspace(
+    client: SandboxClient, repository: Path, server: SandboxServer, wrong: dict[str, str], code: str
+) -> None:
+    body = {"source": {key: value.format(repository=repository) for key, value in wrong.items()}}
+    answer = await client.http.put("/v1/workspaces/wrong", json=body)
+    assert (answer.status_code, answer.json()["code"]) == (422, code)
+    assert (await client.http.get("/v1/workspaces/wrong")).status_code == 404
+    assert not list(server.root.glob(".making-*"))
+
+
+async def test_credentials_in_a_url_are_not_told(client: SandboxClient) -> None:
+    body = {"source": {"kind": "git", "url": "https://user:hunter2@localhost:1/x.git"}}
+    answer = await client.http.put("/v1/workspaces/wrong", json=body)
+    assert answer.json()["code"] == "git_failed"
+    assert "hunter2" not in answer.text
+
+
+async def test_no_hook_of_a_source_comes_along(client: SandboxClient, repository: Path, tmp_path: Path) -> None:
+    hook = repository / ".git" / "hooks" / "post-checkout"
+    hook.parent.mkdir(exist_ok=True)
+    hook.write_text(f"#!/bin/sh\ntouch {tmp_path}/ran\n")
+    hook.chmod(0o755)
+    for kind in (source(repository), {"kind": "directory", "path": str(repository)}):
+        made = await client.workspace(kind)
+        assert not (Path(made["path"]) / ".git" / "hooks" / "post-checkout").exists()
+    assert not (tmp_path / "ran").exists()
+
+
+async def test_the_same_request_again_is_harmless_and_another_is_refused(
+    client: SandboxClient, repository: Path
+) -> None:
+    made = await client.workspace(source(repository))
+    url = f"/v1/workspaces/{made['name']}"
+    again = await client.http.put(url, json={"source": source(repository)})
+    assert (again.status_code, again.json()["created_at"]) == (200, made["created_at"])
+    other = await client.http.put(url, json={"source": {"kind": "empty"}})
+    assert (other.status_code, other.json()["code"]) == (409, "workspace_exists")
+
+
+@pytest.mark.parametrize("name", ["..", ".hidden", "a/b", "a b", "x" * 129])
+async def test_a_name_that_is_no_plain_name_is_refused(client: SandboxClient, name: str) -> None:
+    quoted = name.replace("/", "%2F").replace(".", "%2E")
+    answer = await client.http.put(f"/v1/workspaces/{quoted}", json={})
+    assert answer.status_code in (404, 422)
+
+
+async def test_a_folder_is_copied_with_its_links_as_they_are(client: SandboxClient, tmp_path: Path) -> None:
+    folder = tmp_path / "folder"
+    (folder / "inner").mkdir(parents=True)
+    (folder / "inner" / "run").write_text("#!/bin/sh\n")
+    (folder / "inner" / "run").chmod(0o755)
+    (folder / "link").symlink_to("inner/run")
+    (folder / "broken").symlink_to("nowhere")
+    os.mkfifo(folder / "pipe")
+    made = await client.workspace({"kind": "directory", "path": str(folder)})
+    tree = Path(made["path"])
+    assert sorted(os.listdir(tree)) == ["broken", "inner", "link"]
+    assert os.readlink(tree / "link") == "inner/run"
+    assert os.access(tree / "inner" / "run", os.X_OK)
+    assert (made["git"], made["base_commit"], made["files"]) == (False, None, 4)
+
+
+async def test_a_folder_above_the_limit_is_refused(client: SandboxClient, tmp_path: Path) -> None:
+    (tmp_path / "large").write_bytes(b"x" * 9_000_000)
+    body = {"source": {"kind": "directory", "path": str(tmp_path)}}
+    answer = await client.http.put("/v1/workspaces/wrong", json=body)
+    assert (answer.status_code, answer.json()["code"]) == (413, "workspace_too_large")
+
+
+def archive(*members: tuple[str, bytes], mode: str = "w:gz", link: str | None = None) -> bytes:
+    out = io.BytesIO()
+    with tarfile.open(fileobj=out, mode=mode) as tar:  # pyright: ignore[reportArgumentType, reportCallIssue]
+        for name, content in members:
+            info = tarfile.TarInfo(name)
+            info.size = len(content)
+            tar.addfile(info, io.BytesIO(content))
+        if link is not None:
+            info = tarfile.TarInfo("link")
+            info.type, info.linkname = tarfile.SYMTYPE, link
+            tar.addfile(info)
+    return out.getvalue()
+
+
+@pytest.mark.parametrize("mode", ["w:", "w:gz", "w:xz"])
+async def test_an_archive_is_unpacked(client: SandboxClient, mode: str) -> None:
+    content = archive(("a/b.txt", b"hello"), mode=mode)
+    headers = {"content-type": "application/x-tar"}
+    url = f"/v1/workspaces/archive-{mode[2:]}"
+    answer = await client.http.put(url, content=content, headers=headers)
+    assert (answer.status_code, answer.json()["source"]) == (201, "archive")
+    assert (Path(answer.json()["path"]) / "a" / "b.txt").read_text() == "hello"
+    assert (await client.http.put(url, content=content, headers=headers)).status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("content", "status", "code"),
+    [
+        (archive(("../out", b"x")), 422, "bad_archive"),
+        (archive(link="/etc"), 422, "bad_archive"),
+        (archive(link="../../.."), 422, "bad_archive"),
+        (b"no archive at all", 422, "bad_archive"),
+        (archive(("a", b"x" * 1000))[:-40], 422, "bad_archive"),
+        (archive(("bomb", b"\0" * 9_000_000)), 413, "workspace_too_large"),
+        (os.urandom(1_100_000), 413, "body_too_large"),
+    ],
+    ids=["up", "absolute-link", "link-up", "rubbish", "cut", "bomb", "large"],
+)
+async def test_a_bad_archive_is_refused(
+    client: SandboxClient, server: SandboxServer, content: bytes, status: int, code: str
+) -> None:
+    headers = {"content-type": "application/gzip"}
+    answer = await client.http.put("/v1/workspaces/wrong", content=content, headers=headers)
+    assert (answer.status_code, answer.json()["code"]) == (status, code)
+    assert not [path.name for path in server.root.iterdir() if path.name.startswith((".making", ".upload"))]
+
+
+async def test_an_unknown_media_type_is_refused(client: SandboxClient) -> None:
+    answer = await client.http.put("/v1/workspaces/wrong", content=b"x", headers={"content-type": "text/plain"})
+    assert (answer.status_code, answer.json()["code"]) == (415, "unsupported_media_type")
+
+
+CHANGE = """
+import os
+open('kept.txt', 'a').write('three\\n')
+os.rename('second.txt', 'renamed.txt')
+open('new.txt', 'w').write('a\\nb\\n')
+open('noise.log', 'w').write('x')
+open('binary', 'wb').write(bytes(range(256)))
+"""
+
+
+async def test_a_diff_shows_what_was_changed_committed_or_not(client: SandboxClient, repository: Path) -> None:
+    made = await client.workspace(source(repository))
+    commit = "import subprocess\nsubprocess.run(['git', 'commit', '-qam', 'x'], check=True)\n"
+    text, process = await client.run(made["name"], "open('kept.txt','a').write('2.5\\n')\n" + commit + CHANGE)
+    assert process.exit_code == 0, text
+    diff = (await client.http.get(f"/v1/workspaces/{made['name']}/diff")).json()
+    assert [(file["path"], file["status"], file["added_lines"], file["removed_lines"]) for file in diff["files"]] == [
+        ("binary", "added", None, None),
+        ("kept.txt", "modified", 2, 0),
+        ("new.txt", "added", 2, 0),
+        ("renamed.txt", "renamed", 0, 0),
+    ]
+    assert diff["files"][3]["previous_path"] == "second.txt"
+    assert (diff["files_changed"], diff["added_lines"], diff["removed_lines"]) == (4, 4, 0)
+    assert "4 files changed" in diff["stat"]
+    assert diff["base_commit"] == made["base_commit"] != diff["head_commit"]
+
+
+async def test_a_folder_without_git_has_a_diff_too(client: SandboxClient, tmp_path: Path) -> None:
+    (tmp_path / "a.txt").write_text("1\n")
+    made = await client.workspace({"kind": "directory", "path": str(tmp_path)})
+    await client.run(made["name"], "open('a.txt', 'a').write('2\\n')")
+    diff = (await client.http.get(f"/v1/workspaces/{made['name']}/diff")).json()
+    assert [(file["path"], file["added_lines"]) for file in diff["files"]] == [("a.txt", 1)]
+    assert (diff["base_commit"], diff["head_commit"]) == (None, None)
+
+
+async def test_uncommitted_changes_of_a_copied_repository_are_part_of_its_base(
+    client: SandboxClient, repository: Path
+) -> None:
+    (repository / "kept.txt").write_text("not committed\n")
+    made = await client.workspace({"kind": "directory", "path": str(repository)})
+    assert made["base_commit"] == git(repository, "rev-parse", "HEAD")
+    diff = (await client.http.get(f"/v1/workspaces/{made['name']}/diff")).json()
+    assert diff["files_changed"] == 0
+
+
+async def test_a_change_that_a_task_hides_from_git_is_seen(client: SandboxClient, repository: Path) -> None:
+    made = await client.workspace(source(repository))
+    tree = Path(made["path"])
+    git(tree, "update-index", "--assume-unchanged", "kept.txt")
+    (tree / "kept.txt").write_text("hidden\n")
+    diff = (await client.http.get(f"/v1/workspaces/{made['name']}/diff")).json()
+    assert [file["path"] for file in diff["files"]] == ["kept.txt"]
+
+
+async def test_a_checkout_is_clean_and_holds_the_result(client: SandboxClient, repository: Path) -> None:
+    made = await client.workspace(source(repository, branch="work"))
+    await client.run(made["name"], CHANGE)
+    target = f"{made['name']}.verify"
+    answer = await client.http.post(
+        f"/v1/workspaces/{made['name']}/checkout", json={"target": target, "message": "What was left"}
+    )
+    assert answer.status_code == 201, answer.text
+    result = answer.json()
+    tree = Path(result["workspace"]["path"])
+    assert result["committed"] is True
+    assert sorted(os.listdir(tree)) == [
+        ".git", ".gitignore", "binary", "kept.txt", "new.txt", "renamed.txt",
+    ]  # fmt: skip
+    assert git(tree, "status", "--porcelain") == ""
+    assert git(tree, "rev-parse", "HEAD") == result["commit"] == result["workspace"]["base_commit"]
+    assert git(tree, "log", "-1", "--format=%an %s") == "mews What was left"
+    assert git(tree, "rev-parse", "HEAD~1") == made["base_commit"]
+    origin = Path(made["path"])
+    assert git(origin, "rev-parse", "work") == result["commit"]
+    assert git(origin, "status", "--porcelain") == ""
+    again = await client.http.post(f"/v1/workspaces/{made['name']}/checkout", json={"target": f"{target}2"})
+    assert (again.json()["committed"], again.json()["commit"]) == (False, result["commit"])
+
+
+async def test_a_checkout_without_git_is_a_copy(client: SandboxClient, tmp_path: Path) -> None:
+    (tmp_path / "a.txt").write_text("1\n")
+    made = await client.workspace({"kind": "directory", "path": str(tmp_path)})
+    await client.run(made["name"], "open('b.txt', 'w').write('2\\n')")
+    answer = await client.http.post(f"/v1/workspaces/{made['name']}/checkout", json={"target": f"{made['name']}.v"})
+    result = answer.json()
+    assert (result["commit"], result["committed"]) == (None, False)
+    assert sorted(os.listdir(result["workspace"]["path"])) == ["a.txt", "b.txt"]
+
+
+async def test_what_a_task_configures_does_not_reach_the_checkout(
+    client: SandboxClient, repository: Path, tmp_path: Path
+) -> None:
+    made = await client.workspace(source(repository))
+    tree = Path(made["path"])
+    hook = tree / ".git" / "hooks" / "post-checkout"
+    hook.parent.mkdir(exist_ok=True)
+    hook.write_text(f"#!/bin/sh\ntouch {tmp_path}/ran\n")
+    hook.chmod(0o755)
+    git(tree, "config", "core.hooksPath", str(hook.parent))
+    git(tree, "config", "core.fsmonitor", f"touch {tmp_path}/ran")
+    git(tree, "config", "core.pager", f"touch {tmp_path}/ran")
+    answer = await client.http.post(f"/v1/workspaces/{made['name']}/checkout", json={"target": f"{made['name']}.v"})
+    config = Path(answer.json()["workspace"]["path"]) / ".git" / "config"
+    assert "fsmonitor" not in config.read_text()
+    assert not (tmp_path / "ran").exists()
+
+
+async def test_a_checkout_into_itself_or_over_another_is_refused(client: SandboxClient) -> None:
+    first, second = (await client.workspace() for _ in range(2)), await client.workspace()
+    name = (await anext(first))["name"]
+    for target in (name, second["name"]):
+        answer = await client.http.post(f"/v1/workspaces/{name}/checkout", json={"target": target})
+        assert (answer.status_code, answer.json()["code"]) == (409, "workspace_exists")
+
+
+async def test_removing_ends_processes_and_takes_everything_away(client: SandboxClient, server: SandboxServer) -> None:
+    made = await client.workspace()
+    process_id = await client.python(
+        made["name"],
+        "import os, time\nos.makedirs('a/b'); open('a/b/c', 'w'); os.chmod('a/b', 0); os.chmod('a', 0)\n"
+        "print('ready'); time.sleep(300)",
+    )
+    await eventually(lambda: (Path(made["path"]) / "a").exists())
+    assert (await client.http.delete(f"/v1/workspaces/{made['name']}")).status_code == 204
+    assert (await client.http.get(f"/v1/workspaces/{made['name']}")).status_code == 404
+    assert (await client.http.get(f"/v1/processes/{process_id}")).status_code == 404
+    assert made["name"] not in (await client.http.get("/v1/workspaces")).json()["names"]
+    assert not list(server.root.glob(".removed-*"))
+    assert (await client.http.delete(f"/v1/workspaces/{made['name']}")).status_code == 204
+    assert (await client.workspace(name=made["name"]))["files"] == 0
+
+
+async def test_an_agent_can_commit_without_further_ado(client: SandboxClient, repository: Path) -> None:
+    made = await client.workspace(source(repository))
+    commands = "echo x > y && git add y && git commit -qm y && git log -1"
+    process_id = await client.start(made["name"], "sh", "-c", commands)
+    text, process = await client.finish(process_id)
+    assert process.exit_code == 0, text
+    assert "Author: mews" in text

@@ -1,0 +1,141 @@
+"""A real sandbox in a process of its own, and a client of it."""
+
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+import uuid
+from collections.abc import AsyncIterator, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import httpx
+from pydantic import TypeAdapter
+
+from contracts.sandbox import OutputChunk, OutputEnd, OutputRecord, Process
+
+START_S = 20
+STOP_S = 20
+
+RECORDS: TypeAdapter[OutputRecord] = TypeAdapter(OutputRecord)
+
+
+@dataclass(frozen=True)
+class SandboxServer:
+    """A running sandbox."""
+
+    process: "subprocess.Popen[bytes]"
+    socket: Path
+    root: Path
+    log: Path
+
+    def client(self) -> "SandboxClient":
+        """A client; use it as a context."""
+        return SandboxClient(self.socket)
+
+    def stop(self) -> int:
+        """Stop it in order; its exit code."""
+        self.process.send_signal(signal.SIGTERM)
+        return self.process.wait(STOP_S)
+
+
+class SandboxClient:
+    """What a worker would do with a sandbox, in short words."""
+
+    def __init__(self, path: Path) -> None:
+        transport = httpx.AsyncHTTPTransport(uds=str(path))
+        self.http = httpx.AsyncClient(transport=transport, base_url="http://sandbox", timeout=30)
+
+    async def __aenter__(self) -> "SandboxClient":
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.http.aclose()
+
+    async def workspace(self, source: Mapping[str, Any] | None = None, name: str | None = None) -> dict[str, Any]:
+        """Make a workspace with a name of its own."""
+        name = name or f"w-{uuid.uuid4().hex[:12]}"
+        answer = await self.http.put(f"/v1/workspaces/{name}", json={"source": source or {"kind": "empty"}})
+        assert answer.status_code == 201, answer.text
+        return answer.json()
+
+    async def start(self, workspace: str, *argv: str, **more: Any) -> str:
+        """Start a process; its id."""
+        answer = await self.http.post("/v1/processes", json={"workspace": workspace, "argv": argv, **more})
+        assert answer.status_code == 201, answer.text
+        return answer.json()["process_id"]
+
+    async def python(self, workspace: str, code: str, **more: Any) -> str:
+        """Start a Python program; its id."""
+        return await self.start(workspace, sys.executable, "-I", "-S", "-u", "-c", code, **more)
+
+    async def records(self, process_id: str, **params: Any) -> AsyncIterator[OutputChunk | OutputEnd]:
+        """The output as it comes."""
+        async with self.http.stream("GET", f"/v1/processes/{process_id}/output", params=params) as answer:
+            assert answer.status_code == 200, await answer.aread()
+            async for line in answer.aiter_lines():
+                yield RECORDS.validate_json(line)
+
+    async def finish(self, process_id: str, **params: Any) -> tuple[str, Process]:
+        """All output, and the process when it has ended."""
+        text = ""
+        async for record in self.records(process_id, **params):
+            if isinstance(record, OutputEnd):
+                return text, record.process
+            text += record.text
+        raise AssertionError("the output stopped without an end")
+
+    async def run(self, workspace: str, code: str, **more: Any) -> tuple[str, Process]:
+        """Run a Python program to its end."""
+        return await self.finish(await self.python(workspace, code, **more))
+
+
+@contextmanager
+def running_sandbox(environment: Mapping[str, str] | None = None) -> Iterator[SandboxServer]:
+    """A sandbox that is ready, with settings of a test; it and its folder are gone afterwards."""
+    # The path of a Unix socket is short, so this is not below pytest's own folder.
+    folder = Path(tempfile.mkdtemp(prefix="mews-sandbox-"))
+    try:
+        server = launch(folder, environment or {})
+        try:
+            yield server
+        finally:
+            if server.process.poll() is None:
+                server.stop()
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def launch(folder: Path, environment: Mapping[str, str]) -> SandboxServer:
+    """Start a sandbox in a folder and wait until it answers."""
+    path, root, log = folder / "s.sock", folder / "workspaces", folder / "log"
+    variables = {
+        **os.environ,
+        "SANDBOX_SOCKET": str(path),
+        "SANDBOX_WORKSPACE_ROOT": str(root),
+        "SANDBOX_BUBBLEWRAP": "off",
+        "SANDBOX_SAMPLE_MS": "50",
+        **environment,
+    }
+    with log.open("ab") as file:
+        process = subprocess.Popen([sys.executable, "-m", "sandbox", "serve"], env=variables, stderr=file)
+    server = SandboxServer(process, path, root, log)
+    _wait_until_ready(server)
+    return server
+
+
+def _wait_until_ready(server: SandboxServer) -> None:
+    # By a plain socket: httpx leaves one unclosed for each connection that is refused.
+    deadline = time.monotonic() + START_S
+    while time.monotonic() < deadline and server.process.poll() is None:
+        with socket.socket(socket.AF_UNIX) as probe:
+            if probe.connect_ex(str(server.socket)) == 0:
+                return
+        time.sleep(0.02)
+    raise AssertionError(f"the sandbox did not start: {server.log.read_text()}")
