@@ -30,7 +30,8 @@ def environment_with_standins(folder: Path) -> dict[str, str]:
         package = modules / service.module
         package.mkdir(parents=True)
         (package / "__init__.py").touch()
-        (package / "migrations.py").touch()
+        (package / "migrations").mkdir()
+        (package / "migrations" / "__init__.py").touch()
         (package / "__main__.py").write_text(PROGRAM)
     home = folder / "home"
     (home / ".mews").mkdir(parents=True)

@@ -20,13 +20,14 @@ from devstack.environments import (
     worker_env,
 )
 from devstack.errors import DevstackError
+from devstack.migrated import MigrationRecord, has_migrations, revision_of
 from devstack.servers.base import Server, ServerInfo
 from devstack.servers.given import given_nats, given_postgres, given_redis
 from devstack.servers.nats import Nats
 from devstack.servers.postgres import Postgres
 from devstack.servers.probes import nats_answers, postgres_answers, redis_answers
 from devstack.servers.redis import Redis
-from devstack.service import Service, has_migrations, migrate
+from devstack.service import Service, migrate
 from devstack.services import SANDBOX_MODULE, SERVICES, WORKER_MODULE, ServiceSpec, sandbox_name, worker_name
 from devstack.supervision.graph import Node, Step, Unit
 
@@ -51,10 +52,11 @@ def server_endpoints(environ: Mapping[str, str], credentials: Credentials, ports
 def build_parts(world: World, workers: int) -> list[Node]:
     """Every part of the system."""
     numbers = range(1, workers + 1)
+    record = MigrationRecord(world.layout.migrations)
     return [
         *_servers(world),
         Step("database", frozenset({"postgres"}), partial(_prepare_database, world)),
-        *(_migration(world, service) for service in SERVICES if has_migrations(service.module)),
+        *(_migration(world, service, record) for service in SERVICES if has_migrations(service.module)),
         *(_service(world, service) for service in SERVICES),
         *(_sandbox(world, number) for number in numbers),
         *(_worker(world, number) for number in numbers),
@@ -114,19 +116,27 @@ def _worker(world: World, number: int) -> Unit:
     return Unit(managed, frozenset({"nats", sandbox_name(number)}), CALLERS, f"http://{HOST}:{address[1]}")
 
 
-def _migration(world: World, service: ServiceSpec) -> Step:
-    return Step(_migration_name(service), frozenset({"database"}), partial(_migrate, world, service))
+def _migration(world: World, service: ServiceSpec, record: MigrationRecord) -> Step:
+    return Step(_migration_name(service), frozenset({"database"}), partial(_migrate, world, service, record))
 
 
 def _migration_name(service: ServiceSpec) -> str:
     return f"migration of {service.schema}"
 
 
-async def _migrate(world: World, service: ServiceSpec) -> None:
+async def _migrate(world: World, service: ServiceSpec, record: MigrationRecord) -> None:
+    if record.is_current(service.schema, service.module, await _revision(world, service.schema)):
+        return
     log = world.layout.logs / f"{service.name}.log"
     code = await asyncio.to_thread(migrate, service.module, env=migration_env(world, service), log=log)
     if code != 0:
         raise DevstackError(f"`python -m {service.module} migrate` ended with {code}: see {log}")
+    record.record(service.schema, service.module, await _revision(world, service.schema))
+
+
+async def _revision(world: World, schema: str) -> str | None:
+    async with _administrator(world, world.endpoints.database) as connection:
+        return await revision_of(connection, schema)
 
 
 async def _check_given(name: str, info: ServerInfo) -> None:
@@ -137,22 +147,27 @@ async def _check_given(name: str, info: ServerInfo) -> None:
 
 
 async def _prepare_database(world: World) -> None:
-    @asynccontextmanager
-    async def connect(database: str) -> AsyncGenerator[asyncpg.Connection]:
-        info = world.endpoints.postgres
-        connection = await asyncpg.connect(
-            host=info.host, port=info.port, user=info.user, password=info.password,
-            database=database, timeout=CONNECT_WITHIN_S,
-        )  # fmt: skip
-        try:
-            yield connection
-        finally:
-            await connection.close()
-
     try:
-        await prepare_database(connect, world.credentials.roles, world.endpoints.database)
+        await prepare_database(partial(_administrator, world), world.credentials.roles, world.endpoints.database)
     except (OSError, asyncpg.PostgresError) as error:
         info = world.endpoints.postgres
         raise DevstackError(
             f"cannot prepare the database as {info.user} at {info.host}:{info.port}: {error}"
         ) from error
+
+
+@asynccontextmanager
+async def _administrator(world: World, database: str) -> AsyncGenerator[asyncpg.Connection]:
+    info = world.endpoints.postgres
+    connection = await asyncpg.connect(
+        host=info.host,
+        port=info.port,
+        user=info.user,
+        password=info.password,
+        database=database,
+        timeout=CONNECT_WITHIN_S,
+    )
+    try:
+        yield connection
+    finally:
+        await connection.close()

@@ -54,6 +54,11 @@ class Layout:
         return self.mews / "ports.json"
 
     @property
+    def migrations(self) -> Path:
+        """How far the schemas have been migrated by which files."""
+        return self.mews / "migrations.json"
+
+    @property
     def sockets(self) -> Path:
         """A folder with a short name for Unix sockets, whose paths may have 107 bytes only."""
         digest = hashlib.sha256(str(self.mews).encode()).hexdigest()[:10]

@@ -1,6 +1,5 @@
 """One Python service as a managed process."""
 
-import importlib.util
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
@@ -44,11 +43,6 @@ class Service(Managed):
         if isinstance(self._address, Path):
             self._address.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
             self._address.unlink(missing_ok=True)
-
-
-def has_migrations(module: str) -> bool:
-    """Whether the service keeps anything in its schema."""
-    return importlib.util.find_spec(f"{module}.migrations") is not None
 
 
 def migrate(module: str, *, env: Mapping[str, str], log: Path) -> int:
