@@ -11,7 +11,9 @@ from pathlib import Path
 import httpx
 import psutil
 import pytest
+from fastapi import FastAPI, Request
 
+from tests.support.serving import serving
 from tests.support.stack import Database, TestPostgres, TestRedis
 from tests.support.waiting import eventually
 
@@ -171,6 +173,25 @@ async def test_an_idle_service_is_small(env: dict[str, str]) -> None:
         assert psutil.Process(running.process.pid).memory_info().rss < 120 * 1024 * 1024
 
 
+async def test_spans_reach_the_collector_before_the_process_ends(env: dict[str, str]) -> None:
+    collector, received = FastAPI(), list[bytes]()
+
+    @collector.post("/v1/traces")
+    async def traces(request: Request) -> None:
+        received.append(await request.body())
+
+    async with serving(collector) as address, carts(env | {"OTEL_EXPORTER_OTLP_ENDPOINT": address}) as running:
+        await running.get("/healthz")
+        await running.get("/slow")
+        running.terminate()
+        assert await end(running) == 0
+        spans = b"".join(received)
+        assert b"service.name" in spans
+        assert b"carts" in spans
+        assert b"GET /slow" in spans
+        assert b"healthz" not in spans
+
+
 async def command(*arguments: str, **env: str) -> tuple[int, str]:
     process = await asyncio.create_subprocess_exec(
         sys.executable,
@@ -199,4 +220,14 @@ async def test_help_names_the_commands() -> None:
     code, out = await command("--help")
     assert code == 0
     assert "serve" in out
+    assert "migrate" in out
     assert (await command("nonsense"))[0] == 2
+
+
+async def test_migrate_brings_the_schema_to_head_and_says_in_one_line_why_not(env: dict[str, str]) -> None:
+    code, out = await command("migrate", **env)
+    assert (code, json.loads(out.splitlines()[-1])["after"]) == (0, "0001")
+    code, out = await command("migrate", **(env | {"POSTGRES_OWNER_PASSWORD": "wrong"}))
+    assert code == 1
+    assert out.startswith("carts: schema orchestrator not migrated: password authentication failed")
+    assert out.count("\n") == 1

@@ -79,4 +79,4 @@ async def _tick() -> None:
 
 
 if __name__ == "__main__":
-    main("carts", Settings, create_app)
+    main("carts", Settings, create_app, "tests.support.carts_migrations", "orchestrator")
