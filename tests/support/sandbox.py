@@ -9,7 +9,7 @@ import sys
 import tempfile
 import time
 import uuid
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import AsyncIterator, Generator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -97,7 +97,7 @@ class SandboxClient:
 
 
 @contextmanager
-def running_sandbox(environment: Mapping[str, str] | None = None) -> Iterator[SandboxServer]:
+def running_sandbox(environment: Mapping[str, str] | None = None) -> Generator[SandboxServer]:
     """A sandbox that is ready, with settings of a test; it and its folder are gone afterwards."""
     # The path of a Unix socket is short, so this is not below pytest's own folder.
     folder = Path(tempfile.mkdtemp(prefix="mews-sandbox-"))
