@@ -1,0 +1,235 @@
+"""The composition root: the only place where the worker-agent's parts are made and joined."""
+
+import asyncio
+import os
+import signal
+from collections.abc import AsyncGenerator
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from functools import partial
+
+from fastapi import FastAPI
+
+from contracts.workers import Registration
+from servicekit.bus import Bus, ensure_worker_consumers
+from servicekit.clock import Clock, SystemClock
+from servicekit.health import NotReady, Readiness
+from servicekit.http import create_http_app
+from servicekit.ids import new_id
+from servicekit.lifecycle import Background
+from servicekit.logs import get_logger
+from worker_agent import __version__, loops, subscriptions
+from worker_agent.agents import adapters
+from worker_agent.bus import BusOutbound
+from worker_agent.decisions.limits import AttemptLimits
+from worker_agent.errors import WorkerError
+from worker_agent.handlers.attempts import Attempts
+from worker_agent.handlers.changes import Changes
+from worker_agent.handlers.commands import Commands
+from worker_agent.handlers.introduction import registration, usable_agents
+from worker_agent.handlers.reports import register
+from worker_agent.handlers.slots import Slots
+from worker_agent.handlers.workshop import Patience, Workshop, insist
+from worker_agent.mcp.http import bind, create_mcp_app, serving, url_of
+from worker_agent.mcp.server import create_server
+from worker_agent.sandboxes import UnixSandbox
+from worker_agent.settings import Settings
+from worker_agent.spool.lock import folder_lock
+from worker_agent.spool.spool import Spool, SpoolLimits
+from worker_agent.store import FileJournal
+
+SERVICE = "worker-agent"
+MEBIBYTE = 1024 * 1024
+LAST_WORD_FAMILIES = ("worker.completion.",)
+FLUSH_S = 5.0
+RETRY_S = 1.0
+
+log = get_logger(__name__)
+
+
+@dataclass(frozen=True)
+class Parts:
+    """What makes up a running worker-agent."""
+
+    settings: Settings
+    clock: Clock
+    incarnation: str
+    bus: Bus
+    outbound: BusOutbound
+    spool: Spool
+    journal: FileJournal
+    workshop: Workshop
+    attempts: Attempts
+    commands: Commands
+    changes: Changes
+
+
+def create_app(settings: Settings) -> FastAPI:
+    """The worker-agent as an application: its HTTP side is probes and metrics alone."""
+    clock = SystemClock()
+    readiness = Readiness(clock, timeout_s=settings.readiness_timeout_ms / 1000)
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncGenerator[None]:
+        async with AsyncExitStack() as stack:
+            await _start(app, stack, settings, clock, readiness)
+            yield
+
+    app = create_http_app(service=SERVICE, settings=settings, lifespan=lifespan, readiness=readiness)
+    app.state.restart_wanted = False
+    return app
+
+
+async def _start(app: FastAPI, stack: AsyncExitStack, settings: Settings, clock: Clock, readiness: Readiness) -> None:
+    stack.enter_context(folder_lock(settings.data_dir))
+    parts = await _make(stack, settings, clock)
+    app.state.parts = parts
+    introduced = asyncio.Event()
+    _add_checks(readiness, parts, introduced)
+    await parts.attempts.resume()
+    outgoing = await stack.enter_async_context(Background(readiness))
+    outgoing.start("relay", partial(loops.relay, parts.spool, parts.outbound, settings.spool_linger_ms / 1000))
+    stack.push_async_callback(_leave, parts)
+    stack.push_async_callback(parts.attempts.stop)
+    incoming = await stack.enter_async_context(Background())
+    readiness.add("incoming", incoming.check)
+    _start_loops(incoming, parts, introduced)
+    incoming.start("restart", partial(_restart_when_wanted, app, parts))
+
+
+async def _make(stack: AsyncExitStack, settings: Settings, clock: Clock) -> Parts:
+    journal = FileJournal(settings.data_dir)
+    stack.callback(journal.close)
+    state = journal.load_state()
+    sandbox = UnixSandbox(settings.sandbox_socket)
+    stack.push_async_callback(sandbox.close)
+    bus = await Bus.connect(settings, f"{SERVICE}-{settings.worker_id}")
+    stack.push_async_callback(bus.drain)
+    bus.on_reconnect(lambda: _ensure_consumers(bus, settings.worker_id))
+    bus.refresh()
+    spool = await Spool.open(settings.data_dir / "spool", _spool_limits(settings), _comes_last)
+    stack.push_async_callback(spool.close)
+    listening = bind(settings.worker_mcp_port or state.mcp_port)
+    workshop = _workshop(settings, clock, sandbox, journal, url_of(listening))
+    slots = Slots(state.config.max_concurrent_tasks or settings.max_concurrent_tasks)
+    default_agent = state.config.default_agent or settings.default_agent
+    attempts = Attempts(settings.worker_id, workshop, spool, slots, default_agent)
+    changes = Changes()
+    commands = Commands(state, attempts, journal, changes.tell)
+    await commands.save(mcp_port=listening.getsockname()[1])
+    mcp_app = create_mcp_app(create_server(__version__, clock), attempts.by_token, settings.max_tool_body_bytes)
+    await stack.enter_async_context(serving(mcp_app, listening))
+    outbound = BusOutbound(bus, clock)
+    return Parts(settings, clock, new_id("run"), bus, outbound, spool, journal, workshop, attempts, commands, changes)
+
+
+def _start_loops(background: Background, parts: Parts, introduced: asyncio.Event) -> None:
+    settings, attempts, commands = parts.settings, parts.attempts, parts.commands
+    pulse = loops.Pulse(
+        settings.worker_id,
+        parts.incarnation,
+        attempts,
+        commands,
+        parts.spool,
+        parts.outbound,
+        parts.journal,
+        parts.clock,
+        settings.heartbeat_ms / 1000,
+    )
+    take = subscriptions.assignments(parts.bus, settings.worker_id, attempts)
+    leave = partial(parts.outbound.end_session, settings.worker_id, "drained")
+    retention_s, memory_s = settings.workspace_retention_ms / 1000, settings.attempt_memory_ms / 1000
+    background.start("heartbeat", pulse.run)
+    background.start("metrics", partial(loops.measure, parts.spool, attempts, parts.clock))
+    background.start("clean", partial(loops.clean, attempts, retention_s, memory_s))
+    background.start("drain", partial(loops.leave_when_drained, commands, attempts, leave))
+    background.start("introduce", partial(_introduce, parts, introduced))
+    background.start("commands", subscriptions.commands_and_answers(parts.bus, settings.worker_id, attempts, commands))
+    background.start("tasks", partial(loops.take_tasks, take, commands, parts.changes))
+
+
+async def _introduce(parts: Parts, introduced: asyncio.Event) -> None:
+    """Try the agents as soon as the sandbox is ready, and register; again whenever the configuration changes."""
+    agents = await _tried_agents(parts)
+    told: Registration | None = None
+    while True:
+        introduction = _registration(parts, agents)
+        if introduction != told:
+            await insist(partial(register, parts.spool, introduction, parts.clock.now))
+            log.info("registered", worker_id=introduction.worker_id, capabilities=introduction.capabilities)
+            introduced.set()
+            told = introduction
+        await parts.changes.wait()
+
+
+def _registration(parts: Parts, agents: list[str]) -> Registration:
+    settings, config = parts.settings, parts.commands.state.config
+    return registration(
+        worker_id=settings.worker_id,
+        incarnation=parts.incarnation,
+        tags=config.tags if config.tags is not None else settings.worker_tags,
+        capabilities=[*(f"agent:{name}" for name in agents), *settings.worker_capabilities],
+        slots=parts.attempts.slots.limit,
+        version=__version__,
+    )
+
+
+async def _tried_agents(parts: Parts) -> list[str]:
+    while True:
+        try:
+            return await usable_agents(parts.workshop, parts.incarnation)
+        except WorkerError as error:
+            log.warning("sandbox_away", error=error.detail)
+            await asyncio.sleep(RETRY_S)
+
+
+async def _restart_when_wanted(app: FastAPI, parts: Parts) -> None:
+    while not parts.commands.restart_wanted:
+        await parts.changes.wait()
+    app.state.restart_wanted = True
+    os.kill(os.getpid(), signal.SIGTERM)
+
+
+async def _ensure_consumers(bus: Bus, worker_id: str) -> None:
+    await ensure_worker_consumers(bus.js, worker_id)
+
+
+async def _leave(parts: Parts) -> None:
+    """The last thing before the relay stops: let the broker have what is in the spool, if that is soon done."""
+    if not await parts.spool.drained(FLUSH_S if parts.bus.connected else 0.0):
+        log.info("spool_kept", events=parts.spool.events)
+    if parts.commands.state.draining:
+        await parts.outbound.end_session(parts.settings.worker_id, "stopped while drained")
+
+
+def _add_checks(readiness: Readiness, parts: Parts, introduced: asyncio.Event) -> None:
+    async def bus() -> None:
+        if not parts.bus.ready:
+            raise NotReady("the bus is away, or its streams are not declared yet")
+
+    async def sandbox() -> None:
+        found = await parts.workshop.sandbox.ready()
+        if not found.ready:
+            raise NotReady(found.detail)
+
+    async def registered() -> None:
+        if not introduced.is_set():
+            raise NotReady("the agents are not tried yet")
+
+    readiness.add("bus", bus)
+    readiness.add("sandbox", sandbox)
+    readiness.add("registered", registered)
+
+
+def _workshop(settings: Settings, clock: Clock, sandbox: UnixSandbox, journal: FileJournal, mcp_url: str) -> Workshop:
+    limits = AttemptLimits(settings.run_ms, settings.silence_ms, settings.verify_ms, memory_mb=settings.memory_limit_mb)
+    patience = Patience(settings.sandbox_patience_ms / 1000, settings.stop_grace_ms, settings.usage_ms / 1000)
+    return Workshop(sandbox, adapters(settings.agent_python), journal, clock, limits, patience, mcp_url)
+
+
+def _spool_limits(settings: Settings) -> SpoolLimits:
+    return SpoolLimits(max_bytes=settings.spool_max_mb * MEBIBYTE, max_event_bytes=settings.max_event_bytes)
+
+
+def _comes_last(subject: str) -> bool:
+    return subject.startswith(LAST_WORD_FAMILIES)

@@ -1,0 +1,1 @@
+"""What the worker-agent decides: pure functions, a file each."""

@@ -1,0 +1,80 @@
+"""How an attempt ended: the claim of the agent, what was seen of it, and what the verification says, in one verdict."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from contracts.events.recovery import CompletionStatus, Observed, Outcome, OutcomeStatus, Verified
+from contracts.sandbox import EndReason, Process
+from worker_agent.domain import AttemptRecord
+
+REASONS = {
+    EndReason.CPU_LIMIT: "the agent used more CPU time than it may",
+    EndReason.OUTPUT_LIMIT: "the agent wrote more output than it may",
+    EndReason.MEMORY: "the agent used more memory than it may",
+    EndReason.PROCESS_LIMIT: "the agent started more processes than it may",
+    EndReason.CANCELLED: "the agent was ended from outside",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Ending:
+    """The verdict: status, why, and whether another attempt could end differently."""
+
+    status: OutcomeStatus
+    reason: str | None = None
+    retryable: bool = True
+
+
+def before_verification(record: AttemptRecord, agent_failure: str | None) -> Ending | None:
+    """The verdict that stands whatever a verification would say; None: the agent did its work."""
+    process, claim = record.process, record.claim
+    if record.cancelled is not None:
+        return Ending(OutcomeStatus.cancelled, record.cancelled.reason, not record.cancelled.by_manager)
+    if record.timed_out or (process is not None and process.reason is EndReason.TIMED_OUT):
+        return Ending(OutcomeStatus.timed_out, record.failure or "the agent ran longer than it may")
+    if record.failure is not None:
+        return Ending(OutcomeStatus.failed, record.failure, record.retryable)
+    if process is None:
+        return Ending(OutcomeStatus.failed, "the agent's process is gone")
+    if process.reason is not None and process.reason in REASONS:
+        return Ending(OutcomeStatus.failed, REASONS[process.reason])
+    if agent_failure is not None:
+        return Ending(OutcomeStatus.failed, agent_failure)
+    if claim is not None and claim.status is CompletionStatus.failed:
+        return Ending(OutcomeStatus.failed, claim.summary.overview or "the agent says that it failed")
+    return None
+
+
+def after_verification(verified: Verified | None) -> Ending:
+    """The verdict on an agent that did its work."""
+    if verified is None or verified.passed:
+        return Ending(OutcomeStatus.completed)
+    failed = next((one for one in verified.commands if one.exit_code != 0), None)
+    command = failed.command if failed is not None else "verify"
+    how = "was ended" if failed is None or failed.exit_code is None else f"exited with {failed.exit_code}"
+    return Ending(OutcomeStatus.failed, f"verification failed: `{command[:200]}` {how}")
+
+
+def exit_failure(process: Process | None) -> str | None:
+    """The rule of most agents: exit code 0 is success. None means that it succeeded."""
+    if process is None:
+        return "the agent's process is gone"
+    if process.signal is not None:
+        return f"the agent was ended by signal {process.signal}"
+    return None if process.exit_code == 0 else f"the agent exited with {process.exit_code}"
+
+
+def outcome(
+    record: AttemptRecord, ending: Ending, observed: Observed | None, verified: Verified | None, now: datetime
+) -> Outcome:
+    """The body of the event that closes the attempt."""
+    return Outcome(
+        status=ending.status,
+        reason=ending.reason,
+        retryable=ending.retryable,
+        started_at=record.started_at or record.accepted_at,
+        ended_at=now,
+        claimed=record.claim,
+        observed=observed,
+        verified=verified,
+    )

@@ -1,0 +1,71 @@
+"""What can go wrong here: each error has a stable code, and a sentence that says what to do."""
+
+from typing import ClassVar
+
+
+class WorkerError(Exception):
+    """Base of the worker-agent's errors; `category` is what an HTTP edge makes a status of."""
+
+    code: ClassVar[str] = "worker_error"
+    category: ClassVar[str] = "unavailable"
+
+    def __init__(self, detail: str) -> None:
+        super().__init__(detail)
+        self.detail = detail
+
+
+class SpoolFull(WorkerError):
+    """The spool has reached its bound: what was to be reported is not recorded."""
+
+    code = "spool_full"
+
+
+class SpoolUnavailable(WorkerError):
+    """The disk did not take it: what was to be reported is not recorded."""
+
+    code = "spool_unavailable"
+
+
+class EventTooLarge(WorkerError):
+    """One event is larger than the bus takes."""
+
+    code = "event_too_large"
+    category = "too_large"
+
+
+class WrongTask(WorkerError):
+    """A report names another task than the one that the caller's token stands for."""
+
+    code = "wrong_task"
+    category = "forbidden"
+
+
+class AttemptEnded(WorkerError):
+    """The attempt takes no more reports."""
+
+    code = "attempt_ended"
+    category = "conflict"
+
+
+class SandboxUnavailable(WorkerError):
+    """The sandbox does not answer, or is not ready."""
+
+    code = "sandbox_unavailable"
+
+
+class SandboxRefused(WorkerError):
+    """The sandbox answered, and said no; `reason` is its own code."""
+
+    code = "sandbox_refused"
+    category = "invalid"
+
+    def __init__(self, reason: str, detail: str) -> None:
+        super().__init__(detail)
+        self.reason = reason
+
+
+class TaskUnusable(WorkerError):
+    """The task asks for what no attempt here can do; trying again would not help."""
+
+    code = "task_unusable"
+    category = "invalid"

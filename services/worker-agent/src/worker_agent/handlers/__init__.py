@@ -1,0 +1,1 @@
+"""What the worker-agent does: assignments, attempts, reports, questions and commands."""

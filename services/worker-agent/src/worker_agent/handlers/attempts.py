@@ -1,0 +1,184 @@
+"""All attempts of this worker: taken in, resumed, cancelled, and forgotten."""
+
+import asyncio
+import secrets
+from datetime import timedelta
+
+from contracts.questions import Answer
+from contracts.tasks import Assignment
+from contracts.workers import RunningAttempt
+from servicekit.logs import get_logger
+from worker_agent.decisions.admission import Verdict, admit
+from worker_agent.domain import AttemptKey, AttemptRecord, Cancellation, Phase
+from worker_agent.errors import SandboxUnavailable
+from worker_agent.handlers.attempt import Attempt
+from worker_agent.handlers.run import Run
+from worker_agent.handlers.slots import Slots
+from worker_agent.handlers.workshop import Workshop
+from worker_agent.ports import EventSpool
+
+TOKEN_BYTES = 32
+LEASE_OVER = "the worker-agent was away for longer than the lease"
+
+log = get_logger(__name__)
+
+
+class Attempts:
+    """The attempts that this worker holds, each run by a task of its own, and those it remembers."""
+
+    def __init__(self, worker_id: str, workshop: Workshop, spool: EventSpool, slots: Slots, default_agent: str) -> None:
+        self.default_agent = default_agent
+        self.slots = slots
+        self._worker_id = worker_id
+        self._workshop = workshop
+        self._spool = spool
+        self._attempts: dict[AttemptKey, Attempt] = {}
+        self._by_token: dict[str, Attempt] = {}
+        self._tasks: dict[AttemptKey, asyncio.Task[None]] = {}
+
+    @property
+    def held(self) -> list[RunningAttempt]:
+        """Attempts whose lease a heartbeat must renew: until the broker has their outcome."""
+        return [
+            RunningAttempt(task_id=attempt.key.task_id, attempt=attempt.key.attempt)
+            for attempt in self._attempts.values()
+            if not self._is_over(attempt.record)
+        ]
+
+    def by_token(self, token: str) -> Attempt | None:
+        """The attempt that a token stands for; None when it has ended, or never was."""
+        attempt = self._by_token.get(token)
+        return attempt if attempt is not None and attempt.record.phase in (Phase.starting, Phase.running) else None
+
+    async def resume(self) -> None:
+        """Take up what the last run of the worker-agent left, unless it was away for longer than the lease."""
+        now, last_alive = self._workshop.clock.now(), self._workshop.journal.last_alive()
+        for record in await self._workshop.journal.load():
+            attempt = self._know(record.model_copy(update={"starts": record.starts + 1}) if record.held else record)
+            if not record.held:
+                continue
+            await attempt.update()
+            lease = timedelta(milliseconds=record.assignment.lease_ms)
+            if last_alive is not None and now - last_alive > lease:
+                await attempt.cancel(Cancellation(reason=LEASE_OVER, by_manager=False))
+            log.info("attempt_resumed", task_id=record.key.task_id, attempt=record.key.attempt, phase=record.phase)
+            self._start(attempt)
+
+    async def take(self, assignment: Assignment) -> None:
+        """Take an assignment, once. It is on disk when this returns."""
+        admission = admit(assignment, self._worker_id, [attempt.record for attempt in self._attempts.values()])
+        if admission.verdict is Verdict.ignore:
+            log.info("assignment_ignored", task_id=assignment.task_id, attempt=assignment.attempt, why=admission.reason)
+            return
+        for key in admission.superseded:
+            reason = f"attempt {assignment.attempt} of the same task has begun"
+            await self._attempts[key].cancel(Cancellation(reason=reason, by_manager=False))
+        await self.slots.tell()
+        record = AttemptRecord(
+            assignment=assignment, token=secrets.token_urlsafe(TOKEN_BYTES), accepted_at=self._workshop.clock.now()
+        )
+        attempt = self._know(record)
+        try:
+            await attempt.update()
+        except OSError:
+            self._forget(record.key)
+            raise
+        self._start(attempt)
+
+    async def cancel(self, task_id: str, attempt: int | None, reason: str) -> None:
+        """End the attempts of a task, or one of them; harmless when there is none."""
+        for key, found in list(self._attempts.items()):
+            if key.task_id == task_id and attempt in (None, key.attempt):
+                await found.cancel(Cancellation(reason=reason))
+        await self.slots.tell()
+
+    async def deliver(self, answer: Answer) -> None:
+        """Hand an answer to the attempt that asked."""
+        for key, attempt in list(self._attempts.items()):
+            if answer.task_id in (None, key.task_id) and await attempt.deliver(answer):
+                return
+        log.info("answer_to_nobody", question_id=answer.question_id, task_id=answer.task_id)
+
+    async def clean(self, retention_s: float, memory_s: float) -> None:
+        """Remove the workspaces of attempts that ended some time ago, and forget those that ended long ago."""
+        now = self._workshop.clock.now()
+        for attempt in list(self._attempts.values()):
+            closed_at = attempt.record.closed_at
+            if closed_at is None or attempt.key in self._tasks:
+                continue
+            age_s = (now - closed_at).total_seconds()
+            if age_s >= retention_s and not attempt.record.cleaned:
+                await self._clean_workspace(attempt)
+            if age_s >= memory_s and self._is_over(attempt.record):
+                self._forget(attempt.key)
+                await self._workshop.journal.remove(attempt.key)
+
+    async def wait_idle(self) -> None:
+        """Return when no attempt runs here."""
+        while self._tasks:
+            await asyncio.wait(list(self._tasks.values()))
+
+    async def stop(self) -> None:
+        """Let go of all attempts; their agents run on, and a later start takes them up again."""
+        tasks = list(self._tasks.values())
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    def _is_over(self, record: AttemptRecord) -> bool:
+        if record.held or record.outcome_position is None:
+            return False
+        return self._spool.is_delivered(record.outcome_position)
+
+    def _know(self, record: AttemptRecord) -> Attempt:
+        attempt = Attempt(record, self._workshop.journal, self._spool, self._workshop.clock)
+        self._attempts[record.key] = attempt
+        if record.held:
+            self._by_token[record.token] = attempt
+        return attempt
+
+    def _forget(self, key: AttemptKey) -> None:
+        attempt = self._attempts.pop(key)
+        self._by_token.pop(attempt.record.token, None)
+
+    def _start(self, attempt: Attempt) -> None:
+        task = asyncio.create_task(self._run(attempt), name=f"attempt-{attempt.key.workspace}")
+        self._tasks[attempt.key] = task
+        task.add_done_callback(lambda _: self._ended(attempt))
+
+    def _ended(self, attempt: Attempt) -> None:
+        self._tasks.pop(attempt.key, None)
+        if not attempt.record.held:
+            self._by_token.pop(attempt.record.token, None)
+
+    async def _run(self, attempt: Attempt) -> None:
+        begun = attempt.record.phase is not Phase.accepted
+        async with self.slots.taken(lambda: begun or attempt.cancelled.is_set()):
+            while attempt.record.held:
+                try:
+                    await Run(attempt, self._workshop, self.default_agent).to_outcome()
+                except Exception as error:
+                    # An attempt never vanishes: whatever went wrong is its outcome.
+                    log.exception("attempt_crashed", task_id=attempt.key.task_id)
+                    await self._crashed(attempt, error)
+
+    async def _crashed(self, attempt: Attempt, error: Exception) -> None:
+        if attempt.record.phase is not Phase.reporting:
+            await self._stop_agent(attempt)
+            await attempt.update(phase=Phase.ended, failure=f"the worker-agent failed: {error!r}"[:1000])
+        await asyncio.sleep(1)
+
+    async def _stop_agent(self, attempt: Attempt) -> None:
+        try:
+            await self._workshop.sandbox.stop(attempt.key.process_id("agent"), self._workshop.patience.grace_ms)
+        except SandboxUnavailable as error:
+            log.warning("agent_not_stopped", task_id=attempt.key.task_id, error=error.detail)
+
+    async def _clean_workspace(self, attempt: Attempt) -> None:
+        try:
+            for name in (attempt.key.workspace, f"{attempt.key.workspace}.verify"):
+                await self._workshop.sandbox.remove_workspace(name)
+        except SandboxUnavailable as error:
+            log.info("workspace_not_removed", task_id=attempt.key.task_id, error=error.detail)
+            return
+        await attempt.update(cleaned=True)

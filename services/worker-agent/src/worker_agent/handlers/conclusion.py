@@ -1,0 +1,95 @@
+"""The end of an attempt, once its agent is gone: what was seen, what the verification says, and the outcome of both."""
+
+from contracts.events import Evidence, OutcomeEvent
+from contracts.events.recovery import Observed, OutcomeStatus, Verified
+from contracts.sandbox import WorkspaceDiff
+from servicekit.logs import get_logger
+from worker_agent.decisions.limits import AttemptLimits
+from worker_agent.decisions.lines import shortened
+from worker_agent.decisions.outcome import Ending, after_verification, before_verification, outcome
+from worker_agent.domain import AttemptRecord, Phase
+from worker_agent.errors import EventTooLarge, SandboxRefused, SandboxUnavailable
+from worker_agent.handlers.attempt import Attempt
+from worker_agent.handlers.verification import verify
+from worker_agent.handlers.workshop import Workshop, insist, patiently
+
+MAX_FILES = 1_000
+MAX_STAT = 20_000
+
+log = get_logger(__name__)
+
+
+async def conclude(attempt: Attempt, workshop: Workshop, limits: AttemptLimits) -> None:
+    """Observe, verify, and write the outcome into the record, from where it is sent as it is."""
+    attempt.reporter.close()
+    ending, verified = before_verification(attempt.record, attempt.record.agent_end.failure), None
+    diff = await _diff(attempt.record, workshop)
+    if ending is None:
+        ending, verified = await _verify(attempt.record, workshop, limits)
+    body = outcome(attempt.record, ending, _observed(attempt.record, diff, verified), verified, workshop.clock.now())
+    evidence = Evidence.verified if verified is not None else Evidence.observed
+    payload = attempt.reporter.encoded(attempt.reporter.event("outcome", body, evidence))
+    await attempt.update(phase=Phase.reporting, outcome=payload.decode())
+
+
+async def report_outcome(attempt: Attempt, workshop: Workshop) -> None:
+    """Send the outcome. It is the same event however often this is tried."""
+    payload = (attempt.record.outcome or "").encode()
+    event = OutcomeEvent.model_validate_json(payload)
+    try:
+        position = await insist(lambda: attempt.reporter.store(event, payload, reserved=True))
+    except EventTooLarge:
+        small = event.model_copy(update={"body": event.body.model_copy(update={"claimed": None, "observed": None})})
+        position = await insist(lambda: attempt.reporter.store(event, small.to_json(), reserved=True))
+    now = workshop.clock.now()
+    await attempt.update(phase=Phase.reported, outcome=None, outcome_position=position, closed_at=now)
+    log.info("attempt_closed", task_id=attempt.key.task_id, attempt=attempt.key.attempt, status=event.body.status)
+
+
+async def _verify(record: AttemptRecord, workshop: Workshop, limits: AttemptLimits) -> tuple[Ending, Verified | None]:
+    requirements = record.assignment.requirements
+    if not requirements.verify:
+        return after_verification(None), None
+
+    async def work() -> Verified:
+        return await verify(record.key, requirements.verify, requirements.env, limits, workshop.sandbox, workshop.clock)
+
+    try:
+        verified = await patiently(work, workshop)
+    except (SandboxUnavailable, SandboxRefused) as error:
+        return Ending(OutcomeStatus.failed, f"the verification could not be run: {error.detail}"), None
+    return after_verification(verified), verified
+
+
+async def _diff(record: AttemptRecord, workshop: Workshop) -> WorkspaceDiff | None:
+    if record.process is None:
+        return None
+    try:
+        return await workshop.sandbox.diff(record.key.workspace)
+    except (SandboxUnavailable, SandboxRefused) as error:
+        log.warning("diff_failed", task_id=record.key.task_id, error=error.detail)
+        return None
+
+
+def _observed(record: AttemptRecord, diff: WorkspaceDiff | None, verified: Verified | None) -> Observed | None:
+    process, end = record.process, record.agent_end
+    if process is None:
+        return None
+    return Observed(
+        exit_code=process.exit_code,
+        signal=process.signal,
+        agent=record.agent,
+        agent_version=end.version,
+        model=end.model,
+        wall_ms=process.duration_ms,
+        cpu_ms=process.usage.cpu_ms,
+        memory_peak_mb=process.usage.memory_peak_mb,
+        output_bytes=process.usage.output_bytes,
+        base_commit=diff.base_commit if diff else record.base_commit,
+        result_commit=(verified and verified.commit) or (diff and diff.head_commit) or None,
+        diff_stat=shortened(diff.stat, MAX_STAT) if diff else None,
+        files_changed=[change.path for change in diff.files[:MAX_FILES]] if diff else [],
+        tokens_input=end.tokens_input,
+        tokens_output=end.tokens_output,
+        cost_usd=end.cost_usd,
+    )

@@ -1,0 +1,87 @@
+"""Verification: the task's own commands, run by the platform on a clean checkout once the agent is gone."""
+
+from collections.abc import Sequence
+
+from contracts.events.recovery import CommandResult, Verified
+from contracts.sandbox import OutputEnd, Process, ProcessStart, ProcessState
+from servicekit.clock import Clock
+from worker_agent.decisions.limits import AttemptLimits
+from worker_agent.decisions.lines import readable
+from worker_agent.domain import AttemptKey
+from worker_agent.errors import SandboxRefused
+from worker_agent.ports import SandboxBackend
+
+SHELL = ("/bin/sh", "-c")
+TAIL = 4_000
+LONGEST_WAIT_MS = 60_000
+
+
+async def verify(
+    key: AttemptKey,
+    commands: Sequence[str],
+    env: dict[str, str],
+    limits: AttemptLimits,
+    sandbox: SandboxBackend,
+    clock: Clock,
+) -> Verified:
+    """Run the commands in order, and stop at the first that fails. Raises SandboxUnavailable, SandboxRefused."""
+    target = f"{key.workspace}.verify"
+    commit = await _checkout(key, target, sandbox)
+    deadline = clock.monotonic() + limits.verify_ms / 1000
+    results: list[CommandResult] = []
+    for number, command in enumerate(commands):
+        left_ms = max(1, int((deadline - clock.monotonic()) * 1000))
+        start = ProcessStart(
+            workspace=target,
+            argv=(*SHELL, command),
+            env=env,
+            limits=limits.for_process.model_copy(update={"wall_ms": left_ms}),
+            name=f"verify {number + 1}",
+            process_id=key.process_id(f"verify-{number}"),
+        )
+        results.append(await _run(start, command, deadline, sandbox, clock))
+        if results[-1].exit_code != 0:
+            break
+    await sandbox.remove_workspace(target)
+    passed = len(results) == len(commands) and all(result.exit_code == 0 for result in results)
+    return Verified(passed=passed, commands=results, commit=commit)
+
+
+async def _checkout(key: AttemptKey, target: str, sandbox: SandboxBackend) -> str | None:
+    known = await sandbox.find_workspace(target)
+    if known is not None:
+        # A run before a restart has made it: its commands may be running, and are not run twice.
+        return known.base_commit
+    return (await sandbox.checkout(key.workspace, target)).commit
+
+
+async def _run(
+    start: ProcessStart, command: str, deadline: float, sandbox: SandboxBackend, clock: Clock
+) -> CommandResult:
+    process_id = start.process_id or ""
+    process = await sandbox.find(process_id) or await sandbox.start(start)
+    while process.state is not ProcessState.ENDED:
+        if clock.monotonic() > deadline + LONGEST_WAIT_MS / 1000:
+            process = await sandbox.stop(process_id, 0) or process
+            break
+        process = await sandbox.wait(process_id, LONGEST_WAIT_MS)
+    return CommandResult(
+        command=command,
+        exit_code=process.exit_code if process.state is ProcessState.ENDED else None,
+        duration_ms=process.duration_ms,
+        output_tail=await _tail(process, sandbox),
+    )
+
+
+async def _tail(process: Process, sandbox: SandboxBackend) -> str:
+    text = ""
+    written = process.stdout_bytes + process.stderr_bytes
+    try:
+        async with sandbox.output(process.process_id, max(0, written - TAIL)) as records:
+            async for record in records:
+                if isinstance(record, OutputEnd):
+                    break
+                text = (text + record.text)[-TAIL:]
+    except SandboxRefused:
+        return text
+    return readable(text)

@@ -1,0 +1,145 @@
+"""Watching over a running agent: its output and its use of resources become events, and its limits are kept."""
+
+import asyncio
+from datetime import datetime
+
+from contracts.events import Evidence
+from contracts.events.reporting import Report, StreamData
+from contracts.events.resources import ResourceUsage, UsedResource
+from contracts.sandbox import OutputChunk, OutputEnd, Process, ProcessState
+from servicekit.clock import Clock
+from servicekit.logs import get_logger
+from worker_agent.decisions.lines import Line, Lines, joined
+from worker_agent.decisions.stable_ids import output_event_id
+from worker_agent.errors import SandboxRefused, SandboxUnavailable, SpoolFull, SpoolUnavailable
+from worker_agent.handlers.attempt import Attempt
+from worker_agent.handlers.workshop import RETRY_S, Workshop, insist
+from worker_agent.ports import AgentReader, SandboxBackend
+
+KIND_OF_BODY: dict[type[Report], str] = {StreamData: "stream", ResourceUsage: "resource"}
+log = get_logger(__name__)
+
+
+class ProcessLost(Exception):
+    """The sandbox does not know the process any more."""
+
+
+class OutputPump:
+    """Reads an agent's output from its beginning, and reports what was not reported before a restart."""
+
+    def __init__(self, attempt: Attempt, process_id: str, reader: AgentReader, workshop: Workshop) -> None:
+        self._attempt = attempt
+        self._process_id = process_id
+        self._reader = reader
+        self._workshop = workshop
+        self._lines = Lines()
+        self._offset = 0
+        self._reported = workshop.journal.output_mark(attempt.key)
+        self._heard = False
+
+    async def run(self) -> Process:
+        """Follow the output to its end; the process as it ended.
+
+        Raises ProcessLost, and SandboxUnavailable once the sandbox has been away for too long.
+        """
+        clock, patience_s = self._workshop.clock, self._workshop.patience.sandbox_away_s
+        away_since: float | None = None
+        while True:
+            self._heard = False
+            try:
+                end = await self._follow()
+                if end is not None:
+                    await self._report(list(self._lines.finish(self._offset + 1)), end.process.ended_at)
+                    return end.process
+            except SandboxUnavailable:
+                now = clock.monotonic()
+                away_since = now if self._heard or away_since is None else away_since
+                if now - away_since >= patience_s:
+                    raise
+            await asyncio.sleep(RETRY_S)
+
+    async def _follow(self) -> OutputEnd | None:
+        try:
+            async with self._workshop.sandbox.output(self._process_id, self._offset) as records:
+                self._heard = True
+                async for record in records:
+                    if isinstance(record, OutputEnd):
+                        return record
+                    await self._take(record)
+        except SandboxRefused as error:
+            raise ProcessLost from error
+        return None
+
+    async def _take(self, chunk: OutputChunk) -> None:
+        self._attempt.reporter.touch()
+        await self._report(list(self._lines.feed(chunk)), chunk.seen_at)
+        self._offset = chunk.offset + chunk.size
+
+    async def _report(self, lines: list[Line], seen_at: datetime | None) -> None:
+        bodies = [body for line in lines for body in self._read(line)]
+        if bodies and seen_at is not None:
+            end = lines[-1].end
+            for index, body in enumerate(_joined(bodies)):
+                event_id = output_event_id(self._process_id, end, index, seen_at)
+                await self._record(body, event_id, seen_at)
+        if lines and lines[-1].end > self._reported:
+            self._reported = lines[-1].end
+            self._workshop.journal.mark_output(self._attempt.key, self._reported)
+
+    def _read(self, line: Line) -> list[Report]:
+        told = self._reader.read(line.stream, line.text)
+        return list(told) if line.end > self._reported else []
+
+    async def _record(self, body: Report, event_id: str, seen_at: datetime) -> None:
+        reporter, kind = self._attempt.reporter, KIND_OF_BODY[type(body)]
+        # Nothing is lost while the spool is full: the sandbox keeps the output.
+        await insist(
+            lambda: reporter.record(kind, body, Evidence.observed, event_id=event_id, occurred_at=seen_at),
+            reporter.touch,
+        )
+
+
+async def sample_usage(attempt: Attempt, process_id: str, sandbox: SandboxBackend, every_s: float) -> None:
+    """Report memory and CPU of a process until it has ended. A sample that cannot be taken or kept is left out."""
+    before_ms, before_cpu_ms = 0, 0
+    while True:
+        await asyncio.sleep(every_s)
+        try:
+            process = await sandbox.find(process_id)
+            if process is None or process.state is ProcessState.ENDED:
+                return
+            elapsed_ms = max(1, process.duration_ms - before_ms)
+            percent = round(100 * max(0, process.usage.cpu_ms - before_cpu_ms) / elapsed_ms, 1)
+            before_ms, before_cpu_ms = process.duration_ms, process.usage.cpu_ms
+            for body in _usage_bodies(process, percent):
+                await attempt.reporter.record("resource", body, Evidence.observed)
+        except (SandboxUnavailable, SpoolFull, SpoolUnavailable) as error:
+            log.info("usage_not_sampled", task_id=attempt.key.task_id, error=str(error))
+
+
+async def watchdog(attempt: Attempt, run_s: float, silence_s: float, clock: Clock) -> str:
+    """Return, as soon as a limit is passed, which one it is."""
+    deadline = clock.monotonic() + run_s
+    while True:
+        now = clock.monotonic()
+        if now >= deadline:
+            return "the agent ran longer than it may"
+        quiet_until = attempt.reporter.heard_at + silence_s
+        if now >= quiet_until:
+            return f"the agent gave no sign of life for {silence_s:g} s"
+        await asyncio.sleep(max(0.01, min(deadline, quiet_until) - now))
+
+
+def _joined(bodies: list[Report]) -> list[Report]:
+    if all(isinstance(body, StreamData) for body in bodies):
+        return list(joined([body for body in bodies if isinstance(body, StreamData)]))
+    return bodies
+
+
+def _usage_bodies(process: Process, percent: float) -> tuple[ResourceUsage, ResourceUsage]:
+    usage = process.usage
+    memory = {"used_mb": usage.memory_mb, "peak_mb": usage.memory_peak_mb, "processes": usage.processes}
+    return (
+        ResourceUsage(resource_type=UsedResource.memory, metrics=dict(memory)),
+        ResourceUsage(resource_type=UsedResource.cpu, metrics={"percent": percent, "time_ms": usage.cpu_ms}),
+    )

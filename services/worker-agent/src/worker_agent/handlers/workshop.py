@@ -1,0 +1,60 @@
+"""What every attempt is run with, and the patience it is run with."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from typing import TypeVar
+
+from servicekit.clock import Clock
+from worker_agent.decisions.limits import AttemptLimits
+from worker_agent.errors import SandboxUnavailable, SpoolFull, SpoolUnavailable
+from worker_agent.ports import AgentAdapter, Journal, SandboxBackend
+
+RETRY_S = 0.5
+
+Result = TypeVar("Result")
+
+
+@dataclass(frozen=True, slots=True)
+class Patience:
+    """How long the sandbox may be away before an attempt fails, and how long a process gets between TERM and KILL."""
+
+    sandbox_away_s: float
+    grace_ms: int
+    usage_every_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class Workshop:
+    """What every attempt is run with."""
+
+    sandbox: SandboxBackend
+    adapters: Mapping[str, AgentAdapter]
+    journal: Journal
+    clock: Clock
+    limits: AttemptLimits
+    patience: Patience
+    mcp_url: str
+
+
+async def patiently(work: Callable[[], Awaitable[Result]], workshop: Workshop) -> Result:
+    """Try again while the sandbox is away; raises SandboxUnavailable once that has lasted too long."""
+    give_up_at = workshop.clock.monotonic() + workshop.patience.sandbox_away_s
+    while True:
+        try:
+            return await work()
+        except SandboxUnavailable:
+            if workshop.clock.monotonic() >= give_up_at:
+                raise
+            await asyncio.sleep(RETRY_S)
+
+
+async def insist(work: Callable[[], Awaitable[Result]], meanwhile: Callable[[], None] | None = None) -> Result:
+    """Try again, for as long as it takes, while the spool takes nothing: for what must not be lost."""
+    while True:
+        try:
+            return await work()
+        except (SpoolFull, SpoolUnavailable):
+            if meanwhile is not None:
+                meanwhile()
+            await asyncio.sleep(RETRY_S)

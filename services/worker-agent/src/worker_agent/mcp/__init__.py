@@ -1,0 +1,1 @@
+"""The MCP server for agents: its tools, over HTTP on loopback and over stdio."""

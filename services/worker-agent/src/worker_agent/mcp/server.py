@@ -1,0 +1,104 @@
+"""The MCP server of the worker: a call is validated once, recorded on disk, and answered."""
+
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any, cast
+
+from mcp.server import Server, ServerRequestContext
+from mcp.shared.exceptions import MCPError
+from mcp.types import (
+    INVALID_PARAMS,
+    CallToolRequestParams,
+    CallToolResult,
+    ListToolsResult,
+    PaginatedRequestParams,
+)
+from pydantic import ValidationError
+from starlette.requests import Request
+
+from contracts.events.recovery import Completion
+from contracts.questions import AskManager, Collaborate, RequestResources
+from servicekit.clock import Clock
+from worker_agent.errors import WorkerError
+from worker_agent.handlers import questions
+from worker_agent.handlers.attempt import Attempt
+from worker_agent.mcp.complaints import complaint
+from worker_agent.mcp.results import questioned, recorded, refused
+from worker_agent.mcp.tools import BY_NAME, INPUT_SCHEMAS, Action, ToolSpec, listed
+
+ATTEMPT = "mews.attempt"
+"""Key of the ASGI scope under which the caller's attempt is found."""
+INSTRUCTIONS = (
+    "You work on a task of a manager who sees only what you report here. Report progress whenever it changes, the plan "
+    "before you act, each decision, test run and error as it happens, and call report_completion last. "
+    "task_id may always be left out. If the manager must choose something, use ask_manager."
+)
+
+Context = ServerRequestContext[Any, Any]
+Act = Callable[[Context, Attempt, ToolSpec, Any, Clock], Awaitable[CallToolResult]]
+
+
+def create_server(version: str, clock: Clock) -> Server[Any]:
+    """The server; which attempt calls is found in each request's scope."""
+    tools = listed()
+
+    async def list_tools(_ctx: Context, _params: PaginatedRequestParams | None) -> ListToolsResult:
+        return ListToolsResult(tools=tools)
+
+    async def call_tool(ctx: Context, params: CallToolRequestParams) -> CallToolResult:
+        attempt = cast(Attempt, cast(Request, ctx.request).scope[ATTEMPT])
+        return await call(ctx, attempt, params.name, params.arguments or {}, clock)
+
+    return Server(
+        "mews-worker",
+        version=version,
+        instructions=INSTRUCTIONS,
+        on_list_tools=list_tools,
+        on_call_tool=call_tool,
+        get_tool_input_schema=INPUT_SCHEMAS.get,
+    )
+
+
+async def call(ctx: Context, attempt: Attempt, name: str, arguments: Mapping[str, Any], clock: Clock) -> CallToolResult:
+    """Call one tool for an attempt. Raises MCPError for a name that is no tool's."""
+    tool = BY_NAME.get(name)
+    if tool is None:
+        raise MCPError(INVALID_PARAMS, f"there is no tool {name!r}; the tools are: {', '.join(BY_NAME)}")
+    try:
+        body = tool.body.model_validate(arguments, extra="forbid")
+    except ValidationError as error:
+        return refused(complaint(name, tool.body, error))
+    try:
+        return await ACTIONS[tool.action](ctx, attempt, tool, body, clock)
+    except WorkerError as error:
+        return refused(f"{name}: {error.detail} [{error.code}]")
+
+
+async def _record(_ctx: Context, attempt: Attempt, tool: ToolSpec, body: Any, _clock: Clock) -> CallToolResult:
+    return recorded(attempt, tool.says.format(b=body), await attempt.reporter.report(tool.kind, body))
+
+
+async def _claim(_ctx: Context, attempt: Attempt, tool: ToolSpec, body: Completion, _clock: Clock) -> CallToolResult:
+    done = await attempt.reporter.report(tool.kind, body)
+    await attempt.claim(body)
+    return recorded(attempt, tool.says.format(b=body), done)
+
+
+async def _ask(ctx: Context, attempt: Attempt, tool: ToolSpec, body: AskManager, clock: Clock) -> CallToolResult:
+    async def tick(waited_s: float, total_s: float) -> None:
+        await ctx.session.report_progress(waited_s, total_s, "waiting for the manager's answer")
+
+    return questioned(attempt, tool.says, await questions.ask_manager(attempt, body, tick, clock), body)
+
+
+async def _request(
+    _ctx: Context, attempt: Attempt, tool: ToolSpec, body: RequestResources | Collaborate, _clock: Clock
+) -> CallToolResult:
+    return questioned(attempt, tool.says, await questions.request(attempt, tool.kind, body), body)
+
+
+ACTIONS: Mapping[Action, Act] = {
+    Action.record: _record,
+    Action.claim: _claim,
+    Action.ask: _ask,
+    Action.request: _request,
+}

@@ -1,0 +1,252 @@
+"""What the handlers need from outside, as Protocols, and the values that pass through them."""
+
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Protocol
+
+from contracts.events.reporting import Report
+from contracts.sandbox import (
+    Checkout,
+    OutputChunk,
+    OutputEnd,
+    Process,
+    ProcessStart,
+    SandboxReadiness,
+    StreamName,
+    Workspace,
+    WorkspaceDiff,
+    WorkspaceSource,
+)
+from contracts.tasks import Assignment
+from contracts.workers import Heartbeat
+from worker_agent.domain import AgentEnd, AttemptKey, AttemptRecord, WorkerState
+
+
+@dataclass(frozen=True, slots=True)
+class SealedBatch:
+    """A batch as it goes to the bus: its number, subject, `Nats-Msg-Id` and JSON. Never cut anew."""
+
+    number: int
+    subject: str
+    message_id: str
+    message: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class SpoolStats:
+    """How much waits: events, their bytes, the bytes of all files, and when the oldest was spooled (ms since 1970)."""
+
+    events: int
+    bytes: int
+    file_bytes: int
+    oldest_ms: int | None
+
+
+class EventSpool(Protocol):
+    """Where events are kept until the broker has them."""
+
+    @property
+    def events(self) -> int:
+        """Events that the broker does not have."""
+        ...
+
+    async def append(self, subject: str, payload: bytes, at_ms: int, *, reserved: bool = False) -> int:
+        """Store one event on disk; returns its position. Raises SpoolFull, SpoolUnavailable, EventTooLarge."""
+        ...
+
+    def is_delivered(self, position: int) -> bool:
+        """Whether the broker has the event at a position, and all that is older."""
+        ...
+
+    async def stats(self) -> SpoolStats:
+        """How much waits now."""
+        ...
+
+
+class OutgoingSpool(Protocol):
+    """The other end of the spool: what is to be published."""
+
+    async def wait_for_work(self) -> None:
+        """Return when there is something to publish."""
+        ...
+
+    async def seal(self) -> list[SealedBatch]:
+        """All batches to publish now, sealed on disk. Raises SpoolUnavailable."""
+        ...
+
+    def acknowledge(self, numbers: Sequence[int]) -> None:
+        """The broker has these batches."""
+        ...
+
+
+class Outbound(Protocol):
+    """What leaves on the bus."""
+
+    @property
+    def connected(self) -> bool:
+        """Whether the bus is there now."""
+        ...
+
+    async def wait_connected(self) -> None:
+        """Return when the bus is there."""
+        ...
+
+    async def publish(self, batches: Sequence[SealedBatch]) -> list[bool]:
+        """Publish sealed batches; says of each whether the broker has it."""
+        ...
+
+    async def heartbeat(self, heartbeat: Heartbeat) -> None:
+        """Show that this worker lives. Lost when the bus is away."""
+        ...
+
+    async def end_session(self, worker_id: str, reason: str) -> None:
+        """Say that this worker leaves."""
+        ...
+
+    async def round_trip_ms(self) -> float | None:
+        """Time to the bus and back; None when it is away."""
+        ...
+
+
+class Journal(Protocol):
+    """What must be known again after a crash. Every write is on disk when it returns."""
+
+    async def save(self, record: AttemptRecord) -> None:
+        """Write the state of an attempt."""
+        ...
+
+    async def load(self) -> list[AttemptRecord]:
+        """All attempts that are known."""
+        ...
+
+    async def remove(self, key: AttemptKey) -> None:
+        """Forget an attempt."""
+        ...
+
+    def mark_output(self, key: AttemptKey, offset: int) -> None:
+        """Note how far the agent's output is reported; may be lost when the machine fails."""
+        ...
+
+    def output_mark(self, key: AttemptKey) -> int:
+        """How far the agent's output was reported."""
+        ...
+
+    def mark_alive(self, now: datetime) -> None:
+        """Note that this worker lives."""
+        ...
+
+    def last_alive(self) -> datetime | None:
+        """When this worker was last known to live; None if it is new."""
+        ...
+
+    async def save_state(self, state: WorkerState) -> None:
+        """Write what commands changed about this worker."""
+        ...
+
+
+class SandboxBackend(Protocol):
+    """Where agents and commands run. Raises SandboxUnavailable when it is away, SandboxRefused when it says no."""
+
+    async def ready(self) -> SandboxReadiness:
+        """Whether it can run something."""
+        ...
+
+    async def create_workspace(self, name: str, source: WorkspaceSource) -> Workspace:
+        """Make a workspace; harmless when it is there."""
+        ...
+
+    async def find_workspace(self, name: str) -> Workspace | None:
+        """A workspace as it is now."""
+        ...
+
+    async def remove_workspace(self, name: str) -> None:
+        """Remove a workspace with all that runs in it; harmless when it is gone."""
+        ...
+
+    async def write_home_file(self, workspace: str, path: str, content: bytes) -> None:
+        """Write a file below the private HOME of a workspace."""
+        ...
+
+    async def checkout(self, workspace: str, target: str) -> Checkout:
+        """Make a clean checkout of what is in a workspace, as a second one."""
+        ...
+
+    async def diff(self, workspace: str) -> WorkspaceDiff:
+        """What differs from where the work began."""
+        ...
+
+    async def start(self, start: ProcessStart) -> Process:
+        """Start a process; with a process id that is known, return that process."""
+        ...
+
+    async def find(self, process_id: str) -> Process | None:
+        """A process as it is now; None when the sandbox does not know it."""
+        ...
+
+    async def wait(self, process_id: str, timeout_ms: int) -> Process:
+        """The process, when it has ended or the time is over."""
+        ...
+
+    async def stop(self, process_id: str, grace_ms: int) -> Process | None:
+        """End a process and all that it started; returns when it is gone."""
+        ...
+
+    def output(
+        self, process_id: str, offset: int
+    ) -> AbstractAsyncContextManager[AsyncIterator[OutputChunk | OutputEnd]]:
+        """Its output from an offset on, as it comes; the last item is the end, unless the connection broke."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class AgentJob:
+    """What an adapter gets to know about the attempt that it starts an agent for."""
+
+    assignment: Assignment
+    mcp_url: str
+    mcp_token: str
+
+
+@dataclass(frozen=True, slots=True)
+class Launch:
+    """How an agent is started: command line, environment, files below its HOME, and its standard input."""
+
+    argv: tuple[str, ...]
+    env: Mapping[str, str] = field(default_factory=dict[str, str])
+    files: Mapping[str, bytes] = field(default_factory=dict[str, bytes])
+    stdin: str | None = None
+
+
+class AgentReader(Protocol):
+    """Reads the output of one run, line by line."""
+
+    def read(self, stream: StreamName, line: str) -> Sequence[Report]:
+        """What a line tells, as bodies of events; often one, or none."""
+        ...
+
+    def end(self, process: Process) -> AgentEnd:
+        """What the run was, after its last line."""
+        ...
+
+
+class AgentAdapter(Protocol):
+    """One kind of agent: how it is started, and how its output is read."""
+
+    @property
+    def name(self) -> str:
+        """The name in `requirements.agent` and in the capability `agent:<name>`."""
+        ...
+
+    def self_test(self) -> tuple[str, ...]:
+        """A command that exits with 0 where this agent can run."""
+        ...
+
+    def launch(self, job: AgentJob) -> Launch:
+        """How to start it. Raises TaskUnusable when the task lacks what this agent needs."""
+        ...
+
+    def reader(self) -> AgentReader:
+        """A reader for one run."""
+        ...

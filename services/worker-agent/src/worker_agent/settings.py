@@ -1,0 +1,87 @@
+"""The settings of the worker-agent, read from the environment once."""
+
+import re
+import socket
+import sys
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import BeforeValidator, Field, field_validator
+from pydantic_settings import NoDecode
+
+from contracts.base import Name, WorkerId
+from servicekit.settings import ServiceSettings
+
+MINUTE_MS = 60_000
+HOUR_MS = 60 * MINUTE_MS
+
+
+def _split(value: object) -> object:
+    return [part.strip() for part in value.split(",") if part.strip()] if isinstance(value, str) else value
+
+
+def _own_id() -> str:
+    return re.sub(r"[^A-Za-z0-9_-]", "-", socket.gethostname())[:64] or "worker"
+
+
+Names = Annotated[tuple[Name, ...], NoDecode, BeforeValidator(_split)]
+
+
+class Settings(ServiceSettings):
+    """What every service has, and these."""
+
+    worker_id: WorkerId = Field(default_factory=_own_id)
+    """Id of this worker: letters, digits, `_` and `-`; the host's name if it is left out."""
+    worker_tags: Names = ()
+    """Tags of this worker, separated by commas; a task may ask for some."""
+    worker_capabilities: Names = ()
+    """What this worker can do beside running its agents, separated by commas."""
+    max_concurrent_tasks: int = Field(default=3, ge=1, le=1_000)
+    """How many attempts run here at a time."""
+    default_agent: str = "auditor"
+    """Agent of a task that names none."""
+    data_dir: Path = Path("data")
+    """Folder of the spool and the journal; it must outlive the process."""
+    sandbox_socket: str = "/run/mews/sandbox.sock"
+    """Path of the sandbox's Unix socket."""
+    agent_python: str = sys.executable
+    """Interpreter, as the sandbox sees it, of the agents that are Python programs."""
+    worker_mcp_port: int = Field(default=0, ge=0, le=65_535)
+    """Port of the MCP endpoint on loopback; 0 takes a free one and keeps it across restarts."""
+    http_port: int = Field(default=8105, ge=0, le=65_535)
+    """Port of the probes and metrics; 0 takes a free one and logs it."""
+
+    heartbeat_ms: int = Field(default=5_000, ge=100)
+    """Time between two heartbeats."""
+    usage_ms: int = Field(default=5_000, ge=1_000)
+    """Time between two samples of what an agent uses."""
+    run_ms: int = Field(default=2 * HOUR_MS, ge=1_000)
+    """Longest run of an agent whose task names no limit."""
+    silence_ms: int = Field(default=15 * MINUTE_MS, ge=1_000)
+    """Longest time without output or report of an agent whose task names no limit."""
+    verify_ms: int = Field(default=15 * MINUTE_MS, ge=1_000)
+    """Longest run of all verify commands of a task that names no limit."""
+    memory_limit_mb: int | None = Field(default=None, ge=1)
+    """Memory of an agent whose task names no limit; the sandbox's own limit if left out."""
+    stop_grace_ms: int = Field(default=5_000, ge=0)
+    """Time between TERM and KILL for an agent that is cancelled."""
+    sandbox_patience_ms: int = Field(default=60_000, ge=0)
+    """How long the sandbox may be away before an attempt that needs it fails."""
+    workspace_retention_ms: int = Field(default=10 * MINUTE_MS, ge=0)
+    """How long the workspace of an attempt is kept after its end."""
+    attempt_memory_ms: int = Field(default=24 * HOUR_MS, ge=0)
+    """How long an attempt is remembered after its end, so that no late repeat of its assignment runs it again."""
+
+    spool_max_mb: int = Field(default=512, ge=16)
+    """Most disk that unpublished events may take; what does not fit is refused."""
+    spool_linger_ms: int = Field(default=2, ge=0, le=1_000)
+    """How long an event may wait for others to share a batch with it."""
+    max_event_bytes: int = Field(default=512 * 1024, ge=1_024)
+    """Largest event; must be below what NATS takes as one message."""
+    max_tool_body_bytes: int = Field(default=4 * 1024 * 1024, ge=1_024)
+    """Largest request that the MCP endpoint reads."""
+
+    @field_validator("data_dir")
+    @classmethod
+    def _absolute(cls, folder: Path) -> Path:
+        return folder.absolute()

@@ -1,0 +1,1 @@
+"""What is to be published, on disk until the broker has it."""

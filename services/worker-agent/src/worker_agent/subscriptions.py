@@ -1,0 +1,78 @@
+"""What arrives on the bus: assignments, commands and answers. Each is on disk here before the broker hears so."""
+
+from collections.abc import Awaitable, Callable, Mapping
+from datetime import datetime
+from typing import Any
+
+from pydantic import TypeAdapter
+
+from contracts import streams, subjects
+from contracts.batches import Batch
+from contracts.commands import Command
+from contracts.questions import Answer
+from contracts.tasks import Assignment
+from servicekit.bus import BatchConsumer, Bus, Received
+from servicekit.logs import get_logger
+from worker_agent.handlers.attempts import Attempts
+from worker_agent.handlers.commands import Commands
+
+ASSIGNMENT: TypeAdapter[Assignment] = TypeAdapter(Assignment)
+MESSAGE: TypeAdapter[Batch[Command] | Batch[Answer]] = TypeAdapter(Batch[Command] | Batch[Answer])
+SHOWN = 2_000
+
+log = get_logger(__name__)
+
+
+class LoggedDeadLetters:
+    """A worker has no database: what it cannot read is told in its log, whole unless it is long."""
+
+    async def record(
+        self,
+        stream: str,
+        subject: str,
+        payload: bytes,
+        reason: str,
+        headers: Mapping[str, str],
+        now: datetime,
+        *,
+        delivery: str | None = None,
+    ) -> None:
+        """Tell it."""
+        text = payload[:SHOWN].decode(errors="replace")
+        log.error("dead_letter", stream=stream, subject=subject, reason=reason, payload=text, delivery=delivery)
+
+
+def assignments(bus: Bus, worker_id: str, attempts: Attempts) -> Callable[[], Awaitable[None]]:
+    """The loop that takes assignments."""
+
+    async def handle(received: list[Received[Assignment]]) -> None:
+        for one in received:
+            await attempts.take(one.batch)
+
+    def validate(_subject: str, assignment: Any) -> str | None:
+        return None if assignment.worker_id == worker_id else f"it is for {assignment.worker_id}, not {worker_id}"
+
+    consumer = BatchConsumer(bus, streams.TASKS, worker_id, ASSIGNMENT, handle, LoggedDeadLetters(), validate=validate)
+    return consumer.run
+
+
+def commands_and_answers(
+    bus: Bus, worker_id: str, attempts: Attempts, commands: Commands
+) -> Callable[[], Awaitable[None]]:
+    """The loop that obeys commands and hands answers on."""
+
+    async def handle(received: list[Received[Any]]) -> None:
+        for one in received:
+            for item in one.batch.events:
+                if isinstance(item, Command):
+                    await commands.obey(item)
+                else:
+                    await attempts.deliver(item)
+
+    def validate(subject: str, batch: Any) -> str | None:
+        kind = Command if subject == subjects.command(worker_id) else Answer
+        wrong = [item for item in batch.events if not isinstance(item, kind) or item.worker_id != worker_id]
+        return f"{len(wrong)} of its items are not for {subject}" if wrong else None
+
+    consumer = BatchConsumer(bus, streams.COMMANDS, worker_id, MESSAGE, handle, LoggedDeadLetters(), validate=validate)
+    return consumer.run
