@@ -35,14 +35,15 @@ def create_app(settings: Settings) -> FastAPI:
     async def lifespan(app: FastAPI) -> AsyncGenerator[None]:
         database = await Database.connect(settings, SCHEMA)
         bus = await Bus.connect(settings, SERVICE)
-        app.state.projections = PostgresProjections(database)
+        projections = app.state.projections = PostgresProjections(database)
         readiness.add("schema", schema_check(database, MIGRATIONS))
         readiness.add("bus", bus.check)
         await keep_declared(bus, settings)
         dead_letters = DeadLetters(database.pool)
+        gathering = subscriptions.Gathering(settings.projection_max_events, settings.projection_wait_ms)
         async with Background(readiness) as background:
             for stream, consumer in CONSUMED.items():
-                loop = subscriptions.consume_events(bus, dead_letters, database, settings, stream, consumer)
+                loop = subscriptions.consume_events(bus, dead_letters, projections, gathering, stream, consumer)
                 background.start(stream.lower(), loop)
             yield
         await bus.drain()

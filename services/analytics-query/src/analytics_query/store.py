@@ -1,11 +1,15 @@
 """The only SQL of analytics-query."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncGenerator, Mapping, Sequence
+from contextlib import asynccontextmanager
 
 import orjson
 
 from analytics_query.domain import Facts
-from contracts.events import AnalyticsEvent
+from contracts.batches import Batch
+from contracts.events import AnalyticsEvent, Event
+from servicekit import inbox
+from servicekit.bus import Received
 from servicekit.pg import Connection, Database
 
 LOAD = "SELECT task_id, facts FROM task_facts WHERE task_id = ANY($1) ORDER BY task_id FOR UPDATE"
@@ -27,6 +31,12 @@ class PostgresTransaction:
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
+
+    async def claim(self, consumer: str, received: Sequence[Received[Batch[Event]]]) -> list[Event]:
+        """What is in those of the batches that were not applied before; from now on they count as applied."""
+        return [
+            event for batch in await inbox.claim(self._connection, consumer, received) for event in batch.batch.events
+        ]
 
     async def load(self, task_ids: Sequence[str]) -> dict[str, Facts]:
         """The facts of those of these tasks that have any, held until the end of the transaction."""
@@ -56,6 +66,12 @@ class PostgresProjections:
 
     def __init__(self, database: Database) -> None:
         self._database = database
+
+    @asynccontextmanager
+    async def transaction(self) -> AsyncGenerator[PostgresTransaction]:
+        """Everything in the block, or nothing."""
+        async with self._database.transaction() as connection:
+            yield PostgresTransaction(connection)
 
     async def facts(self, task_id: str) -> Facts:
         """The facts of a task; empty ones for a task without events."""

@@ -16,7 +16,7 @@ class Base(SQLModel, registry=registry()):
 class AnalyticsRow(Base, table=True):
     """One set of figures that was reported: the table of the reference, column by column."""
 
-    __tablename__ = "analytics"
+    __tablename__ = "analytics"  # pyright: ignore[reportAssignmentType]
     __table_args__ = (Index("analytics_source", "source_type", "source_id", "analytics_type", "timestamp"),)
 
     id: int | None = Field(default=None, primary_key=True)
@@ -30,7 +30,7 @@ class AnalyticsRow(Base, table=True):
 class TaskFactsRow(Base, table=True):
     """The facts of one task, as a document."""
 
-    __tablename__ = "task_facts"
+    __tablename__ = "task_facts"  # pyright: ignore[reportAssignmentType]
 
     task_id: str = Field(sa_type=Text, primary_key=True)
     attempt: int

@@ -3,25 +3,30 @@
 from collections.abc import Sequence
 from datetime import datetime
 
+from contracts.batches import Batch
 from contracts.decided import DecidedEvent
+from contracts.events import Event
 from contracts.questions import NewAnswer, QuestionState
 from question_broker.decisions.answering import answer as decide_answer
 from question_broker.decisions.asking import Asked, question_of
+from question_broker.decisions.ending import ended_attempts
 from question_broker.domain import Question
 from question_broker.errors import QuestionNotFound
-from question_broker.ports import Questions, Transaction
+from question_broker.ports import Questions
+from servicekit.bus import Received
 
 EXPIRED_AT_ONCE = 200
 ENDED = "the attempt has ended"
 
 
-async def ask(events: Sequence[Asked], into: Transaction, now: datetime) -> None:
-    """Take in what workers asked; a question of an ended attempt is withdrawn at once."""
-    closed = await into.closed_through([event.task_id for event in events if event.task_id])
-    asked = [question_of(event, closed.get(event.task_id or "", 0)) for event in events]
-    new = await into.add(asked)
-    await into.announce(new)
-    await into.close([question for question in new if question.state is not QuestionState.open], now)
+async def ask(received: Sequence[Received[Batch[Event]]], consumer: str, questions: Questions, now: datetime) -> None:
+    """Take in what workers asked, each batch once; a question of an ended attempt is withdrawn at once."""
+    async with questions.transaction() as into:
+        events = [event for event in await into.claim(consumer, received) if isinstance(event, Asked)]
+        closed = await into.closed_through([event.task_id for event in events if event.task_id])
+        new = await into.add([question_of(event, closed.get(event.task_id or "", 0)) for event in events])
+        await into.announce(new)
+        await into.close([question for question in new if question.state is not QuestionState.open], now)
 
 
 async def answer(question_id: str, given: NewAnswer, questions: Questions, now: datetime) -> Question:
@@ -45,14 +50,14 @@ async def expire(questions: Questions, now: datetime) -> int:
         return len(due)
 
 
-async def withdraw(ended: Sequence[DecidedEvent], into: Transaction, now: datetime) -> None:
+async def withdraw(
+    received: Sequence[Received[Batch[DecidedEvent]]], consumer: str, questions: Questions, now: datetime
+) -> None:
     """Close the open questions of attempts that have ended, and refuse those still on their way."""
-    attempts: dict[str, int] = {}
-    for event in ended:
-        if event.task_id and event.attempt:
-            attempts[event.task_id] = max(event.attempt, attempts.get(event.task_id, 0))
-    await into.close_through(attempts)
-    await into.close([question.withdrawn(ENDED, now) for question in await into.lock_ended(attempts)], now)
+    async with questions.transaction() as into:
+        attempts = ended_attempts(await into.claim(consumer, received))
+        await into.close_through(attempts)
+        await into.close([question.withdrawn(ENDED, now) for question in await into.lock_ended(attempts)], now)
 
 
 def not_found(question_id: str) -> QuestionNotFound:

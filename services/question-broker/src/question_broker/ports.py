@@ -6,8 +6,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
+from contracts.batches import Batch, ItemT
 from contracts.questions import QuestionKind, QuestionState
 from question_broker.domain import Question
+from servicekit.bus import Received
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +24,10 @@ class QuestionFilter:
 
 class Transaction(Protocol):
     """The questions inside one transaction."""
+
+    async def claim(self, consumer: str, received: Sequence[Received[Batch[ItemT]]]) -> list[ItemT]:
+        """What is in those of the batches that were not applied before; from now on they count as applied."""
+        ...
 
     async def add(self, questions: Sequence[Question]) -> list[Question]:
         """Add those whose id is new, and return these."""

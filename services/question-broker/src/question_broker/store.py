@@ -8,13 +8,16 @@ from datetime import datetime
 from typing import Any
 
 import asyncpg
+import orjson
 
 from contracts import subjects
+from contracts.batches import Batch, ItemT
 from contracts.decided import DecidedEvent, DecidedKind
 from contracts.questions import QuestionKind, QuestionState
 from question_broker.domain import Question
 from question_broker.ports import QuestionFilter
-from servicekit import outbox
+from servicekit import inbox, outbox
+from servicekit.bus import Received
 from servicekit.ids import new_event_id
 from servicekit.pg import Connection, Database
 
@@ -79,43 +82,49 @@ class PostgresTransaction:
     """The questions inside one transaction of PostgreSQL."""
 
     def __init__(self, connection: Connection) -> None:
-        self.connection = connection
+        self._connection = connection
+
+    async def claim(self, consumer: str, received: Sequence[Received[Batch[ItemT]]]) -> list[ItemT]:
+        """What is in those of the batches that were not applied before; from now on they count as applied."""
+        return [
+            item for batch in await inbox.claim(self._connection, consumer, received) for item in batch.batch.events
+        ]
 
     async def add(self, questions: Sequence[Question]) -> list[Question]:
         """Add those whose id is new, and return these."""
         columns = [[_plain(getattr(question, name)) for question in questions] for name in COLUMNS]
-        added = {row["question_id"] for row in await self.connection.fetch(ADD, *columns)}
+        added = {row["question_id"] for row in await self._connection.fetch(ADD, *columns)}
         return [question for question in questions if question.question_id in added]
 
     async def lock(self, question_id: str) -> Question | None:
         """One question, held until the end of the transaction."""
-        row = await self.connection.fetchrow(LOCK, question_id)
+        row = await self._connection.fetchrow(LOCK, question_id)
         return _question(row) if row else None
 
     async def lock_due(self, now: datetime, limit: int) -> list[Question]:
         """Open questions past their deadline that nobody else holds."""
-        return [_question(row) for row in await self.connection.fetch(LOCK_DUE, now, limit)]
+        return [_question(row) for row in await self._connection.fetch(LOCK_DUE, now, limit)]
 
     async def lock_ended(self, attempts: Mapping[str, int]) -> list[Question]:
         """Open questions of these tasks from these attempts or earlier ones."""
-        return [_question(row) for row in await self.connection.fetch(LOCK_ENDED, *_two_columns(attempts))]
+        return [_question(row) for row in await self._connection.fetch(LOCK_ENDED, *_two_columns(attempts))]
 
     async def closed_through(self, task_ids: Sequence[str]) -> dict[str, int]:
         """The last attempt known to have ended, of each task that has one."""
-        return dict(await self.connection.fetch(CLOSED_THROUGH, list(task_ids)))
+        return dict(await self._connection.fetch(CLOSED_THROUGH, list(task_ids)))
 
     async def close_through(self, attempts: Mapping[str, int]) -> None:
         """Remember that these attempts, and all before them, have ended."""
-        await self.connection.execute(CLOSE_THROUGH, *_two_columns(attempts))
+        await self._connection.execute(CLOSE_THROUGH, *_two_columns(attempts))
 
     async def close(self, questions: Sequence[Question], now: datetime) -> None:
         """Save closed questions, and promise the workers their answers and everybody the news."""
         if not questions:
             return
         names = ("question_id", "state", "answer", "additional_context", "answered_by", "answered_at")
-        await self.connection.execute(CLOSE, *([_plain(getattr(q, name)) for q in questions] for name in names))
+        await self._connection.execute(CLOSE, *([_plain(getattr(q, name)) for q in questions] for name in names))
         for subject, answers in _grouped((subjects.answer(q.worker_id), q.to_answer()) for q in questions).items():
-            await outbox.append(self.connection, subject, answers)
+            await outbox.append(self._connection, subject, answers)
         await self._tell(_news(question, NEWS[question.state], now) for question in questions)
 
     async def announce(self, questions: Sequence[Question]) -> None:
@@ -124,7 +133,7 @@ class PostgresTransaction:
 
     async def _tell(self, events: Iterable[DecidedEvent]) -> None:
         for subject, told in _grouped((subjects.for_decided(event.kind), event) for event in events).items():
-            await outbox.append(self.connection, subject, told)
+            await outbox.append(self._connection, subject, told)
 
 
 class PostgresQuestions:
@@ -165,7 +174,8 @@ def _question(row: asyncpg.Record) -> Question:
 
 
 def _plain(value: Any) -> Any:
-    return list(value) if isinstance(value, tuple) else value
+    # asyncpg would take a list in an array for another dimension of it.
+    return orjson.Fragment(orjson.dumps(value)) if isinstance(value, tuple) else value
 
 
 def _two_columns(attempts: Mapping[str, int]) -> tuple[list[str], list[int]]:

@@ -17,7 +17,7 @@ class Base(SQLModel, registry=registry()):
 class QuestionRow(Base, table=True):
     """One question, resource request or collaboration request."""
 
-    __tablename__ = "questions"
+    __tablename__ = "questions"  # pyright: ignore[reportAssignmentType]
     __table_args__ = (
         Index("questions_newest", "asked_at", "question_id"),
         Index("questions_task", "task_id"),
@@ -47,7 +47,7 @@ class QuestionRow(Base, table=True):
 class ClosedAttemptRow(Base, table=True):
     """The last attempt of a task that is known to have ended."""
 
-    __tablename__ = "closed_attempts"
+    __tablename__ = "closed_attempts"  # pyright: ignore[reportAssignmentType]
 
     task_id: str = Field(sa_type=Text, primary_key=True)
     attempt: int

@@ -17,8 +17,7 @@ from telemetry_ingest import handlers
 from telemetry_ingest.decisions.filtering import filter_of
 from telemetry_ingest.domain import EventFilter
 from telemetry_ingest.errors import UnknownType
-from telemetry_ingest.ports import EventLog
-from telemetry_ingest.tail import RedisTail
+from telemetry_ingest.ports import EventLog, LiveTail
 
 MAX_TAIL = 1_000
 Types = Annotated[list[str], Query(description="Stream types and event kinds alike; none: all.")]
@@ -97,5 +96,5 @@ def _log(request: Request) -> EventLog:
     return request.app.state.log
 
 
-def _tail(request: Request) -> RedisTail:
+def _tail(request: Request) -> LiveTail:
     return request.app.state.tail

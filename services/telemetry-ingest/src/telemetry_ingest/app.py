@@ -41,9 +41,10 @@ def create_app(settings: Settings) -> FastAPI:
         readiness.add("bus", bus.check)
         await keep_declared(bus, settings)
         dead_letters = DeadLetters(database.pool)
+        gathering = subscriptions.Gathering(settings.ingest_max_events, settings.ingest_wait_ms)
         async with Background(readiness) as background:
             background.start("partitions", loops.keep_partitions(log, clock))
-            events = subscriptions.consume_events(bus, dead_letters, log, tail, clock, settings)
+            events = subscriptions.consume_events(bus, dead_letters, log, tail, clock, gathering)
             background.start("events", events)
             background.start("news", subscriptions.consume_news(bus, dead_letters, log))
             yield

@@ -3,17 +3,20 @@
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
+from contracts.batches import Batch
 from contracts.decided import DecidedEvent
+from contracts.events import Event
 from contracts.telemetry import Tail
+from servicekit.bus import Received
 from telemetry_ingest.decisions.filtering import filter_of
 from telemetry_ingest.decisions.telling import tell
-from telemetry_ingest.ports import EventLog, LiveTail, ReceivedBatch
+from telemetry_ingest.ports import EventLog, LiveTail
 
 PARTITIONS_BEHIND = 1
 PARTITIONS_AHEAD = 7
 
 
-async def ingest(received: Sequence[ReceivedBatch], log: EventLog, tail: LiveTail, now: datetime) -> None:
+async def ingest(received: Sequence[Received[Batch[Event]]], log: EventLog, tail: LiveTail, now: datetime) -> None:
     """Record batches once each, then show what is new; the log decides, the tail follows."""
     await tail.push(await log.record(received, now))
 

@@ -1,28 +1,20 @@
 """What the handlers need of the outside."""
 
-from collections.abc import Sequence
+from collections.abc import AsyncGenerator, Sequence
 from datetime import date, datetime
 from typing import Protocol
 
 from contracts.batches import Batch
 from contracts.events import Event
 from contracts.telemetry import StoredEvent, TailEntry
+from servicekit.bus import Received
 from telemetry_ingest.domain import EventFilter, Recorded
-
-
-class ReceivedBatch(Protocol):
-    """A batch from the bus."""
-
-    @property
-    def batch(self) -> Batch[Event]:
-        """Its content."""
-        ...
 
 
 class EventLog(Protocol):
     """The durable log."""
 
-    async def record(self, received: Sequence[ReceivedBatch], now: datetime) -> list[Recorded]:
+    async def record(self, received: Sequence[Received[Batch[Event]]], now: datetime) -> list[Recorded]:
         """Write the events of all batches that were not applied before, in one transaction, and return them."""
         ...
 
@@ -57,4 +49,8 @@ class LiveTail(Protocol):
 
     async def last(self, wanted: EventFilter, limit: int) -> list[TailEntry]:
         """The last entries that are wanted, oldest first; empty when the tail is away or knows nothing."""
+        ...
+
+    def follow(self, wanted: EventFilter, after: str, wait_ms: int) -> AsyncGenerator[tuple[str, list[TailEntry]]]:
+        """Entries beyond the position `after` (`$`: new ones), with their position; none each `wait_ms` of silence."""
         ...

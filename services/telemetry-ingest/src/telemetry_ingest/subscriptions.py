@@ -1,6 +1,7 @@
 """What arrives on the bus: events of workers to record, and news of attempts."""
 
 from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
 
 from contracts import streams
 from contracts.batches import DECIDED_BATCH, EVENT_BATCH, Batch
@@ -10,7 +11,6 @@ from servicekit.bus import BatchConsumer, Bus, DeadLetters, Received, foreign_ev
 from servicekit.clock import Clock
 from telemetry_ingest import handlers
 from telemetry_ingest.ports import EventLog, LiveTail
-from telemetry_ingest.settings import Settings
 
 CONSUMER = "telemetry-ingest"
 NEWS_CONSUMER = "telemetry-ingest-events"
@@ -18,8 +18,16 @@ NEWS_CONSUMER = "telemetry-ingest-events"
 Loop = Callable[[], Awaitable[None]]
 
 
+@dataclass(frozen=True, slots=True)
+class Gathering:
+    """How much is applied in one transaction, and how long it waits for more when there is little."""
+
+    max_events: int
+    max_wait_ms: int
+
+
 def consume_events(
-    bus: Bus, dead_letters: DeadLetters, log: EventLog, tail: LiveTail, clock: Clock, settings: Settings
+    bus: Bus, dead_letters: DeadLetters, log: EventLog, tail: LiveTail, clock: Clock, gathering: Gathering
 ) -> Loop:
     """A loop that records what workers report."""
 
@@ -34,8 +42,8 @@ def consume_events(
         record,
         dead_letters,
         validate=foreign_event,
-        max_events=settings.ingest_max_events,
-        max_wait_ms=settings.ingest_wait_ms,
+        max_events=gathering.max_events,
+        max_wait_ms=gathering.max_wait_ms,
     ).run
 
 

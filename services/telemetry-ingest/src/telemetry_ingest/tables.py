@@ -19,7 +19,7 @@ class Base(SQLModel, registry=registry()):
 class EventRow(Base, table=True):
     """One event, in the partition of its id's UTC day."""
 
-    __tablename__ = "events"
+    __tablename__ = "events"  # pyright: ignore[reportAssignmentType]
     __table_args__ = (
         Index("events_task", "task_id", "event_id"),
         Index("events_kind", "kind", "event_id"),
@@ -44,7 +44,7 @@ class EventRow(Base, table=True):
 class TaskAttemptRow(Base, table=True):
     """The newest attempt of a task that this service has heard of."""
 
-    __tablename__ = "task_attempts"
+    __tablename__ = "task_attempts"  # pyright: ignore[reportAssignmentType]
 
     task_id: str = Field(sa_type=Text, primary_key=True)
     attempt: int

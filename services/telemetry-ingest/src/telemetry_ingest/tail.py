@@ -2,6 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import AsyncGenerator, Iterable, Sequence
+from typing import Any
 
 from pydantic import TypeAdapter
 from redis.asyncio import Redis
@@ -48,7 +49,7 @@ class RedisTail:
     async def last(self, wanted: EventFilter, limit: int) -> list[TailEntry]:
         """The last entries that are wanted, oldest first; empty when Redis is away."""
         try:
-            items = await self._redis.xrevrange(_key(wanted.task_id or ""), count=self._items)
+            items: Any = await self._redis.xrevrange(_key(wanted.task_id or ""), count=self._items)
         except RedisError as error:
             if not is_away(error):
                 raise
@@ -63,7 +64,7 @@ class RedisTail:
         """Items beyond the stream id `after` (`$`: new ones) as (id, entries); no entries each `wait_ms` of silence."""
         position = await self._newest(wanted) if after == "$" else after
         while True:
-            found = await self._redis.xread({_key(wanted.task_id or ""): position}, count=100, block=wait_ms)
+            found: Any = await self._redis.xread({_key(wanted.task_id or ""): position}, count=100, block=wait_ms)
             items = _items_of(found)
             for item_id, item in items:
                 position = item_id.decode()
@@ -72,7 +73,7 @@ class RedisTail:
                 yield position, []
 
     async def _newest(self, wanted: EventFilter) -> str:
-        newest = await self._redis.xrevrange(_key(wanted.task_id or ""), count=1)
+        newest: Any = await self._redis.xrevrange(_key(wanted.task_id or ""), count=1)
         return newest[0][0].decode() if newest else "0-0"
 
 
@@ -92,10 +93,8 @@ def _entries(item: dict[bytes, bytes]) -> list[TailEntry]:
     return ENTRIES.validate_json(item[FIELD])
 
 
-def _items_of(found: object) -> list[tuple[bytes, dict[bytes, bytes]]]:
+def _items_of(found: Any) -> list[tuple[bytes, dict[bytes, bytes]]]:
     # RESP3 gives a mapping of keys to one list of items each, RESP2 a list of pairs.
     if not found:
         return []
-    if isinstance(found, dict):
-        return next(iter(found.values()))[0]
-    return found[0][1]  # pyright: ignore
+    return next(iter(found.values()))[0] if hasattr(found, "values") else found[0][1]

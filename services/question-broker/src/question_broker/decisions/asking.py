@@ -15,10 +15,20 @@ ENDED = "the attempt had ended before the question arrived"
 
 def question_of(event: Asked, closed_through: int) -> Question:
     """The question that an event asks: open, or withdrawn at once when its attempt is among the ended ones."""
-    question = _QUESTION_OF[event.kind](event)
+    question = _read(event)
     if event.attempt is not None and event.attempt <= closed_through:
         return question.withdrawn(ENDED, event.occurred_at)
     return question
+
+
+def _read(event: Asked) -> Question:
+    match event:
+        case QuestionEvent():
+            return _asked(event)
+        case ResourceRequestEvent():
+            return _resources(event)
+        case CollaborationRequestEvent():
+            return _collaboration(event)
 
 
 def _asked(event: QuestionEvent) -> Question:
@@ -82,6 +92,3 @@ def _question(
         asked_at=event.occurred_at,
         expires_at=event.occurred_at + lasts,
     )
-
-
-_QUESTION_OF = {"question": _asked, "resource_request": _resources, "collaboration_request": _collaboration}

@@ -1,0 +1,256 @@
+"""telemetry-ingest on real servers: what comes on the bus stands in the log once, and is shown."""
+
+import json
+from collections.abc import AsyncGenerator
+from typing import Any
+
+import asyncpg
+import httpx
+import pytest
+
+from contracts import streams
+from contracts.decided import DecidedEvent, DecidedKind
+from servicekit.bus import Bus
+from servicekit.ids import new_event_id
+from telemetry_ingest import app, tables
+from telemetry_ingest.settings import Settings
+from tests.conftest import StackEnv
+from tests.support.buskit import a_bus
+from tests.support.examples import FULL, MINIMAL, NOW
+from tests.support.producer import Producer, settled
+from tests.support.running import running_service
+from tests.support.schema import schema_differences
+from tests.support.stack import Database, TestNats, TestRedis
+from tests.support.waiting import eventually
+
+TELEMETRY_KINDS = sorted(FULL.keys() - {"question", "resource_request", "collaboration_request"})
+
+
+@pytest.fixture
+def settings(stack_env: StackEnv) -> Settings:
+    return Settings.model_validate({name.lower(): value for name, value in stack_env("telemetry").items()})
+
+
+@pytest.fixture
+async def client(settings: Settings) -> AsyncGenerator[httpx.AsyncClient]:
+    async with running_service(app.create_app, settings, app.MIGRATIONS, app.SCHEMA) as client:
+        yield client
+
+
+@pytest.fixture
+async def bus(nats_server: TestNats) -> AsyncGenerator[Bus]:
+    async with a_bus(nats_server) as bus:
+        yield bus
+
+
+@pytest.fixture
+def producer(client: httpx.AsyncClient, bus: Bus) -> Producer:
+    return Producer(bus)
+
+
+async def rows(database: Database, sql: str) -> list[asyncpg.Record]:
+    connection = await asyncpg.connect(database.dsn("telemetry"))
+    try:
+        return await connection.fetch(sql)
+    finally:
+        await connection.close()
+
+
+async def stored(client: httpx.AsyncClient, many: int, **query: Any) -> list[dict[str, Any]]:
+    async def enough() -> list[dict[str, Any]] | None:
+        items = (await client.get("/v1/events", params=query | {"limit": 500})).json()["items"]
+        return items if len(items) >= many else None
+
+    return await eventually(enough)
+
+
+async def test_every_kind_of_event_is_read_back_as_it_was_sent(client: httpx.AsyncClient, producer: Producer) -> None:
+    sent = [producer.make(kind, FULL[kind]) for kind in TELEMETRY_KINDS]
+    await producer.send(*sent)
+    items = await stored(client, len(sent))
+    assert [item["event"] for item in items] == [one.to_dict() for one in sent]
+    assert not any(item["stale"] for item in items)
+
+
+async def test_a_batch_that_comes_again_has_its_effect_once(
+    client: httpx.AsyncClient, producer: Producer, bus: Bus, database: Database
+) -> None:
+    await producer.send(*(producer.make("stream", MINIMAL["stream"]) for _ in range(100)))
+    for number in range(3):
+        await producer.repeat_all(number)
+    await settled(bus, streams.TELEMETRY, "telemetry-ingest")
+    assert (await rows(database, "SELECT count(*) FROM events"))[0][0] == 100
+    tail = (await client.get("/v1/tasks/task-123/tail", params={"last_n": 500})).json()
+    assert len(tail["entries"]) == 100
+
+
+async def test_an_event_sealed_again_in_another_batch_stands_once(
+    client: httpx.AsyncClient, bus: Bus, producer: Producer, database: Database
+) -> None:
+    events = [producer.make("milestone", MINIMAL["milestone"]) for _ in range(5)]
+    await producer.send(*events[:3])
+    await Producer(bus, "spool-2").send(*events)
+    await stored(client, 5)
+    await settled(bus, streams.TELEMETRY, "telemetry-ingest")
+    assert (await rows(database, "SELECT count(*) FROM events"))[0][0] == 5
+
+
+async def test_an_old_attempt_is_kept_and_marked_stale(client: httpx.AsyncClient, producer: Producer) -> None:
+    await producer.send(producer.make("progress", MINIMAL["progress"], attempt=2))
+    await producer.send(producer.make("progress", MINIMAL["progress"], attempt=1))
+    items = await stored(client, 2)
+    assert [(item["event"]["attempt"], item["stale"]) for item in items] == [(2, False), (1, True)]
+
+
+async def test_news_of_a_new_attempt_makes_the_old_one_stale(
+    client: httpx.AsyncClient, producer: Producer, bus: Bus
+) -> None:
+    news = DecidedEvent(
+        event_id=new_event_id(), kind=DecidedKind.task_assigned, occurred_at=NOW, task_id="task-123", attempt=2
+    )
+    await producer.tell(news)
+    await settled(bus, streams.EVENTS, "telemetry-ingest-events")
+    await producer.send(producer.make("progress", MINIMAL["progress"], attempt=1))
+    assert (await stored(client, 1))[0]["stale"]
+
+
+@pytest.mark.parametrize("payload", [b"not json", b"{}", b'{"producer":"p","batch":1,"events":[{"kind":"dance"}]}'])
+async def test_a_malformed_message_is_put_aside_with_its_reason_and_disturbs_nothing(
+    client: httpx.AsyncClient, producer: Producer, bus: Bus, database: Database, payload: bytes
+) -> None:
+    await bus.js.publish("worker.progress.worker-1", payload)
+    await producer.send(producer.make("progress", MINIMAL["progress"]))
+    await stored(client, 1)
+    letters = await eventually(lambda: rows(database, "SELECT subject, payload, reason FROM dead_letter"))
+    assert (letters[0]["subject"], letters[0]["payload"]) == ("worker.progress.worker-1", payload)
+    assert letters[0]["reason"]
+
+
+async def test_an_event_of_another_worker_is_put_aside(
+    client: httpx.AsyncClient, producer: Producer, bus: Bus, database: Database
+) -> None:
+    await producer.send(producer.make("progress", MINIMAL["progress"]))
+    await bus.js.publish("worker.progress.worker-9", producer.sent[-1].payload)
+    letters = await eventually(lambda: rows(database, "SELECT reason FROM dead_letter"))
+    assert "'worker-1'" in letters[0]["reason"]
+    assert "worker.progress.worker-9" in letters[0]["reason"]
+
+
+async def test_the_log_is_paged_by_cursor_in_both_orders(client: httpx.AsyncClient, producer: Producer) -> None:
+    sent = [producer.make("progress", MINIMAL["progress"]) for _ in range(7)]
+    await producer.send(*sent)
+    await stored(client, 7)
+    for order, expected in (("asc", sent), ("desc", sent[::-1])):
+        seen: list[str] = []
+        query: dict[str, Any] = {"limit": 3, "order": order}
+        while query.get("cursor", "") is not None:
+            page = (await client.get("/v1/events", params=query)).json()
+            seen += [item["event"]["event_id"] for item in page["items"]]
+            query["cursor"] = page.get("next_cursor")
+        assert seen == [one.event_id for one in expected]
+
+
+async def test_the_log_is_filtered_by_task_kind_and_stream_type(client: httpx.AsyncClient, producer: Producer) -> None:
+    await producer.send(
+        producer.make("stream", FULL["stream"]),
+        producer.make("stream", MINIMAL["stream"]),
+        producer.make("milestone", MINIMAL["milestone"]),
+        producer.make("milestone", MINIMAL["milestone"], task_id="task-9"),
+    )
+    await stored(client, 4)
+    assert len(await stored(client, 1, task_id="task-9")) == 1
+    assert len(await stored(client, 2, kind="milestone")) == 2
+    mixed = await stored(client, 2, task_id="task-123", kind="milestone", stream_type="thinking")
+    assert sorted(item["event"]["kind"] for item in mixed) == ["milestone", "stream"]
+
+
+@pytest.mark.parametrize(
+    ("query", "field"),
+    [("kind=dance", "dance"), ("stream_type=dance", "stream_type"), ("colour=red", "colour"), ("cursor=%20", "cursor")],
+)
+async def test_a_wrong_filter_is_refused_by_name(client: httpx.AsyncClient, query: str, field: str) -> None:
+    answer = await client.get(f"/v1/events?{query}")
+    assert answer.status_code == 422
+    assert field in answer.text
+
+
+async def test_the_tail_shows_the_last_entries_of_the_types_asked_for(
+    client: httpx.AsyncClient, producer: Producer
+) -> None:
+    await producer.send(*(producer.make("stream", {"stream_type": "output", "content": f"line {n}"}) for n in range(9)))
+    await producer.send(producer.make("milestone", FULL["milestone"]), producer.make("stream", FULL["stream"]))
+    await stored(client, 11)
+
+    async def tail(**query: Any) -> list[str]:
+        answer = await client.get("/v1/tasks/task-123/tail", params=query)
+        return [entry["content"] for entry in answer.json()["entries"]]
+
+    assert await tail(last_n=2, types="output") == ["line 7", "line 8"]
+    both = await tail(types=["thinking", "milestone"])
+    assert sorted(both) == [
+        "Considering token refresh strategy…",
+        "JWT implementation complete (feature_implemented)",
+    ]
+
+
+async def test_without_redis_the_tail_comes_from_the_log_and_nothing_is_lost(
+    client: httpx.AsyncClient, producer: Producer, redis_server: TestRedis
+) -> None:
+    await producer.send(producer.make("stream", MINIMAL["stream"]))
+    await stored(client, 1)
+    redis_server.stop()
+    await producer.send(producer.make("stream", FULL["stream"]))
+    await stored(client, 2)
+    tail = (await client.get("/v1/tasks/task-123/tail")).json()
+    assert [entry["content"] for entry in tail["entries"]] == ["x", "Considering token refresh strategy…"]
+
+
+async def test_the_live_tail_streams_what_comes_and_resumes_where_it_was_left(
+    client: httpx.AsyncClient, producer: Producer
+) -> None:
+    await producer.send(producer.make("stream", {"stream_type": "output", "content": "first"}))
+    await stored(client, 1)
+
+    async def read(after: str, many: int) -> list[tuple[str, str]]:
+        headers = {"Last-Event-ID": after}
+        seen: list[tuple[str, str]] = []
+        async with client.stream("GET", "/v1/tasks/task-123/live?types=output", headers=headers) as answer:
+            position = ""
+            async for line in answer.aiter_lines():
+                if line.startswith("id: "):
+                    position = line.removeprefix("id: ")
+                if line.startswith("data: "):
+                    seen.append((position, json.loads(line.removeprefix("data: "))["content"]))
+                if not line and len(seen) >= many:
+                    return [(position, content) for _, content in seen]
+        return seen
+
+    [(position, content)] = await read("0-0", 1)
+    assert content == "first"
+    await producer.send(producer.make("stream", FULL["stream"]))
+    await producer.send(producer.make("stream", {"stream_type": "output", "content": "second"}))
+    assert [content for _, content in await read(position, 1)] == ["second"]
+
+
+async def test_an_unknown_type_of_the_live_tail_is_refused(client: httpx.AsyncClient) -> None:
+    answer = await client.get("/v1/tasks/task-123/live?types=dance")
+    assert answer.status_code == 422
+    assert "thinking" in answer.json()["detail"]
+
+
+async def test_events_stand_in_the_partition_of_their_day(
+    client: httpx.AsyncClient, producer: Producer, database: Database
+) -> None:
+    stray = producer.make("progress", MINIMAL["progress"], event_id="00000000-0001-7000-8000-000000000000")
+    await producer.send(stray, producer.make("progress", MINIMAL["progress"]))
+    await stored(client, 2)
+    names = [row[0] for row in await rows(database, "SELECT DISTINCT tableoid::regclass::text FROM events ORDER BY 1")]
+    assert len(names) == 2
+    assert names[1] == "events_strays"
+    made = await rows(database, "SELECT count(*) FROM pg_inherits")
+    assert made[0][0] >= 9
+
+
+async def test_models_are_what_the_migrations_make(database: Database) -> None:
+    metadata = tables.Base.metadata
+    assert await schema_differences(database, app.SCHEMA, app.MIGRATIONS, metadata) == []
