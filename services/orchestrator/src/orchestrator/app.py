@@ -1,0 +1,103 @@
+"""The composition root of the orchestrator: the only place where clients are made."""
+
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+from functools import partial
+
+from fastapi import FastAPI
+
+from orchestrator import loops, store, subscriptions
+from orchestrator.api import Services, router
+from orchestrator.bus import AssignmentCouriers, Link
+from orchestrator.decisions.retries import RetryPolicy
+from orchestrator.handlers.creating import Creator
+from orchestrator.handlers.leading import Leader
+from orchestrator.handlers.managing import Manager
+from orchestrator.handlers.questions import Questions
+from orchestrator.handlers.reports import Applied, Reports
+from orchestrator.handlers.scheduling import Scheduler
+from orchestrator.handlers.sessions import Sessions
+from orchestrator.handlers.watching import Watch
+from orchestrator.settings import Settings
+from servicekit.bus import Bus, DeadLetters, keep_declared
+from servicekit.clock import Clock, SystemClock
+from servicekit.health import Readiness
+from servicekit.http import create_http_app
+from servicekit.ids import new_id
+from servicekit.leader import LeaderLease
+from servicekit.lifecycle import Background
+from servicekit.migrations import schema_check
+from servicekit.outbox import OutboxRelay
+from servicekit.pg import Database
+
+SERVICE = "orchestrator"
+SCHEMA = "orchestrator"
+MIGRATIONS = "orchestrator.migrations"
+
+
+def create_app(settings: Settings, clock: Clock | None = None) -> FastAPI:
+    """The service as an ASGI application."""
+    clock = clock or SystemClock()
+    readiness = Readiness(clock)
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncGenerator[None]:
+        database = await Database.connect(settings, SCHEMA, planner=store.PLANNER)
+        bus = await Bus.connect(settings, SERVICE)
+        readiness.add("schema", schema_check(database, MIGRATIONS))
+        readiness.add("bus", bus.check)
+        await keep_declared(bus, settings)
+        async with Background(readiness) as background:
+            app.state.services = await _start(background, settings, clock, database, bus)
+            yield
+        await bus.drain()
+        await database.close()
+
+    return create_http_app(service=SERVICE, settings=settings, lifespan=lifespan, routers=[router], readiness=readiness)
+
+
+async def _start(background: Background, settings: Settings, clock: Clock, database: Database, bus: Bus) -> Services:
+    # A producer of its own for each start: numbers never repeat, even if the database is put back to an older day.
+    relay = OutboxRelay(database, bus, new_id(SERVICE))
+    lease = LeaderLease(database, SERVICE, new_id("replica"), settings.leader_lease_ms / 1000)
+    tasks = store.PgStore(database, lease, relay.notify)
+    alarm = loops.Alarm(tasks)
+    leader = Leader(tasks, clock, settings.lease_ms, settings.offline_after_ms)
+    alarm.belong_to(leader)
+    couriers = AssignmentCouriers(bus, tasks, clock)
+    link = Link(bus)
+    policy = RetryPolicy(settings.retry_base_ms, settings.retry_cap_ms, settings.max_refusals)
+    creator = Creator(tasks, clock, alarm.ring)
+    watch = Watch(tasks, leader, couriers, link, clock, policy, alarm.ring)
+    scheduler = Scheduler(tasks, leader, couriers, link, clock)
+    dead_letters = DeadLetters(database.pool)
+    reports = Reports(tasks, clock, policy, dead_letters, alarm.ring, partial(_remember, leader))
+    sessions = Sessions(tasks, clock, policy, alarm.ring)
+    bus.on_reconnect(partial(_refill, leader, alarm))
+
+    background.start("outbox", relay.run)
+    background.start("publish", couriers.publish)
+    background.start("mark", couriers.mark)
+    background.start("create", creator.run)
+    background.start("lead", loops.lead(lease, leader, watch, alarm, settings.leader_lease_ms))
+    background.start("schedule", loops.schedule(scheduler, alarm, settings.schedule_tick_ms))
+    background.start("watch", loops.watch_over(watch, settings.watch_tick_ms))
+    background.start("tell", alarm.tell_leader)
+    background.start("listen", partial(store.listen, database, alarm.ring_here))
+    background.start("reports", subscriptions.consume_reports(bus, reports, dead_letters))
+    background.start("questions", subscriptions.consume_questions(bus, Questions(tasks, clock), dead_letters))
+    refuse = subscriptions.refuser(dead_letters, clock)
+    await subscriptions.hear_heartbeats(bus, leader, refuse)
+    await subscriptions.hear_workers(bus, sessions, refuse)
+    return Services(creator, Manager(tasks, clock, policy, alarm.ring), tasks)
+
+
+def _remember(leader: Leader, applied: Applied) -> None:
+    leader.forget(applied.closed)
+    if applied.registered:
+        leader.note_fleet_change()
+
+
+async def _refill(leader: Leader, alarm: loops.Alarm) -> None:
+    leader.refill("the bus is back")
+    alarm.ring()

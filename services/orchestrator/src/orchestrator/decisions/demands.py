@@ -1,0 +1,36 @@
+"""What a task demands of a worker, and the short keys that such demands and kinds of work go by."""
+
+import hashlib
+import json
+
+from contracts.tasks import NewTask, Requirements
+from orchestrator.domain import Demand
+
+_KEY_LENGTH = 24
+
+
+def demand_of(worker_id: str | None, requirements: Requirements) -> Demand:
+    """The hard requirements of a task."""
+    agent = [f"agent:{requirements.agent}"] if requirements.agent else []
+    return Demand(worker_id, frozenset(requirements.tags), frozenset([*requirements.capabilities, *agent]))
+
+
+def demand_key(demand: Demand) -> str:
+    """Equal for equal demands: the line in the queue that a task waits in."""
+    return _key([demand.worker_id, sorted(demand.tags), sorted(demand.capabilities)])
+
+
+def work_key(requirements: Requirements) -> str:
+    """Equal for the same kind of work: the same agent on the same repository."""
+    return _key([requirements.agent, requirements.repository])
+
+
+def body_hash(task: NewTask, requirements_json: str) -> str:
+    """Equal for equal bodies: what tells a repeat from a misuse of an idempotency key."""
+    said = [task.description, task.priority, task.worker_id, task.estimated_duration_ms, task.max_attempts]
+    return _key([*said, json.loads(requirements_json)])
+
+
+def _key(value: object) -> str:
+    text = json.dumps(value, sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(text.encode()).hexdigest()[:_KEY_LENGTH]

@@ -1,0 +1,117 @@
+"""How an attempt ended, and what becomes of its task."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from contracts.events.recovery import Outcome, OutcomeStatus, Verified
+from contracts.tasks import AttemptState, TaskState
+from orchestrator.decisions.ranking import rank_at
+from orchestrator.decisions.retries import RetryPolicy, backoff
+from orchestrator.domain import Closed, Fate
+
+_MAX_INTEGER = 2**31 - 1
+
+
+@dataclass(frozen=True, slots=True)
+class Ending:
+    """The end of one attempt. `burns`: it counts against `max_attempts`; `at_once`: the next one need not wait."""
+
+    state: AttemptState
+    reason: str | None
+    retryable: bool
+    burns: bool = True
+    at_once: bool = False
+    started_at: datetime | None = None
+    ended_at: datetime | None = None
+    analytics: dict[str, Any] | None = None
+
+
+def ending_of(outcome: Outcome) -> Ending:
+    """Read the worker's word: `completed` with a failed verification is a failure."""
+    status, reason = outcome.status, outcome.reason
+    if status is OutcomeStatus.completed and outcome.verified and not outcome.verified.passed:
+        status, reason = OutcomeStatus.failed, verification_failure(outcome.verified)
+    return Ending(
+        state=AttemptState(status.value),
+        reason=reason,
+        retryable=outcome.retryable and status is not OutcomeStatus.cancelled,
+        burns=status is not OutcomeStatus.refused,
+        started_at=outcome.started_at,
+        ended_at=outcome.ended_at,
+        analytics=summary_of(outcome),
+    )
+
+
+def verification_failure(verified: Verified) -> str:
+    """Which `verify` command failed, in words."""
+    failed = next((command for command in verified.commands if command.exit_code != 0), None)
+    if failed is None:
+        return "verification failed"
+    how = "did not end in time" if failed.exit_code is None else f"exited with {failed.exit_code}"
+    return f"verification failed: `{failed.command[:200]}` {how}"
+
+
+def summary_of(outcome: Outcome) -> dict[str, Any]:
+    """`tasks.analytics`: what was claimed, observed and verified, each beside the others."""
+    parts = {"claimed": outcome.claimed, "observed": outcome.observed, "verified": outcome.verified}
+    return {name: part.to_dict() for name, part in parts.items() if part is not None}
+
+
+def fate_of(closed: Closed, ending: Ending, policy: RetryPolicy, *, now: datetime, jitter: float) -> Fate:
+    """Completed, given up, or queued again while attempts are left. A refusal is free until there were too many."""
+    refused = not ending.burns
+    over = refused and closed.refusals >= policy.max_refusals
+    burned = closed.burned + (1 if ending.burns or over else 0)
+    refusals = closed.refusals + (1 if refused else 0)
+    if ending.state is AttemptState.completed or not ending.retryable or burned >= closed.max_attempts:
+        return _ended(closed, ending, burned, refusals, now)
+    pause = timedelta(0) if ending.at_once else backoff(policy, max(1, refusals if refused else burned), jitter)
+    return _again(closed, ending, burned, refusals, now, pause)
+
+
+def _ended(closed: Closed, ending: Ending, burned: int, refusals: int, now: datetime) -> Fate:
+    started = closed.started_at or ending.started_at
+    return Fate(
+        ref=closed.ref,
+        status=_final_state(ending.state),
+        reason=ending.reason,
+        burned=burned,
+        refusals=refusals,
+        rank_at=rank_at(closed.priority, closed.created_at),
+        completed_at=now,
+        started_at=started,
+        execution_time_ms=_duration_ms(ending.started_at or started, ending.ended_at or now),
+        analytics=ending.analytics,
+    )
+
+
+def _again(closed: Closed, ending: Ending, burned: int, refusals: int, now: datetime, pause: timedelta) -> Fate:
+    return Fate(
+        ref=closed.ref,
+        status=TaskState.queued,
+        reason=f"attempt {closed.ref.attempt} on {closed.worker_id} {_said(ending)}",
+        burned=burned,
+        refusals=refusals,
+        rank_at=rank_at(closed.priority, closed.created_at),
+        next_attempt_at=now + pause,
+        avoid_worker=closed.worker_id,
+        analytics=ending.analytics,
+    )
+
+
+def _said(ending: Ending) -> str:
+    word = "timed out" if ending.state is AttemptState.timed_out else f"was {ending.state.value}"
+    word = "failed" if ending.state is AttemptState.failed else word
+    return f"{word}: {ending.reason}" if ending.reason else word
+
+
+def _final_state(state: AttemptState) -> TaskState:
+    known = {AttemptState.completed, AttemptState.cancelled, AttemptState.timed_out}
+    return TaskState(state.value) if state in known else TaskState.failed
+
+
+def _duration_ms(start: datetime | None, end: datetime) -> int | None:
+    if start is None:
+        return None
+    return min(_MAX_INTEGER, max(0, round((end - start).total_seconds() * 1000)))

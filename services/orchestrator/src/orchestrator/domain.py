@@ -1,0 +1,171 @@
+"""What this service thinks about: states with their legal transitions, demands, workers, attempts. All frozen."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from contracts.base import Level
+from contracts.tasks import TERMINAL_STATES, AttemptState, NewTask, TaskState
+from contracts.workers import WorkerStatus
+from orchestrator.errors import IllegalTransition
+
+_ENDS = TERMINAL_STATES | {TaskState.queued}
+
+TRANSITIONS: Mapping[TaskState, frozenset[TaskState]] = {
+    TaskState.queued: frozenset({TaskState.assigned, TaskState.cancelled}),
+    TaskState.assigned: _ENDS | {TaskState.running, TaskState.paused, TaskState.waiting},
+    TaskState.running: _ENDS | {TaskState.paused, TaskState.waiting},
+    TaskState.paused: _ENDS | {TaskState.running, TaskState.waiting},
+    TaskState.waiting: _ENDS | {TaskState.running, TaskState.paused},
+    TaskState.completed: frozenset(),
+    TaskState.failed: frozenset({TaskState.queued}),
+    TaskState.cancelled: frozenset({TaskState.queued}),
+    TaskState.timed_out: frozenset({TaskState.queued}),
+}
+"""Every legal transition; there are no others."""
+
+LIVE_STATES = frozenset({TaskState.assigned, TaskState.running, TaskState.paused, TaskState.waiting})
+"""States of a task that has a live attempt."""
+
+RETRYABLE_STATES = frozenset({TaskState.failed, TaskState.cancelled, TaskState.timed_out})
+"""States from which a manager may have a task tried again."""
+
+LIVE_ATTEMPTS = frozenset({AttemptState.assigned, AttemptState.running})
+
+ENDED_BY_OUTCOME = frozenset({AttemptState.completed, AttemptState.failed, AttemptState.timed_out})
+"""States that only the attempt's own outcome gives it."""
+
+
+@dataclass(frozen=True, slots=True)
+class AttemptRef:
+    """One attempt of one task."""
+
+    task_id: str
+    attempt: int
+
+
+@dataclass(frozen=True, slots=True)
+class Demand:
+    """The hard requirements of a task; tasks with equal demands wait in one line."""
+
+    worker_id: str | None = None
+    tags: frozenset[str] = frozenset()
+    capabilities: frozenset[str] = frozenset()
+    """Agent included, as `agent:<name>`."""
+
+
+@dataclass(frozen=True, slots=True)
+class NewTaskRow:
+    """A task that is about to be written, with all that is derived from what was asked."""
+
+    task_id: str
+    task: NewTask
+    requirements_json: str
+    body_hash: str
+    demand_key: str
+    work_key: str
+    rank_at: datetime
+    created_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Queued:
+    """A queued task, as far as the choice of a worker needs it."""
+
+    task_id: str
+    demand_key: str
+    work_key: str
+    rank_at: datetime
+    has_repository: bool = False
+    avoid_worker: str | None = None
+    """Worker on which the last attempt went wrong."""
+
+
+@dataclass(frozen=True, slots=True)
+class Experience:
+    """How a worker did on one kind of work (the same agent and repository)."""
+
+    completed: int = 0
+    failed: int = 0
+    mean_ms: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Worker:
+    """A worker, as far as the choice needs it. `experience` is by work key."""
+
+    worker_id: str
+    status: WorkerStatus
+    tags: frozenset[str]
+    capabilities: frozenset[str]
+    slots_total: int
+    experience: Mapping[str, Experience]
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerSeen:
+    """A worker's last heartbeat, reduced to what is stored."""
+
+    worker_id: str
+    incarnation: str
+    status: WorkerStatus
+    slots_total: int
+    cpu_percent: float
+    memory_mb: float
+    round_trip_ms: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Assigned:
+    """An attempt that was written and now must reach its worker. `payload` is the Assignment's JSON."""
+
+    ref: AttemptRef
+    worker_id: str
+    payload: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Closed:
+    """An attempt that has just been closed, with what the fate of its task depends on."""
+
+    ref: AttemptRef
+    worker_id: str
+    priority: Level
+    created_at: datetime
+    burned: int
+    """Attempts that count against `max_attempts`, this one not yet."""
+    max_attempts: int
+    refusals: int
+    work_key: str
+    assigned_at: datetime
+    started_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class Fate:
+    """What becomes of a task once its attempt is closed."""
+
+    ref: AttemptRef
+    status: TaskState
+    reason: str | None
+    burned: int
+    refusals: int
+    rank_at: datetime
+    next_attempt_at: datetime | None = None
+    avoid_worker: str | None = None
+    completed_at: datetime | None = None
+    started_at: datetime | None = None
+    execution_time_ms: int | None = None
+    analytics: Mapping[str, Any] | None = None
+
+
+def check_transition(source: TaskState, target: TaskState) -> None:
+    """Raise IllegalTransition unless a task may go from `source` to `target`."""
+    if target not in TRANSITIONS[source]:
+        raise IllegalTransition(source, target)
+
+
+def sources_of(target: TaskState) -> list[str]:
+    """The states from which `target` may be reached: the guard of a set-based update."""
+    return sorted(source.value for source, targets in TRANSITIONS.items() if target in targets)

@@ -1,0 +1,97 @@
+"""What can go wrong here: each error has a stable code, a category that each edge maps once, and one sentence."""
+
+from collections.abc import Sequence
+
+from contracts.problems import FieldError
+
+
+class OrchestratorError(Exception):
+    """Base of this service's errors. `category`: not_found, conflict, invalid, unavailable."""
+
+    code = "orchestrator_error"
+    category = "unavailable"
+
+    def __init__(self, detail: str) -> None:
+        super().__init__(detail)
+        self.detail = detail
+
+
+class InvalidTask(OrchestratorError):
+    """A new task with a value that cannot be kept. `errors` are contracts.problems.FieldError."""
+
+    code = "invalid_input"
+    category = "invalid"
+
+    def __init__(self, errors: Sequence[FieldError]) -> None:
+        super().__init__(f"{errors[0].field}: {errors[0].message}")
+        self.errors = list(errors)
+
+
+class TaskNotFound(OrchestratorError):
+    """No task has this id."""
+
+    code = "task_not_found"
+    category = "not_found"
+
+    def __init__(self, task_id: str) -> None:
+        super().__init__(f"There is no task {task_id!r}.")
+
+
+class WorkerNotFound(OrchestratorError):
+    """No worker has this id."""
+
+    code = "worker_not_found"
+    category = "not_found"
+
+    def __init__(self, worker_id: str) -> None:
+        super().__init__(f"There is no worker {worker_id!r}.")
+
+
+class IdempotencyConflict(OrchestratorError):
+    """The key was used before, with another body."""
+
+    code = "idempotency_conflict"
+    category = "conflict"
+
+    def __init__(self, key: str, task_id: str) -> None:
+        super().__init__(f"The idempotency key {key!r} belongs to {task_id}, which was created with another body.")
+
+
+class NotCancellable(OrchestratorError):
+    """The task has already ended."""
+
+    code = "not_cancellable"
+    category = "conflict"
+
+    def __init__(self, task_id: str, status: str) -> None:
+        super().__init__(f"{task_id} is {status} already and can no longer be cancelled.")
+
+
+class NotRetryable(OrchestratorError):
+    """Only a task that failed, was cancelled or timed out can be tried again."""
+
+    code = "not_retryable"
+    category = "conflict"
+
+    def __init__(self, task_id: str, status: str) -> None:
+        super().__init__(f"{task_id} is {status}; only a failed, cancelled or timed_out task can be retried.")
+
+
+class ConfigMissing(OrchestratorError):
+    """`update_config` without anything to update."""
+
+    code = "config_missing"
+    category = "invalid"
+
+    def __init__(self) -> None:
+        super().__init__("The action update_config needs a config with at least one value.")
+
+
+class IllegalTransition(OrchestratorError):
+    """A state change that the table of transitions does not have."""
+
+    code = "illegal_transition"
+    category = "conflict"
+
+    def __init__(self, source: str, target: str) -> None:
+        super().__init__(f"A task cannot go from {source} to {target}.")

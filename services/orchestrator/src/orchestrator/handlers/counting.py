@@ -1,0 +1,30 @@
+"""What this service counts beside what all services do."""
+
+from prometheus_client import Counter, Gauge, Histogram
+
+from servicekit.metrics import REGISTRY
+
+TASKS_CREATED = Counter("mews_tasks_created", "Tasks accepted.", registry=REGISTRY)
+TASKS_ASSIGNED = Counter("mews_tasks_assigned", "Attempts handed to workers.", registry=REGISTRY)
+ATTEMPTS_CLOSED = Counter("mews_attempts_closed", "Attempts that ended, by how.", ["state"], registry=REGISTRY)
+TASKS_ENDED = Counter("mews_tasks_ended", "Tasks that ended, by how.", ["status"], registry=REGISTRY)
+REPORTS_REFUSED = Counter(
+    "mews_reports_refused", "Reports that changed nothing, by why.", ["standing"], registry=REGISTRY
+)
+LEASES_EXPIRED = Counter("mews_leases_expired", "Attempts lost without a sign of life.", registry=REGISTRY)
+WORKERS_SUPERSEDED = Counter("mews_workers_superseded", "Processes that ran beside their successor.", registry=REGISTRY)
+HEARTBEATS = Counter("mews_heartbeats", "Heartbeats heard.", registry=REGISTRY)
+LEADS = Gauge("mews_orchestrator_leads", "1 while this process leads.", registry=REGISTRY)
+WORKERS_ONLINE = Gauge("mews_workers_online", "Workers online, as the leader sees it.", registry=REGISTRY)
+ROUND_SECONDS = Histogram(
+    "mews_schedule_round_seconds",
+    "Time of a scheduling round that assigned something.",
+    buckets=(0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1.0),
+    registry=REGISTRY,
+)
+QUEUE_SECONDS = Histogram(
+    "mews_task_queue_seconds",
+    "Time from creation to assignment.",
+    buckets=(0.005, 0.01, 0.025, 0.05, 0.1, 0.5, 1.0, 5.0, 30.0, 300.0, 3600.0),
+    registry=REGISTRY,
+)

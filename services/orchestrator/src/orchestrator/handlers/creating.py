@@ -1,0 +1,188 @@
+"""Creating tasks: whatever is asked at the same time goes into one transaction."""
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import cast
+
+from contracts.decided import DecidedKind
+from contracts.problems import FieldError
+from contracts.tasks import NewTask, TaskState, TaskView
+from orchestrator.decisions.demands import body_hash, demand_key, demand_of, work_key
+from orchestrator.decisions.ranking import rank_at
+from orchestrator.domain import AttemptRef, NewTaskRow
+from orchestrator.errors import IdempotencyConflict, InvalidTask, OrchestratorError
+from orchestrator.handlers.counting import TASKS_CREATED
+from orchestrator.handlers.telling import about_task
+from orchestrator.ports import Session, Store, Wake
+from servicekit.clock import Clock
+from servicekit.ids import new_id
+
+ESCAPED_NUL = "\\u0000"
+MOST_AT_ONCE = 2_000
+
+
+@dataclass(frozen=True, slots=True)
+class Created:
+    """A task, and whether it was made now (False: its idempotency key was known, with the same body)."""
+
+    view: TaskView
+    is_new: bool
+
+
+Answer = Created | OrchestratorError
+
+
+@dataclass(slots=True)
+class Order:
+    """Tasks that one caller waits for."""
+
+    rows: Sequence[NewTaskRow]
+    done: asyncio.Future[list[Answer]] = field(default_factory=lambda: asyncio.get_running_loop().create_future())
+
+
+class Creator:
+    """Takes orders and writes them in groups; see `run`."""
+
+    def __init__(self, store: Store, clock: Clock, wake: Wake) -> None:
+        self._store = store
+        self._clock = clock
+        self._wake = wake
+        self._orders: list[Order] = []
+        self._has_orders = asyncio.Event()
+
+    async def create(self, task: NewTask) -> Created:
+        """Queue a task; returns once it is durable. Raises InvalidTask, IdempotencyConflict."""
+        answer = (await self.create_many([task]))[0]
+        if isinstance(answer, OrchestratorError):
+            raise answer
+        return answer
+
+    async def create_many(self, tasks: Sequence[NewTask]) -> list[Answer]:
+        """Queue tasks, each accepted or refused on its own; the answers are in order."""
+        now = self._clock.now()
+        prepared = [_prepared(task, now) for task in tasks]
+        order = Order([row for row in prepared if isinstance(row, NewTaskRow)])
+        if order.rows:
+            self._orders.append(order)
+            self._has_orders.set()
+            answers = iter(await order.done)
+        else:
+            answers = iter(list[Answer]())
+        return [next(answers) if isinstance(row, NewTaskRow) else row for row in prepared]
+
+    async def run(self) -> None:
+        """Write what has been ordered while the last group was written, until cancelled."""
+        while True:
+            await self._has_orders.wait()
+            self._has_orders.clear()
+            while self._orders:
+                await self._write(self._next_group())
+
+    def _next_group(self) -> list[Order]:
+        group, size = [self._orders.pop(0)], 0
+        while self._orders and size + len(self._orders[0].rows) <= MOST_AT_ONCE:
+            group.append(self._orders.pop(0))
+            size += len(group[-1].rows)
+        return group
+
+    async def _write(self, orders: list[Order]) -> None:
+        try:
+            answers = await self._written([row for order in orders for row in order.rows])
+        except Exception as error:
+            await self._write_apart(orders, error)
+            return
+        self._wake()
+        place = 0
+        for order in orders:
+            _answer(order, answers[place : place + len(order.rows)])
+            place += len(order.rows)
+
+    async def _write_apart(self, orders: list[Order], error: Exception) -> None:
+        """One caller's order must not spoil the others'."""
+        if len(orders) > 1:
+            for order in orders:
+                await self._write([order])
+        elif not orders[0].done.done():
+            orders[0].done.set_exception(error)
+
+    async def _written(self, rows: Sequence[NewTaskRow]) -> list[Answer]:
+        async with self._store.transaction() as session:
+            written = await session.insert_tasks(rows)
+            session.emit(
+                about_task(DecidedKind.task_queued, AttemptRef(row.task_id, 0), row.created_at, actor="manager")
+                for row in rows
+                if row.task_id in written
+            )
+            repeated = [row for row in rows if row.task_id not in written]
+            answers = await _repeats(session, repeated) if repeated else {}
+        TASKS_CREATED.inc(len(written))
+        return [answers.get(row.task_id) or Created(_view(row), is_new=True) for row in rows]
+
+
+async def _repeats(session: Session, rows: Sequence[NewTaskRow]) -> dict[str, Answer]:
+    known = await session.tasks_by_key([row.task.idempotency_key or "" for row in rows])
+    answers: dict[str, Answer] = {}
+    for row in rows:
+        key = row.task.idempotency_key or ""
+        view, hash_before = known[key]
+        same = hash_before == row.body_hash
+        answers[row.task_id] = Created(view, is_new=False) if same else IdempotencyConflict(key, view.task_id)
+    return answers
+
+
+def _answer(order: Order, answers: list[Answer]) -> None:
+    if not order.done.done():
+        order.done.set_result(answers)
+
+
+def _prepared(task: NewTask, now: datetime) -> NewTaskRow | InvalidTask:
+    requirements_json = task.requirements.to_json().decode()
+    wrong = _unstorable(task, requirements_json)
+    if wrong:
+        return InvalidTask(wrong)
+    return NewTaskRow(
+        task_id=new_id("task"),
+        task=task,
+        requirements_json=requirements_json,
+        body_hash=body_hash(task, requirements_json),
+        demand_key=demand_key(demand_of(task.worker_id, task.requirements)),
+        work_key=work_key(task.requirements),
+        rank_at=rank_at(task.priority, now),
+        created_at=now,
+    )
+
+
+def _unstorable(task: NewTask, requirements_json: str) -> list[FieldError]:
+    texts = {"description": "\x00" in task.description, "requirements": _hides_nul(task, requirements_json)}
+    message = "must not contain the NUL character (U+0000)"
+    return [FieldError(field=name, message=message) for name, is_wrong in texts.items() if is_wrong]
+
+
+def _hides_nul(task: NewTask, requirements_json: str) -> bool:
+    # The look at the text is cheap, and wrong only about an escaped backslash.
+    return ESCAPED_NUL in requirements_json and _has_nul(task.requirements.to_dict())
+
+
+def _has_nul(value: object) -> bool:
+    if isinstance(value, dict):
+        return any(_has_nul(part) for item in cast("dict[str, object]", value).items() for part in item)
+    if isinstance(value, list):
+        return any(_has_nul(item) for item in cast("list[object]", value))
+    return isinstance(value, str) and "\x00" in value
+
+
+def _view(row: NewTaskRow) -> TaskView:
+    task = row.task
+    return TaskView(
+        task_id=row.task_id,
+        description=task.description,
+        status=TaskState.queued,
+        priority=task.priority,
+        created_at=row.created_at,
+        worker_id=task.worker_id,
+        requirements=task.requirements,
+        estimated_duration_ms=task.estimated_duration_ms,
+        max_attempts=task.max_attempts,
+    )

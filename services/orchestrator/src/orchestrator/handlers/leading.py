@@ -1,0 +1,128 @@
+"""What the leader keeps in memory: its reign, the fleet, leases, and who was heard when. Rebuilt at each takeover."""
+
+from collections.abc import Iterable, Sequence
+
+from contracts.workers import Heartbeat, WorkerStatus
+from orchestrator.domain import AttemptRef, Worker
+from orchestrator.handlers.counting import HEARTBEATS, LEADS, WORKERS_ONLINE
+from orchestrator.handlers.leasebook import LeaseBook
+from orchestrator.ports import Member, Store
+from servicekit.clock import Clock
+from servicekit.leader import Leadership
+from servicekit.logs import get_logger
+
+log = get_logger(__name__)
+
+
+class Leader:
+    """The memory of a process that leads, or may come to lead."""
+
+    def __init__(self, store: Store, clock: Clock, lease_ms: int, offline_after_ms: int) -> None:
+        self.lease_ms = lease_ms
+        self.leases = LeaseBook(lease_ms / 1000)
+        self.heard: dict[str, Heartbeat] = {}
+        """The last heartbeat of each worker that was not written yet."""
+        self._store = store
+        self._clock = clock
+        self._offline_after_s = offline_after_ms / 1000
+        self._reign: Leadership | None = None
+        self._members: dict[str, Member] = {}
+        self._seen: dict[str, tuple[float, str]] = {}
+        self._fleet_is_stale = True
+
+    @property
+    def epoch(self) -> int | None:
+        """The epoch of this process's reign; None while it does not lead."""
+        if self._reign is not None and self._reign.lasts(self._clock.monotonic()):
+            return self._reign.epoch
+        return None
+
+    @property
+    def members(self) -> dict[str, Member]:
+        """The fleet, by worker id, as it was last read."""
+        return self._members
+
+    @property
+    def workers(self) -> list[Worker]:
+        """The fleet, as the choice needs it."""
+        return [member.worker for member in self._members.values()]
+
+    async def reign(self, leadership: Leadership | None) -> bool:
+        """Take in what the lease says; True if a reign has just begun, with all leases full."""
+        begins = leadership is not None and (self._reign is None or self._reign.epoch != leadership.epoch)
+        if self._reign is not None and leadership is None:
+            self.abdicate("another process leads")
+        if begins and leadership is not None:
+            await self._take_over()
+            log.info("this process leads", epoch=leadership.epoch, live_attempts=len(self.leases))
+        self._reign = leadership
+        LEADS.set(leadership is not None)
+        return begins
+
+    def abdicate(self, reason: str) -> None:
+        """Stop acting as the leader."""
+        log.warning("this process no longer leads", reason=reason, epoch=self._reign.epoch if self._reign else None)
+        self._reign = None
+        self.leases.clear()
+        self._seen.clear()
+        self.heard.clear()
+        LEADS.set(0)
+
+    def note_fleet_change(self) -> None:
+        """Read the fleet again before the next decision."""
+        self._fleet_is_stale = True
+
+    async def refresh_fleet(self, *, always: bool = False) -> None:
+        """Read the fleet if something is known to have changed in it."""
+        if not (self._fleet_is_stale or always):
+            return
+        self._fleet_is_stale = False
+        self._members = {member.worker.worker_id: member for member in await self._store.fleet()}
+        now = self._clock.monotonic()
+        for worker_id, member in self._members.items():
+            if self._seen.get(worker_id, (0.0, ""))[1] != member.incarnation:
+                self._seen[worker_id] = (now, member.incarnation)
+        WORKERS_ONLINE.set(sum(worker.status is WorkerStatus.online for worker in self.workers))
+
+    def hear(self, heartbeat: Heartbeat) -> None:
+        """Renew the leases of the attempts that it names. A process that was replaced is heard, but renews nothing."""
+        if self.epoch is None:
+            return
+        HEARTBEATS.inc()
+        self.heard[heartbeat.worker_id] = heartbeat
+        member = self._members.get(heartbeat.worker_id)
+        if member is not None and heartbeat.incarnation in member.former:
+            return
+        now = self._clock.monotonic()
+        self._seen[heartbeat.worker_id] = (now, heartbeat.incarnation)
+        for attempt in heartbeat.running:
+            self.leases.renew(AttemptRef(attempt.task_id, attempt.attempt), heartbeat.worker_id, now)
+
+    def forget(self, refs: Iterable[AttemptRef]) -> None:
+        """These attempts are closed."""
+        for ref in refs:
+            self.leases.forget(ref)
+
+    def refill(self, reason: str) -> None:
+        """Silence proves nothing: give every lease and every worker its full time again."""
+        now = self._clock.monotonic()
+        log.info("leases are given in full again", reason=reason, leases=len(self.leases))
+        self.leases.refill(now)
+        self._seen = {worker_id: (now, incarnation) for worker_id, (_, incarnation) in self._seen.items()}
+
+    def silent_workers(self) -> Sequence[str]:
+        """Workers that count as present and were not heard for too long."""
+        before = self._clock.monotonic() - self._offline_after_s
+        return [
+            worker_id
+            for worker_id, member in self._members.items()
+            if member.worker.status is not WorkerStatus.offline and self._seen[worker_id][0] <= before
+        ]
+
+    async def _take_over(self) -> None:
+        self.leases.clear()
+        self._seen.clear()
+        now = self._clock.monotonic()
+        for live in await self._store.live_attempts():
+            self.leases.grant(live.ref, live.worker_id, now)
+        await self.refresh_fleet(always=True)

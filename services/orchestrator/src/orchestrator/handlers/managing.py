@@ -1,0 +1,131 @@
+"""What a manager does with tasks and workers: cancel, retry, command."""
+
+from contracts.commands import Command, CommandAction, NewCommand
+from contracts.decided import DecidedKind
+from contracts.tasks import TERMINAL_STATES, AttemptState, CancelTask, TaskState, TaskView
+from contracts.workers import WorkerStatus
+from orchestrator.decisions.liveness import told_by
+from orchestrator.decisions.outcomes import Ending
+from orchestrator.decisions.ranking import rank_at
+from orchestrator.decisions.retries import RetryPolicy
+from orchestrator.domain import RETRYABLE_STATES, AttemptRef
+from orchestrator.errors import ConfigMissing, NotCancellable, NotRetryable, TaskNotFound, WorkerNotFound
+from orchestrator.handlers.closing import close_attempts
+from orchestrator.handlers.telling import about_task, about_worker
+from orchestrator.ports import Closing, Session, Store, Wake
+from servicekit.clock import Clock
+from servicekit.ids import new_id
+
+MANAGER = "manager"
+TRIES = 5
+"""How often to look again when a task changes between the look and the act."""
+
+
+class Manager:
+    """Acts for the manager."""
+
+    def __init__(self, store: Store, clock: Clock, policy: RetryPolicy, wake: Wake) -> None:
+        self._store = store
+        self._clock = clock
+        self._policy = policy
+        self._wake = wake
+
+    async def cancel(self, task_id: str, why: CancelTask) -> TaskView:
+        """End a task now: a worker that has it is told to end its processes, and can no longer change anything.
+
+        A repeat is harmless. Raises TaskNotFound, NotCancellable.
+        """
+        for _ in range(TRIES):
+            async with self._store.transaction() as session:
+                task = await session.read_task(task_id)
+                if task is None:
+                    raise TaskNotFound(task_id)
+                if task.status in TERMINAL_STATES or await self._cancel(session, task, why.reason):
+                    break
+        view = await self._view(task_id)
+        if view.status is not TaskState.cancelled:
+            raise NotCancellable(task_id, view.status.value)
+        self._wake()
+        return view
+
+    async def retry(self, task_id: str) -> TaskView:
+        """Queue an ended task again, with a fresh budget of attempts. Raises TaskNotFound, NotRetryable."""
+        now = self._clock.now()
+        async with self._store.transaction() as session:
+            task = await session.read_task(task_id)
+            if task is None:
+                raise TaskNotFound(task_id)
+            if task.status not in RETRYABLE_STATES or not await session.requeue(task_id, rank_at(task.priority, now)):
+                raise NotRetryable(task_id, task.status.value)
+            ref = AttemptRef(task_id, task.attempt)
+            session.emit([about_task(DecidedKind.task_requeued, ref, now, actor=MANAGER, data={"reason": "retried"})])
+        self._wake()
+        return await self._view(task_id)
+
+    async def command(self, worker_id: str, new: NewCommand) -> Command:
+        """Tell a worker something. Raises WorkerNotFound, ConfigMissing."""
+        command = self._command(worker_id, new)
+        async with self._store.transaction() as session:
+            member = await session.lock_worker(worker_id)
+            if member is None:
+                raise WorkerNotFound(worker_id)
+            told = told_by(new.action, member.told)
+            if told is not member.told:
+                await session.set_told(worker_id, told, told or WorkerStatus.online)
+            if new.config is not None:
+                await session.reconfigure(worker_id, new.config.max_concurrent_tasks, new.config.tags)
+            session.command([command])
+            data = command.to_dict() | {"worker_id": worker_id}
+            now, actor = command.issued_at, command.issued_by
+            session.emit([about_worker(DecidedKind.worker_commanded, worker_id, now, actor=actor, data=data)])
+        self._wake()
+        return command
+
+    def _command(self, worker_id: str, new: NewCommand) -> Command:
+        config = new.config.to_dict() if new.config else None
+        if new.action is CommandAction.update_config and not config:
+            raise ConfigMissing
+        return Command(
+            command_id=new_id("cmd"),
+            action=new.action,
+            worker_id=worker_id,
+            config=config,
+            reason=new.reason,
+            issued_at=self._clock.now(),
+            issued_by=new.issued_by,
+        )
+
+    async def _cancel(self, session: Session, task: TaskView, reason: str) -> bool:
+        """Whether the task was still where `task` shows it."""
+        now = self._clock.now()
+        ref = AttemptRef(task.task_id, task.attempt)
+        if task.status is TaskState.queued:
+            if not await session.cancel_queued(task.task_id, reason, now):
+                return False
+            data = {"reason": reason}
+            session.emit([about_task(DecidedKind.task_cancelled, ref, now, actor=MANAGER, data={**data})])
+            return True
+        worker_id = task.assigned_worker or ""
+        ending = Ending(AttemptState.cancelled, reason, retryable=False)
+        if not await close_attempts(session, [Closing(ref, worker_id, ending)], self._policy, now, MANAGER):
+            return False
+        session.command([self._cancel_command(ref, worker_id, reason)])
+        return True
+
+    def _cancel_command(self, ref: AttemptRef, worker_id: str, reason: str) -> Command:
+        return Command(
+            command_id=new_id("cmd"),
+            action=CommandAction.cancel,
+            worker_id=worker_id,
+            task_id=ref.task_id,
+            attempt=ref.attempt,
+            reason=reason,
+            issued_at=self._clock.now(),
+            issued_by=MANAGER,
+        )
+
+    async def _view(self, task_id: str) -> TaskView:
+        view = await self._store.task_view(task_id)
+        if view is None:
+            raise TaskNotFound(task_id)
+        return view

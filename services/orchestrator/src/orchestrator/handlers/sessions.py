@@ -1,0 +1,58 @@
+"""Workers that leave, or have room."""
+
+from datetime import datetime
+
+from contracts.decided import DecidedKind
+from contracts.tasks import AttemptState, QueueView
+from orchestrator.decisions.outcomes import Ending
+from orchestrator.decisions.retries import RetryPolicy
+from orchestrator.domain import AttemptRef
+from orchestrator.handlers.closing import close_attempts
+from orchestrator.handlers.telling import about_worker
+from orchestrator.ports import Closing, LiveAttempt, Store, Wake
+from servicekit.clock import Clock
+from servicekit.logs import get_logger
+
+REASON = "the worker ended its session"
+
+log = get_logger(__name__)
+
+
+class Sessions:
+    """Acts on what workers ask for."""
+
+    def __init__(self, store: Store, clock: Clock, policy: RetryPolicy, wake: Wake) -> None:
+        self._store = store
+        self._clock = clock
+        self._policy = policy
+        self._wake = wake
+
+    async def end(self, worker_id: str, incarnation: str | None) -> list[AttemptRef]:
+        """A worker leaves: its tasks are queued again at once, without burning an attempt. Returns them.
+
+        A process that was replaced can only leave for itself, and that is nobody's concern.
+        """
+        now = self._clock.now()
+        async with self._store.transaction() as session:
+            member = await session.lock_worker(worker_id)
+            if member is None or incarnation not in {None, member.incarnation}:
+                return []
+            gone = await session.set_offline([worker_id], REASON)
+            closings = [_closing(live, now) for live in await session.live_attempts_of(worker_id)]
+            fates = await close_attempts(session, closings, self._policy, now) if closings else {}
+            data = {"reason": REASON}
+            session.emit(about_worker(DecidedKind.worker_offline, one, now, data={**data}) for one in gone)
+        log.info("worker left", worker_id=worker_id, tasks_moved=len(fates))
+        self._wake()
+        return list(fates)
+
+    async def hint(self) -> QueueView:
+        """A worker has a free slot: the scheduler is woken, and the worker told how the queue stands."""
+        self._wake()
+        return await self._store.queue_view()
+
+
+def _closing(live: LiveAttempt, now: datetime) -> Closing:
+    state = AttemptState.refused if live.state is AttemptState.assigned else AttemptState.lost
+    ending = Ending(state, REASON, retryable=True, burns=False, at_once=True, ended_at=now)
+    return Closing(live.ref, live.worker_id, ending)

@@ -1,0 +1,168 @@
+"""Rows of the database as what the rest of the service knows."""
+
+from collections.abc import Iterable, Mapping
+from typing import Any, cast
+
+import orjson
+
+from contracts.base import Level
+from contracts.tasks import AttemptState, AttemptView, Requirements, TaskProgress, TaskState, TaskView
+from contracts.workers import RunningAttempt, WorkerStatus, WorkerView
+from orchestrator.decisions.demands import demand_of
+from orchestrator.domain import AttemptRef, Closed, Demand, Experience, Worker
+from orchestrator.ports import LiveAttempt, Member, Moved
+
+Row = Mapping[str, Any]
+
+_NUL = "\x00"
+_ESCAPED_NUL = b"\\u0000"
+_REPLACEMENT = "\ufffd"
+
+
+def task_view(row: Row, attempts: Iterable[Row] = ()) -> TaskView:
+    """A task as the API shows it."""
+    return TaskView(
+        task_id=row["task_id"],
+        description=row["description"],
+        status=TaskState(row["status"]),
+        priority=Level(row["priority"]),
+        assigned_worker=row["assigned_worker"],
+        created_at=row["created_at"],
+        started_at=row["started_at"],
+        completed_at=row["completed_at"],
+        execution_time_ms=row["execution_time_ms"],
+        analytics=_analytics(row),
+        worker_id=row["worker_id"],
+        requirements=Requirements.model_validate(row["requirements"]),
+        estimated_duration_ms=row["estimated_duration_ms"],
+        attempt=row["attempt"],
+        max_attempts=row["max_attempts"],
+        next_attempt_at=row["next_attempt_at"],
+        reason=row["reason"],
+        progress=TaskProgress.model_validate(row["progress"]) if row["progress"] else None,
+        attempts=[attempt_view(attempt) for attempt in attempts],
+    )
+
+
+def attempt_view(row: Row) -> AttemptView:
+    """An attempt as the API shows it."""
+    return AttemptView(
+        attempt=row["attempt"],
+        worker_id=row["worker_id"],
+        state=AttemptState(row["state"]),
+        assigned_at=row["assigned_at"],
+        started_at=row["started_at"],
+        ended_at=row["ended_at"],
+        reason=row["reason"],
+    )
+
+
+def worker_view(row: Row) -> WorkerView:
+    """A worker as the API shows it; `row` has its live attempts as `running_tasks` and `running_attempts`."""
+    pairs = zip(row["running_tasks"], row["running_attempts"], strict=True)
+    running = [RunningAttempt(task_id=task_id, attempt=attempt) for task_id, attempt in pairs]
+    fields = {name: row[name] for name in WorkerView.model_fields if name not in {"running", "slots_free"}}
+    free = max(0, row["slots_total"] - len(running)) if row["status"] == WorkerStatus.online else 0
+    return WorkerView(**fields, running=running, slots_free=free)
+
+
+def member(row: Row) -> Member:
+    """A worker as the leader keeps it; `row` has its experience as arrays, one entry a kind of work."""
+    tried = zip(row["works"], row["completed"], row["failed"], row["means"], strict=True)
+    return Member(
+        worker=Worker(
+            worker_id=row["worker_id"],
+            status=WorkerStatus(row["status"]),
+            tags=frozenset(row["tags"]),
+            capabilities=frozenset(row["capabilities"]),
+            slots_total=row["slots_total"],
+            experience={work: Experience(done, failed, mean) for work, done, failed, mean in tried},
+        ),
+        incarnation=row["incarnation"],
+        former=tuple(row["former"]),
+        told=WorkerStatus(row["told"]) if row["told"] else None,
+    )
+
+
+def closed(row: Row) -> Closed:
+    """An attempt that an UPDATE has just closed."""
+    return Closed(
+        ref=AttemptRef(row["task_id"], row["attempt"]),
+        worker_id=row["worker_id"],
+        priority=Level(row["priority"]),
+        created_at=row["created_at"],
+        burned=row["burned"],
+        max_attempts=row["max_attempts"],
+        refusals=row["refusals"],
+        work_key=row["work_key"],
+        assigned_at=row["assigned_at"],
+        started_at=row["started_at"],
+    )
+
+
+def live_attempt(row: Row) -> LiveAttempt:
+    """A live attempt."""
+    return LiveAttempt(AttemptRef(row["task_id"], row["attempt"]), row["worker_id"], AttemptState(row["state"]))
+
+
+def moved(row: Row) -> Moved:
+    """A task whose state may have changed."""
+    ref = AttemptRef(row["task_id"], row["attempt"])
+    return Moved(ref, row["assigned_worker"], TaskState(row["before"]), TaskState(row["after"]))
+
+
+def demand(row: Row) -> Demand:
+    """The demand of a task."""
+    return demand_of(row["worker_id"], Requirements.model_validate(row["requirements"]))
+
+
+def assignment_json(row: Row, lease_ms: int) -> bytes:
+    """The Assignment on the wire, with the requirements as they are stored, neither parsed nor written again."""
+    fields = {
+        "task_id": row["task_id"],
+        "attempt": row["attempt"],
+        "worker_id": row["assigned_worker"],
+        "description": row["description"],
+        "priority": row["priority"],
+        "requirements": orjson.Fragment(row["requirements_json"]),
+        "created_at": row["created_at"],
+        "assigned_at": row["assigned_at"],
+        "lease_ms": lease_ms,
+        "epoch": row["epoch"],
+    }
+    if row["estimated_duration_ms"] is not None:
+        fields["estimated_duration_ms"] = row["estimated_duration_ms"]
+    return orjson.dumps(fields, option=orjson.OPT_UTC_Z)
+
+
+def storable_json(value: Any) -> str | None:
+    """JSON text that jsonb takes: the NUL character, which it cannot hold, becomes U+FFFD."""
+    if value is None:
+        return None
+    text = value if isinstance(value, bytes) else orjson.dumps(value)
+    if _ESCAPED_NUL in text:
+        text = orjson.dumps(_without_nul(orjson.loads(text)))
+    return text.decode()
+
+
+def storable_text(text: str | None) -> str | None:
+    """Text that PostgreSQL takes."""
+    return text.replace(_NUL, _REPLACEMENT) if text and _NUL in text else text
+
+
+def _without_nul(value: Any) -> Any:
+    if isinstance(value, str):
+        return value.replace(_NUL, _REPLACEMENT)
+    if isinstance(value, list):
+        return [_without_nul(item) for item in cast("list[Any]", value)]
+    if isinstance(value, dict):
+        items = cast("dict[str, Any]", value).items()
+        return {_without_nul(key): _without_nul(item) for key, item in items}
+    return value
+
+
+def _analytics(row: Row) -> dict[str, Any] | None:
+    # The claim is there before the outcome is: a reader need not wait for the end to see it.
+    if row["analytics"] is None and row["claim"] is not None:
+        return {"claimed": row["claim"]}
+    return row["analytics"]

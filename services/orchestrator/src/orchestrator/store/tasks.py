@@ -1,0 +1,232 @@
+"""SQL that creates and moves tasks; every statement takes arrays and does a whole batch."""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+from contracts.tasks import TaskState, TaskView
+from orchestrator.decisions.matching import Pairing
+from orchestrator.domain import LIVE_STATES, RETRYABLE_STATES, Assigned, AttemptRef, Fate, NewTaskRow, sources_of
+from orchestrator.ports import Moved, ProgressMade
+from orchestrator.store import rows
+from servicekit.pg import Connection
+
+LIVE = "('" + "', '".join(sorted(LIVE_STATES)) + "')"
+
+INSERT = """
+    INSERT INTO tasks (task_id, description, status, priority, created_at, worker_id, requirements,
+        estimated_duration_ms, max_attempts, idempotency_key, body_hash, demand_key, work_key, rank_at)
+    SELECT task_id, description, 'queued', priority, $13, worker_id, requirements::jsonb,
+        estimated_duration_ms, max_attempts, idempotency_key, body_hash, demand_key, work_key, rank_at
+    FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::bigint[], $7::int[], $8::text[],
+        $9::text[], $10::text[], $11::text[], $12::timestamptz[])
+        AS new(task_id, description, priority, worker_id, requirements, estimated_duration_ms, max_attempts,
+            idempotency_key, body_hash, demand_key, work_key, rank_at)
+    ON CONFLICT (idempotency_key) WHERE idempotency_key IS NOT NULL DO NOTHING
+    RETURNING task_id
+"""
+BY_KEY = "SELECT * FROM tasks WHERE idempotency_key = ANY($1::text[])"
+READ = "SELECT * FROM tasks WHERE task_id = $1"
+CANCEL = """
+    UPDATE tasks SET status = 'cancelled', reason = $2, completed_at = $3, next_attempt_at = NULL
+    WHERE task_id = $1 AND status = 'queued' RETURNING true
+"""
+REQUEUE = """
+    UPDATE tasks SET status = 'queued', reason = NULL, rank_at = $2, burned = 0, refusals = 0, next_attempt_at = NULL,
+        assigned_worker = NULL, started_at = NULL, completed_at = NULL, execution_time_ms = NULL, analytics = NULL,
+        claim = NULL, progress = NULL, open_questions = '{}', avoid_worker = NULL
+    WHERE task_id = $1 AND status = ANY($3::text[]) RETURNING true
+"""
+ASSIGN = """
+    WITH picked AS (
+        UPDATE tasks AS task SET status = 'assigned', attempt = task.attempt + 1, assigned_worker = pair.worker_id,
+            reason = NULL, next_attempt_at = NULL, started_at = NULL, progress = NULL, claim = NULL
+        FROM unnest($1::text[], $2::text[]) AS pair(task_id, worker_id)
+        WHERE task.task_id = pair.task_id AND task.status = 'queued'
+            AND EXISTS (SELECT FROM workers WHERE workers.worker_id = pair.worker_id AND workers.status = 'online')
+        RETURNING task.task_id, task.attempt, task.assigned_worker, task.description, task.priority,
+            task.requirements::text AS requirements_json, task.estimated_duration_ms, task.created_at
+    ), written AS (
+        INSERT INTO attempts (task_id, attempt, worker_id, state, epoch, assigned_at)
+        SELECT task_id, attempt, assigned_worker, 'assigned', $3, $4 FROM picked
+    )
+    SELECT *, $3::bigint AS epoch, $4::timestamptz AS assigned_at FROM picked
+"""
+SETTLE = """
+    UPDATE tasks AS task SET status = fate.status, reason = fate.reason, burned = fate.burned,
+        refusals = fate.refusals, rank_at = fate.rank_at, next_attempt_at = fate.next_attempt_at,
+        avoid_worker = fate.avoid_worker, completed_at = fate.completed_at,
+        started_at = COALESCE(fate.started_at, task.started_at), execution_time_ms = fate.execution_time_ms,
+        analytics = COALESCE(fate.analytics::jsonb, task.analytics), open_questions = '{}',
+        assigned_worker = CASE WHEN fate.status = 'queued' THEN NULL ELSE task.assigned_worker END
+    FROM unnest($1::text[], $2::int[], $3::text[], $4::text[], $5::int[], $6::int[], $7::timestamptz[],
+        $8::timestamptz[], $9::text[], $10::timestamptz[], $11::timestamptz[], $12::int[], $13::text[])
+        AS fate(task_id, attempt, status, reason, burned, refusals, rank_at, next_attempt_at, avoid_worker,
+            completed_at, started_at, execution_time_ms, analytics)
+    WHERE task.task_id = fate.task_id AND task.attempt = fate.attempt
+"""
+MADE = """
+    unnest($1::text[], $2::int[], $3::text[], $4::text[], $5::timestamptz[], $6::bool[])
+        AS made(task_id, attempt, worker_id, progress, first_at, paused)
+"""
+BEGIN = f"""
+    UPDATE attempts AS attempt SET state = 'running', published_at = COALESCE(attempt.published_at, $7),
+        started_at = GREATEST(attempt.assigned_at, LEAST($7, made.first_at))
+    FROM {MADE}
+    WHERE attempt.task_id = made.task_id AND attempt.attempt = made.attempt AND attempt.worker_id = made.worker_id
+        AND attempt.state = 'assigned' AND made.progress IS NOT NULL AND made.paused IS NOT NULL
+"""
+ADVANCE = f"""
+    UPDATE tasks AS task SET progress = made.progress::jsonb,
+        started_at = COALESCE(task.started_at, LEAST($7, made.first_at)),
+        status = CASE WHEN made.paused THEN 'paused'
+            WHEN cardinality(task.open_questions) > 0 THEN 'waiting' ELSE 'running' END
+    FROM {MADE} JOIN tasks AS old ON old.task_id = made.task_id
+    WHERE task.task_id = made.task_id AND task.attempt = made.attempt AND task.assigned_worker = made.worker_id
+        AND task.status IN {LIVE}
+    RETURNING task.task_id, task.attempt, task.assigned_worker, old.status AS before, task.status AS after
+"""
+CLAIM = f"""
+    UPDATE tasks AS task SET claim = said.claim::jsonb
+    FROM unnest($1::text[], $2::int[], $3::text[], $4::text[]) AS said(task_id, attempt, worker_id, claim)
+    WHERE task.task_id = said.task_id AND task.attempt = said.attempt AND task.assigned_worker = said.worker_id
+        AND task.status IN {LIVE}
+    RETURNING task.task_id, task.attempt, task.assigned_worker
+"""
+ACKNOWLEDGE = """
+    UPDATE tasks SET analytics = $3 WHERE task_id = $1 AND attempt = $2 AND status = 'cancelled' AND analytics IS NULL
+"""
+ASK = f"""
+    UPDATE tasks AS task SET open_questions = array_append(array_remove(task.open_questions, $3), $3),
+        status = CASE WHEN task.status = 'paused' THEN task.status ELSE 'waiting' END
+    FROM tasks AS old
+    WHERE task.task_id = $1 AND old.task_id = $1 AND task.attempt = $2 AND task.status IN {LIVE}
+    RETURNING task.task_id, task.attempt, task.assigned_worker, old.status AS before, task.status AS after
+"""
+UNASK = f"""
+    UPDATE tasks AS task SET open_questions = array_remove(task.open_questions, $2),
+        status = CASE WHEN task.status = 'waiting' AND array_remove(task.open_questions, $2) = '{{}}'
+            THEN 'running' ELSE task.status END
+    FROM tasks AS old
+    WHERE task.task_id = $1 AND old.task_id = $1 AND $2 = ANY(task.open_questions) AND task.status IN {LIVE}
+    RETURNING task.task_id, task.attempt, task.assigned_worker, old.status AS before, task.status AS after
+"""
+
+if sources_of(TaskState.assigned) != ["queued"]:
+    raise AssertionError("ASSIGN takes queued tasks only, and so must the table of transitions")
+
+
+class TaskStatements:
+    """Part of a session: tasks."""
+
+    conn: Connection
+
+    async def insert_tasks(self, new: Sequence[NewTaskRow]) -> set[str]:
+        """Write new tasks; the ids of those whose idempotency key was not taken."""
+        # Two processes that write the same keys must take them in the same order, or they wait for each other.
+        ordered = sorted(new, key=lambda row: row.task.idempotency_key or "")
+        written = await self.conn.fetch(
+            INSERT,
+            [row.task_id for row in ordered],
+            [row.task.description for row in ordered],
+            [row.task.priority.value for row in ordered],
+            [row.task.worker_id for row in ordered],
+            [row.requirements_json for row in ordered],
+            [row.task.estimated_duration_ms for row in ordered],
+            [row.task.max_attempts for row in ordered],
+            [row.task.idempotency_key for row in ordered],
+            [row.body_hash for row in ordered],
+            [row.demand_key for row in ordered],
+            [row.work_key for row in ordered],
+            [row.rank_at for row in ordered],
+            ordered[0].created_at,
+        )
+        return {row["task_id"] for row in written}
+
+    async def tasks_by_key(self, keys: Sequence[str]) -> dict[str, tuple[TaskView, str]]:
+        """Task and body hash by idempotency key."""
+        found = await self.conn.fetch(BY_KEY, list(keys))
+        return {row["idempotency_key"]: (rows.task_view(row), row["body_hash"]) for row in found}
+
+    async def read_task(self, task_id: str) -> TaskView | None:
+        """The task, without its attempts."""
+        row = await self.conn.fetchrow(READ, task_id)
+        return rows.task_view(row) if row else None
+
+    async def cancel_queued(self, task_id: str, reason: str, now: datetime) -> bool:
+        """End a task that is still queued; whether it was."""
+        return bool(await self.conn.fetchval(CANCEL, task_id, reason, now))
+
+    async def requeue(self, task_id: str, rank_at: datetime) -> bool:
+        """Queue an ended task again, with a fresh budget; whether it had ended so that it may be."""
+        return bool(await self.conn.fetchval(REQUEUE, task_id, rank_at, sorted(RETRYABLE_STATES)))
+
+    async def assign(self, pairings: Sequence[Pairing], *, epoch: int, lease_ms: int, now: datetime) -> list[Assigned]:
+        """Write the attempts of all pairings whose task is still queued."""
+        task_ids = [pairing.task_id for pairing in pairings]
+        written = await self.conn.fetch(ASSIGN, task_ids, [pairing.worker_id for pairing in pairings], epoch, now)
+        return [assigned(row, lease_ms) for row in written]
+
+    async def settle(self, fates: Sequence[Fate]) -> None:
+        """Write what became of tasks whose attempts were closed in this transaction."""
+        await self.conn.execute(
+            SETTLE,
+            [fate.ref.task_id for fate in fates],
+            [fate.ref.attempt for fate in fates],
+            [fate.status.value for fate in fates],
+            [rows.storable_text(fate.reason) for fate in fates],
+            [fate.burned for fate in fates],
+            [fate.refusals for fate in fates],
+            [fate.rank_at for fate in fates],
+            [fate.next_attempt_at for fate in fates],
+            [fate.avoid_worker for fate in fates],
+            [fate.completed_at for fate in fates],
+            [fate.started_at for fate in fates],
+            [fate.execution_time_ms for fate in fates],
+            [rows.storable_json(fate.analytics) for fate in fates],
+        )
+
+    async def advance(self, made: Sequence[ProgressMade], now: datetime) -> list[Moved]:
+        """Store progress; tasks whose attempt is not live are left out of the answer."""
+        columns = (
+            [item.ref.task_id for item in made],
+            [item.ref.attempt for item in made],
+            [item.worker_id for item in made],
+            [rows.storable_json(item.progress_json) for item in made],
+            [item.first_at for item in made],
+            [item.paused for item in made],
+            now,
+        )
+        await self.conn.execute(BEGIN, *columns)
+        return [rows.moved(row) for row in await self.conn.fetch(ADVANCE, *columns)]
+
+    async def keep_claims(self, claims: Mapping[tuple[AttemptRef, str], bytes]) -> set[tuple[AttemptRef, str]]:
+        """Store the agents' claims of completion (JSON by attempt and worker); those whose attempt is live."""
+        kept = await self.conn.fetch(
+            CLAIM,
+            [ref.task_id for ref, _ in claims],
+            [ref.attempt for ref, _ in claims],
+            [worker_id for _, worker_id in claims],
+            [rows.storable_json(claim) for claim in claims.values()],
+        )
+        return {(AttemptRef(row["task_id"], row["attempt"]), row["assigned_worker"]) for row in kept}
+
+    async def acknowledge(self, ref: AttemptRef, analytics: Mapping[str, Any]) -> None:
+        """Keep what a worker saw of an attempt that was cancelled here."""
+        await self.conn.execute(ACKNOWLEDGE, ref.task_id, ref.attempt, dict(analytics))
+
+    async def ask(self, ref: AttemptRef, question_id: str) -> Moved | None:
+        """A question of the live attempt is open."""
+        row = await self.conn.fetchrow(ASK, ref.task_id, ref.attempt, question_id)
+        return rows.moved(row) if row else None
+
+    async def unask(self, task_id: str, question_id: str) -> Moved | None:
+        """A question is no longer open."""
+        row = await self.conn.fetchrow(UNASK, task_id, question_id)
+        return rows.moved(row) if row else None
+
+
+def assigned(row: rows.Row, lease_ms: int) -> Assigned:
+    """An attempt that must reach its worker."""
+    ref = AttemptRef(row["task_id"], row["attempt"])
+    return Assigned(ref, row["assigned_worker"], rows.assignment_json(row, lease_ms))
