@@ -78,7 +78,7 @@ async def read(stream: asyncio.StreamReader, take: object) -> None:
         take(line.decode().rstrip())  # type: ignore[operator]
 
 
-async def end(running: Carts, within: float = 5) -> int:
+async def end(running: Carts, within: float = 15) -> int:
     return await asyncio.wait_for(running.process.wait(), within)
 
 

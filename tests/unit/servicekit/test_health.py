@@ -4,6 +4,7 @@ import pytest
 
 from servicekit.health import NotReady, Readiness
 from tests.support.fakes import FakeClock
+from tests.support.waiting import eventually
 
 
 async def test_answers_are_kept_for_a_while() -> None:
@@ -58,3 +59,27 @@ async def test_a_name_is_given_once() -> None:
     with pytest.raises(ValueError, match="'one'"):
         readiness.add("one", fine)
     assert (await readiness.report()).ready
+
+
+async def test_a_check_that_hangs_even_when_cancelled_does_not_hold_up_the_answer() -> None:
+    readiness, released, begun = Readiness(FakeClock(), ttl_s=0, timeout_s=0.01), asyncio.Event(), list[int]()
+
+    async def stubborn() -> None:
+        begun.append(1)
+        while not released.is_set():
+            try:
+                await released.wait()
+            except asyncio.CancelledError:
+                continue
+
+    readiness.add("stubborn", stubborn)
+    async with asyncio.timeout(2):
+        for _ in range(3):
+            assert not (await readiness.report()).ready
+    assert len(begun) == 1
+    released.set()
+
+    async def ready() -> bool:
+        return (await readiness.report()).ready
+
+    await eventually(ready)

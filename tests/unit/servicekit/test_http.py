@@ -1,3 +1,5 @@
+import json
+import re
 from collections.abc import AsyncIterator
 from enum import StrEnum
 from typing import Annotated, Any
@@ -245,3 +247,17 @@ async def test_requests_are_measured_by_route_template(http: httpx.AsyncClient) 
 async def test_the_callers_trace_is_handed_on(http: httpx.AsyncClient) -> None:
     assert (await http.get("/v1/trace", headers={"traceparent": TRACEPARENT})).json() == {"traceparent": TRACEPARENT}
     assert (await http.get("/v1/trace")).json() == {}
+
+
+async def test_the_openapi_document_tells_bodies_and_problems(http: httpx.AsyncClient) -> None:
+    document = (await http.get("/openapi.json")).json()
+    create = document["paths"]["/v1/carts"]["post"]
+    body = create["requestBody"]["content"]["application/json"]["schema"]
+    assert body["properties"]["colour"]["$ref"] == "#/components/schemas/Colour"
+    assert document["components"]["schemas"]["Colour"]["enum"] == ["red", "green"]
+    assert create["responses"]["default"]["content"]["application/problem+json"]["schema"] == {
+        "$ref": "#/components/schemas/Problem"
+    }
+    names = set(document["components"]["schemas"])
+    references = set(re.findall(r"#/components/schemas/([\w-]+)", json.dumps(document)))
+    assert references <= names

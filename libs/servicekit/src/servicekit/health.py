@@ -37,6 +37,7 @@ class Readiness:
         self._ttl_s = ttl_s
         self._timeout_s = timeout_s
         self._checks: dict[str, Check] = {}
+        self._asked: dict[str, asyncio.Future[None]] = {}
         self._report = Report()
         self._asked_at = float("-inf")
         self._asking = asyncio.Lock()
@@ -53,17 +54,19 @@ class Readiness:
         async with self._asking:
             if self._clock.monotonic() - self._asked_at >= self._ttl_s:
                 asked_at = self._clock.monotonic()
-                reasons = await asyncio.gather(*(self._ask(check) for check in self._checks.values()))
+                reasons = await asyncio.gather(*(self._ask(name) for name in self._checks))
                 self._report = Report(dict(zip(self._checks, reasons, strict=True)))
                 self._asked_at = asked_at
             return self._report
 
-    async def _ask(self, check: Check) -> str | None:
-        try:
-            async with asyncio.timeout(self._timeout_s):
-                await check()
-        except TimeoutError as error:
-            return str(error) or f"no answer within {self._timeout_s:g} s"
-        except Exception as error:  # whatever a check raises is its reason
-            return (str(error) or type(error).__name__)[:MAX_REASON]
-        return None
+    async def _ask(self, name: str) -> str | None:
+        # One that hangs is cancelled but not waited for, since the end of a hanging connection may hang as well.
+        asked = self._asked.pop(name, None) or asyncio.ensure_future(self._checks[name]())
+        await asyncio.wait({asked}, timeout=self._timeout_s)
+        if not asked.done():
+            asked.cancel()
+            self._asked[name] = asked
+        if not asked.done() or asked.cancelled():
+            return f"no answer within {self._timeout_s:g} s"
+        error = asked.exception()
+        return None if error is None else (str(error) or type(error).__name__)[:MAX_REASON]

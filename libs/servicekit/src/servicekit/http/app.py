@@ -16,6 +16,7 @@ from starlette.routing import BaseRoute, Route
 from servicekit.auth import require_service_token
 from servicekit.health import Readiness
 from servicekit.http.middleware import BodyLimitMiddleware, MetricsMiddleware, TraceMiddleware
+from servicekit.http.openapi import describe_bodies
 from servicekit.http.problems import ProblemMiddleware, on_http_exception, on_invalid_request
 from servicekit.http.strict import refuse_unknown_query
 from servicekit.metrics import metrics_response
@@ -45,6 +46,7 @@ def create_http_app(
         lifespan=lifespan,
         docs_url=None,
         redoc_url=None,
+        redirect_slashes=False,
         routes=_probes(service, readiness),
         middleware=_middleware(settings),
         exception_handlers={RequestValidationError: on_invalid_request, HTTPException: on_http_exception},
@@ -55,6 +57,7 @@ def create_http_app(
     app.state.stopping = asyncio.Event()
     token = [Depends(require_service_token)] if guarded else []
     for router in routers:
+        describe_bodies(app, router)
         app.include_router(router, dependencies=[*token, Depends(refuse_unknown_query)])
     return app
 
