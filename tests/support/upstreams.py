@@ -218,7 +218,7 @@ def _app(world: World) -> FastAPI:
 
 
 async def _live(world: World, task_id: str) -> AsyncGenerator[str]:
-    seen = 0
+    seen = len(world.tails.get(task_id, []))
     world.live_open += 1
     try:
         yield ": connected\n\n"

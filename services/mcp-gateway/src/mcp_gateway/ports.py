@@ -43,8 +43,8 @@ class Telemetry(Protocol):
 
     async def tail(self, task_id: str, last_n: int, types: Sequence[str]) -> Tail: ...  # noqa: D102
 
-    def live(self, task_id: str, after: str | None) -> AsyncGenerator[LiveEntry]:
-        """Entries as they come, after the one with that id, until the connection ends. Raises Unavailable."""
+    def live(self, task_id: str, types: Sequence[str], after: str | None) -> AsyncGenerator[LiveEntry]:
+        """Entries as they come, after the one with that id (None: from now on), until the connection ends."""
         ...
 
 

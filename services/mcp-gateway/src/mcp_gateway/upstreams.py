@@ -81,8 +81,8 @@ class HttpOrchestrator:
 
     async def workers(self, status: WorkerStatus | None, cursor: str | None, limit: int) -> Page[WorkerView]:
         """One page of workers."""
+        params = {"status": status, "cursor": cursor, "limit": limit}
         with _told():
-            params = {"status": status, "cursor": cursor, "limit": limit}
             return await self._client.get("/v1/workers", Page[WorkerView], params)
 
     async def worker(self, worker_id: str) -> WorkerView:
@@ -105,15 +105,16 @@ class HttpTelemetry:
 
     async def tail(self, task_id: str, last_n: int, types: Sequence[str]) -> Tail:
         """The last entries."""
+        params = {"last_n": last_n, "types": list(types) or None}
         with _told():
-            params = {"last_n": last_n, "types": list(types) or None}
             return await self._client.get(f"/v1/tasks/{task_id}/tail", Tail, params)
 
-    async def live(self, task_id: str, after: str | None) -> AsyncGenerator[LiveEntry]:
+    async def live(self, task_id: str, types: Sequence[str], after: str | None) -> AsyncGenerator[LiveEntry]:
         """Entries as they come."""
         headers = {"Last-Event-ID": after} if after else {}
+        params = {"types": list(types) or None}
         with _told():
-            async with self._streaming.stream(f"/v1/tasks/{task_id}/live", headers=headers) as response:
+            async with self._streaming.stream(f"/v1/tasks/{task_id}/live", params, headers) as response:
                 async for entry in _entries(response):
                     yield entry
 

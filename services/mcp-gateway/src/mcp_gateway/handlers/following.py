@@ -4,11 +4,15 @@ import asyncio
 from collections.abc import AsyncGenerator
 from contextlib import aclosing, asynccontextmanager
 
+from contracts.events.reporting import StreamType
 from contracts.tasks import TaskView
 from contracts.telemetry import TailEntry
 from mcp_gateway.decisions.following import COMPLETE, Followed, Step, has_ended
 from mcp_gateway.errors import GatewayError
 from mcp_gateway.ports import Call
+
+# Progress is told from the task's state, and figures would drown what a person wants to follow.
+FOLLOWED = (*StreamType, "milestone", "plan", "tests", "question", "completion", "outcome")
 
 _WAITING_ENTRIES = 100
 
@@ -52,14 +56,15 @@ async def _live_entries(task_id: str, call: Call) -> AsyncGenerator[asyncio.Queu
         yield entries
     finally:
         pump.cancel()
-        await asyncio.gather(pump, return_exceptions=True)
+        # Not gather: when this call is itself being cancelled, that would cancel the pump again while it closes.
+        await asyncio.wait({pump})
 
 
 async def _pump(task_id: str, call: Call, entries: asyncio.Queue[TailEntry]) -> None:
     last_id: str | None = None
     while True:
         try:
-            async with aclosing(call.upstreams.telemetry.live(task_id, last_id)) as live:
+            async with aclosing(call.upstreams.telemetry.live(task_id, FOLLOWED, last_id)) as live:
                 async for found in live:
                     await entries.put(found.entry)
                     last_id = found.entry_id

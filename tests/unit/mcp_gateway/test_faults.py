@@ -1,0 +1,85 @@
+"""What a caller is told of wrong parameters, through the tools' own models and schemas."""
+
+from typing import Any
+
+import pytest
+
+from contracts.problems import FieldError
+from mcp_gateway.decisions.faults import explain
+from mcp_gateway.errors import InvalidInput
+from mcp_gateway.mcp.catalogue import Catalogue
+from mcp_gateway.mcp.table import TOOLS
+
+CATALOGUE = Catalogue(TOOLS)
+
+
+def errors_of(tool: str, arguments: dict[str, Any] | None) -> list[FieldError]:
+    offered = CATALOGUE.find(tool)
+    assert offered is not None
+    with pytest.raises(InvalidInput) as caught:
+        offered.parse(arguments)
+    return caught.value.errors
+
+
+def test_an_unknown_parameter_is_named_with_the_known_ones() -> None:
+    (error,) = errors_of("assign_task", {"description": "x", "urgency": "high"})
+    assert (error.field, error.value) == ("urgency", "high")
+    assert {"description", "priority", "worker_id", "requirements", "estimated_duration_ms"} <= set(error.allowed)
+
+
+def test_a_wrong_enum_value_is_named_with_the_right_ones() -> None:
+    (error,) = errors_of("assign_task", {"description": "x", "priority": "urgent"})
+    assert (error.field, error.value, error.allowed) == ("priority", "urgent", ["critical", "high", "medium", "low"])
+
+
+def test_a_wrong_entry_of_a_list_is_named_with_its_place() -> None:
+    (error,) = errors_of("view_realtime_streams", {"task_id": "t", "stream_types": ["error", "musing"]})
+    assert (error.field, error.value) == ("stream_types.1", "musing")
+    assert {"thinking", "milestone"} <= set(error.allowed)
+
+
+def test_an_unknown_key_inside_is_named_with_its_path() -> None:
+    (error,) = errors_of("assign_task", {"description": "x", "requirements": {"limits": {"time": 1}, "free": 1}})
+    assert error.field == "requirements.limits.time"
+    assert "run_ms" in error.allowed
+
+
+@pytest.mark.parametrize("description", ["", "  \n"])
+def test_an_empty_description_is_refused(description: str) -> None:
+    (error,) = errors_of("assign_task", {"description": description})
+    assert error.field == "description"
+    assert error.message in {"must not be empty", "must not be blank"}
+
+
+def test_a_missing_parameter_is_named() -> None:
+    assert [(error.field, error.message) for error in errors_of("monitor_task", None)] == [("task_id", "is required")]
+
+
+def test_a_long_description_is_refused_by_its_limit_and_not_repeated() -> None:
+    (error,) = errors_of("assign_task", {"description": "x" * 2_000_000})
+    assert error.message == "is 2,000,000 characters long; at most 65,536 are allowed"
+    assert len(error.value or "") <= 80
+
+
+@pytest.mark.parametrize(
+    ("arguments", "field"),
+    [
+        ({"action": "pause"}, "worker_id"),
+        ({"action": "update_config", "worker_id": "w"}, "config"),
+        ({"action": "update_config", "worker_id": "w", "config": {}}, "config"),
+        ({"action": "restart", "worker_id": "w", "config": {"tags": []}}, "config"),
+    ],
+)
+def test_what_an_action_needs_is_named(arguments: dict[str, Any], field: str) -> None:
+    (error,) = errors_of("manage_workers", arguments)
+    assert error.field == field
+    assert arguments["action"] in error.message
+
+
+def test_every_wrong_parameter_is_explained_on_its_line() -> None:
+    errors = errors_of("assign_task", {"description": "", "priority": "urgent"})
+    assert explain("assign_task", errors).splitlines() == [
+        "assign_task was not carried out; these parameters are wrong:",
+        "  - description: must not be empty",
+        "  - priority: is not one of the allowed values (given: urgent); allowed: critical, high, medium, low",
+    ]

@@ -1,0 +1,98 @@
+"""The text of monitor_task."""
+
+from contracts.telemetry import Tail
+from mcp_gateway.decisions.summaries import monitor_report
+from mcp_gateway.mcp.text.monitor import monitored
+from tests.support.views import (
+    example_facts,
+    example_outcome,
+    example_streams,
+    open_question,
+    queued_task,
+    running_task,
+)
+
+EXAMPLE_2 = """\
+Task task-abc123 Monitoring:
+Status: executing
+Progress: 65%
+Phase: implementation
+
+Milestones:
+  - Authentication module analyzed (phase_complete)
+  - JWT implementation complete (feature_implemented)
+  - OAuth2 Google provider added (feature_implemented)
+
+Recent Streams (last 5):
+  [thinking] Considering token refresh strategy...
+  [decision] Chose rotating refresh tokens for security
+  [executing] Implementing token rotation logic
+  [testing] Running authentication tests
+  [output] All tests passing, coverage at 92%
+
+Analytics:
+{
+  "performance": {
+    "execution_time_ms": 4532000,
+    "memory_peak_mb": 512,
+    "cpu_average_percent": 35
+  },
+  "quality": {
+    "test_coverage": 92,
+    "complexity_score": 15,
+    "maintainability_index": 78
+  }
+}
+"""
+
+
+def test_the_text_is_the_references_example() -> None:
+    report = monitor_report(
+        running_task(),
+        facts=example_facts(),
+        tail=Tail(task_id="task-abc123", entries=example_streams()),
+        include_analytics=True,
+    )
+    assert monitored(report).startswith(EXAMPLE_2)
+
+
+def test_streams_and_analytics_are_left_out_unless_asked_for() -> None:
+    text = monitored(monitor_report(running_task(), facts=example_facts()))
+    assert "Streams" not in text
+    assert "Analytics:" not in text
+
+
+def test_a_queued_task_says_what_keeps_it() -> None:
+    assert monitored(monitor_report(queued_task())).splitlines()[:4] == [
+        "Task task-abc123 Monitoring:",
+        "Status: queued",
+        "Progress: 0%",
+        "Phase: -",
+    ]
+    assert "Reason: no worker has a free slot" in monitored(monitor_report(queued_task()))
+
+
+def test_the_evidence_shows_claim_observation_and_verification() -> None:
+    facts = example_facts(outcome=example_outcome(passed=False).to_dict(), evidence={"quality": "observed"})
+    _, _, evidence = monitored(monitor_report(running_task(), facts=facts)).partition("Evidence:\n")
+    assert evidence.splitlines() == [
+        "  reported: completed - JWT and OAuth2 are in",
+        "  observed: auditor exited with 0 after 2 min 05 s; peak memory 120.5 MB; 2 files changed",
+        "  verified: FAILED (1 of 2 commands exited with 0)",
+        "    $ pytest -q: exited with 0 after 3.2 s",
+        "    $ ruff check .: exited with 1 after 400 ms",
+        "        E501 Line too long",
+        "  analytics: quality observed",
+    ]
+
+
+def test_open_questions_are_shown_with_their_ids_and_options() -> None:
+    text = monitored(monitor_report(running_task(), questions=[open_question()]))
+    assert "  - q-1 (technical, medium, open): Which framework?" in text
+    assert "options: passport | authlib" in text
+    assert "default: authlib" in text
+
+
+def test_what_is_missing_is_noted() -> None:
+    text = monitored(monitor_report(running_task(), notes=["milestones are missing: analytics-query is away"]))
+    assert text.endswith("Notes:\n  - milestones are missing: analytics-query is away")

@@ -1,0 +1,45 @@
+import pytest
+
+from contracts.tasks import TaskState
+from mcp_gateway.decisions.summaries import monitor_report, outcome, percent, shown_status, summary
+from tests.support.views import completed_task, example_facts, example_outcome, queued_task, running_task
+
+
+def test_a_running_task_shows_what_its_agent_says_it_does() -> None:
+    assert shown_status(running_task()) == "executing"
+
+
+@pytest.mark.parametrize("state", [state for state in TaskState if state is not TaskState.running])
+def test_any_other_task_shows_its_state(state: TaskState) -> None:
+    assert shown_status(running_task(status=state)) == state.value
+
+
+def test_a_completed_task_is_done_whatever_was_last_reported() -> None:
+    assert percent(completed_task()) == 100
+
+
+def test_progress_is_the_tasks_own_before_that_of_the_facts() -> None:
+    facts = example_facts(percent_complete=40)
+    assert percent(running_task(), facts) == 65
+    assert percent(running_task(progress=None), facts) == 40
+    assert percent(running_task(progress=None, attempt=2), facts) == 0
+    assert percent(queued_task()) == 0
+
+
+def test_a_long_description_is_cut() -> None:
+    assert len(summary(queued_task(description="x" * 5_000)).description) == 200
+
+
+def test_analytics_and_streams_are_there_only_when_asked_for() -> None:
+    report = monitor_report(running_task(), facts=example_facts())
+    assert report.analytics is None
+    assert report.streams is None
+    assert len(report.milestones) == 3
+    assert monitor_report(running_task(), facts=example_facts(), include_analytics=True).analytics
+
+
+def test_an_outcome_of_an_unknown_form_is_left_out() -> None:
+    known = example_outcome()
+    assert outcome(example_facts(outcome=known.to_dict())) == known
+    assert outcome(example_facts(outcome={"status": "transcended"})) is None
+    assert outcome(None) is None
