@@ -7,6 +7,7 @@ from typing import Annotated, Any
 import asyncpg
 import httpx
 import pytest
+import redis.exceptions
 from fastapi import APIRouter, Query
 from starlette.exceptions import HTTPException
 
@@ -66,6 +67,8 @@ async def fail(how: str) -> None:
         "jammed": Jammed(),
         "away": ConnectionRefusedError("no"),
         "lost": asyncpg.ConnectionDoesNotExistError("lost"),
+        "slow": asyncpg.QueryCanceledError("canceling statement due to statement timeout"),
+        "redis": redis.exceptions.ConnectionError("gone"),
         "teapot": HTTPException(418),
         "secret": RuntimeError("password=hunter2"),
     }[how]
@@ -186,7 +189,7 @@ async def test_an_error_that_says_its_code_is_told_so(http: httpx.AsyncClient) -
     assert (body["title"], body["detail"]) == ("Conflict", "the cart is jammed")
 
 
-@pytest.mark.parametrize("how", ["away", "lost"])
+@pytest.mark.parametrize("how", ["away", "lost", "slow", "redis"])
 async def test_an_absent_backend_is_told_as_unavailable(http: httpx.AsyncClient, how: str) -> None:
     response = await http.post(f"/v1/fail/{how}")
     problem(response, 503, "backend_unavailable")

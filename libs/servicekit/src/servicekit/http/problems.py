@@ -1,8 +1,10 @@
 """How errors leave by HTTP: each as problem details, mapped here and nowhere else."""
 
+import sys
 from collections.abc import Mapping
 from http import HTTPStatus
 
+import asyncpg
 from fastapi import Request
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
@@ -17,6 +19,7 @@ from servicekit.pg import is_transient
 PLACES = {"query", "path", "header", "cookie", "body"}
 CODE_OF_STATUS = {404: "route_not_found", 405: "method_not_allowed"}
 RETRY_AFTER_S = "1"
+BUSY = (asyncpg.QueryCanceledError, asyncpg.LockNotAvailableError)
 
 log = get_logger(__name__)
 
@@ -80,12 +83,20 @@ def _problem_for(error: Exception, scope: Scope) -> Problem:
     if is_coded(error):
         return problem_of(error)
     where = {"method": scope["method"], "path": scope["path"]}
-    if is_transient(error):
+    if _is_absence(error):
         log.warning("a backend is away", error=repr(error), **where)
         detail = "a backend does not answer at the moment; the request may be sent again"
         return problem_of(ServiceError("backend_unavailable", "unavailable", detail))
     log.error("unexpected error", exc_info=error, **where)
     return problem_of(ServiceError("internal_error", "internal", "an unexpected error; the log has its details"))
+
+
+def _is_absence(error: Exception) -> bool:
+    if is_transient(error) or isinstance(error, BUSY):
+        return True
+    # A service without Redis does not load its client, which is large, and cannot have its errors.
+    redis = sys.modules.get("redis.exceptions")
+    return redis is not None and isinstance(error, redis.ConnectionError | redis.TimeoutError)
 
 
 def _without_place(path: tuple[str | int, ...]) -> tuple[str | int, ...]:
