@@ -302,7 +302,7 @@ class Views(Protocol):
 class Store(LeaderReads, Views, Protocol):
     """The database."""
 
-    def transaction(self) -> AbstractAsyncContextManager[Session, None]:
+    def transaction(self) -> AbstractAsyncContextManager[Session]:
         """A transaction: committed at the end of the block, rolled back when it raises."""
         ...
 
