@@ -167,7 +167,7 @@ async def test_a_folder_above_the_limit_is_refused(client: SandboxClient, tmp_pa
     assert (answer.status_code, answer.json()["code"]) == (413, "workspace_too_large")
 
 
-def archive(*members: tuple[str, bytes], mode: str = "w:gz", link: str | None = None) -> bytes:
+def archive(*members: tuple[str, bytes], mode: str = "w:gz", link: str | None = None, kind: bytes = b"2") -> bytes:
     out = io.BytesIO()
     with tarfile.open(fileobj=out, mode=mode) as tar:  # pyright: ignore[reportArgumentType, reportCallIssue]
         for name, content in members:
@@ -176,7 +176,7 @@ def archive(*members: tuple[str, bytes], mode: str = "w:gz", link: str | None = 
             tar.addfile(info, io.BytesIO(content))
         if link is not None:
             info = tarfile.TarInfo("link")
-            info.type, info.linkname = tarfile.SYMTYPE, link
+            info.type, info.linkname = kind, link
             tar.addfile(info)
     return out.getvalue()
 
@@ -198,12 +198,15 @@ async def test_an_archive_is_unpacked(client: SandboxClient, mode: str) -> None:
         (archive(("../out", b"x")), 422, "bad_archive"),
         (archive(link="/etc"), 422, "bad_archive"),
         (archive(link="../../.."), 422, "bad_archive"),
+        (archive(link="/etc/passwd", kind=tarfile.LNKTYPE), 422, "bad_archive"),
+        (archive(link="", kind=tarfile.CHRTYPE), 422, "bad_archive"),
+        (archive(("link/out", b"x"), link="inner"), 422, "bad_archive"),
         (b"no archive at all", 422, "bad_archive"),
         (archive(("a", b"x" * 1000))[:-40], 422, "bad_archive"),
         (archive(("bomb", b"\0" * 9_000_000)), 413, "workspace_too_large"),
         (os.urandom(1_100_000), 413, "body_too_large"),
     ],
-    ids=["up", "absolute-link", "link-up", "rubbish", "cut", "bomb", "large"],
+    ids=["up", "absolute-link", "link-up", "hard-link", "device", "twice", "rubbish", "cut", "bomb", "large"],
 )
 async def test_a_bad_archive_is_refused(
     client: SandboxClient, server: SandboxServer, content: bytes, status: int, code: str

@@ -50,7 +50,7 @@ def test_the_kernel_is_told_looser_limits_than_those_that_are_sampled() -> None:
         "RLIMIT_FSIZE": 3 * 1024 * 1024,
         "RLIMIT_DATA": (200 + 1024) * 1024 * 1024,
         "RLIMIT_CPU": 7,
-        "RLIMIT_NPROC": 17,
+        "RLIMIT_NPROC": 87,
     }
 
 

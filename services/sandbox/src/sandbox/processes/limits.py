@@ -6,6 +6,7 @@ from sandbox.errors import LimitTooHigh
 MB = 1024 * 1024
 BACKSTOP_FACTOR = 2
 BACKSTOP_MB = 1024
+TASKS_PER_PROCESS = 8
 CPU_BACKSTOP_S = 5
 
 
@@ -22,9 +23,9 @@ def effective(asked: ProcessLimits, defaults: ProcessLimits, ceilings: ProcessLi
 def resource_limits(limits: ProcessLimits, tasks_of_user: int) -> dict[str, int]:
     """The kernel's own limits for each process of the tree, by their names in the module `resource`.
 
-    Memory and CPU time are measured over the tree; the kernel's limits of one process are a looser backstop between
-    two samples (address space is no measure: many runtimes reserve far more than they use). The kernel counts
-    processes by user, and so gets what the user has now and the limit on top; it does not apply that to root.
+    Memory, CPU time and processes are measured over the tree; the kernel's limits are a looser backstop between two
+    samples (address space is no measure: many runtimes reserve far more than they use). The kernel counts the
+    threads of a user, and so gets what the user has now and several for each process on top; root it does not count.
     """
     wanted = {
         "RLIMIT_CORE": 0,
@@ -32,7 +33,7 @@ def resource_limits(limits: ProcessLimits, tasks_of_user: int) -> dict[str, int]
         "RLIMIT_FSIZE": _scaled(limits.file_mb, MB),
         "RLIMIT_DATA": None if limits.memory_mb is None else (limits.memory_mb * BACKSTOP_FACTOR + BACKSTOP_MB) * MB,
         "RLIMIT_CPU": None if limits.cpu_ms is None else limits.cpu_ms // 1000 + CPU_BACKSTOP_S,
-        "RLIMIT_NPROC": None if limits.processes is None else limits.processes + tasks_of_user,
+        "RLIMIT_NPROC": None if limits.processes is None else limits.processes * TASKS_PER_PROCESS + tasks_of_user,
     }
     return {name: value for name, value in wanted.items() if value is not None}
 

@@ -1,15 +1,13 @@
-"""Filling a work tree: from a folder, an archive, or a git repository."""
+"""Filling a work tree from a folder or a git repository, and removing what was filled."""
 
 import os
 import shutil
 import stat
-import tarfile
-from collections.abc import Iterable
 from pathlib import Path
 
 from contracts.sandbox import GitSource
 from sandbox.bubblewrap import View
-from sandbox.errors import BadArchive, BadSource, FileSystemFailed, GitFailed, WorkspaceTooLarge
+from sandbox.errors import BadSource, FileSystemFailed, GitFailed, WorkspaceTooLarge
 from sandbox.workspaces.git import Git, without_credentials
 from sandbox.workspaces.layout import Layout
 
@@ -35,20 +33,6 @@ def copy_folder(source: Path, target: Path, *, leave_out: Path, most_mb: int, mo
         shutil.copytree(source, target, symlinks=True, ignore=ignore, dirs_exist_ok=True)
     except (shutil.Error, OSError) as error:
         raise BadSource(f"{source} cannot be copied: {_first(error)}") from error
-
-
-def unpack(archive: Path, target: Path, *, most_mb: int, most_files: int) -> None:
-    """Unpack a tar, plain or compressed; raises `BadArchive` or `WorkspaceTooLarge`.
-
-    Entries that would land outside, devices, and unusual modes are refused or put right as Python's `data` filter says.
-    """
-    try:
-        with tarfile.open(archive) as tar:
-            _check_members(tar, most_mb, most_files)
-        with tarfile.open(archive) as tar:
-            tar.extractall(target, filter="data")
-    except (tarfile.TarError, EOFError, OSError, ValueError) as error:
-        raise BadArchive(f"the archive cannot be unpacked: {error}") from error
 
 
 async def clone(git: Git, source: GitSource, layout: Layout, *, default_branch: str) -> str:
@@ -134,14 +118,6 @@ def _left_out(here: Path, name: str, root: Path) -> bool:
         return True
     kind = path.lstat().st_mode
     return not (stat.S_ISREG(kind) or stat.S_ISDIR(kind) or stat.S_ISLNK(kind))
-
-
-def _check_members(members: Iterable[tarfile.TarInfo], most_mb: int, most_files: int) -> None:
-    """Add up what an archive says it holds, and stop as soon as it is too much."""
-    size = entries = 0
-    for member in members:
-        size, entries = size + member.size, entries + 1
-        _check(size, entries, most_mb, most_files)
 
 
 def _check(size: int, entries: int, most_mb: int, most_files: int) -> None:

@@ -23,7 +23,7 @@ from sandbox.bubblewrap import View
 from sandbox.errors import WorkspaceExists, WorkspaceNotFound
 from sandbox.logs import fields
 from sandbox.settings import Settings
-from sandbox.workspaces import sources
+from sandbox.workspaces import archive, sources
 from sandbox.workspaces.git import Git
 from sandbox.workspaces.layout import About, Layout
 from sandbox.workspaces.snapshot import History, difference
@@ -89,9 +89,9 @@ class Workspaces:
         fingerprint = hashlib.sha256(source.model_dump_json().encode()).hexdigest()
         return await self._make_once(name, source.kind, fingerprint, lambda layout: self._fill(name, layout, source))
 
-    async def create_from_archive(self, name: str, archive: Path, fingerprint: str) -> bool:
+    async def create_from_archive(self, name: str, upload: Path, fingerprint: str) -> bool:
         """Make a workspace from an archive on disk; whether it is new."""
-        return await self._make_once(name, "archive", fingerprint, lambda layout: self._unpack(layout, archive))
+        return await self._make_once(name, "archive", fingerprint, lambda layout: self._unpack(layout, upload))
 
     async def checkout(self, name: str, target: str, message: str) -> Checkout:
         """Make a second workspace with a clean checkout of the result of the first; raises `WorkspaceExists`."""
@@ -190,11 +190,11 @@ class Workspaces:
             most_files=limits.max_workspace_files,
         )
 
-    async def _unpack(self, layout: Layout, archive: Path) -> None:
+    async def _unpack(self, layout: Layout, upload: Path) -> None:
         limits = self._settings
         await asyncio.to_thread(
-            sources.unpack,
-            archive,
+            archive.unpack,
+            upload,
             layout.tree,
             most_mb=limits.max_workspace_mb,
             most_files=limits.max_workspace_files,
