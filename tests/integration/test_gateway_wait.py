@@ -4,9 +4,11 @@ import asyncio
 from collections.abc import AsyncGenerator
 
 import pytest
-from mcp import Client, MCPError
+from mcp import MCPError
 
-from tests.support.gateway import ERAS, client, gateway
+from mcp_gateway.app import create_app
+from tests.support.gateway import ERAS, client, gateway, gateway_settings
+from tests.support.serving import serving
 from tests.support.upstreams import Addresses, World, upstreams
 from tests.support.views import completed_task, entry, queued_task, running_task
 from tests.support.waiting import eventually
@@ -67,26 +69,40 @@ async def test_when_the_time_is_over_the_caller_gets_what_there_is(addresses: Ad
     async with gateway(addresses, monitor_wait_ms=1_000) as url, client(url, "legacy") as manager:
         result = await manager.call_tool("monitor_task", FOLLOW)
     assert result.structured_content["state"] == "running"
-    assert result.structured_content["notes"] == ["still going on after 1 s; call again with wait to go on following"]
+    assert result.structured_content["notes"] == ["not over after 1 s; call again with wait to go on following"]
 
 
 @pytest.mark.parametrize("era", ERAS)
 async def test_a_client_that_leaves_is_followed_for_no_longer(addresses: Addresses, world: World, era: str) -> None:
     world.put(running_task())
-    async with gateway(addresses, monitor_wait_ms=60_000) as url, client(url, era) as manager:
-        with pytest.raises(MCPError):
-            await manager.call_tool("monitor_task", FOLLOW, read_timeout_seconds=0.5)
+    async with gateway(addresses, monitor_wait_ms=60_000) as url:
+        async with client(url, era) as manager:
+            with pytest.raises(MCPError):
+                await manager.call_tool("monitor_task", FOLLOW, read_timeout_seconds=0.5)
         await eventually(lambda: world.live_open == 0)
-        await eventually(lambda: nobody_polls(manager, world))
+        await eventually(lambda: nobody_polls(url, world))
 
 
-async def nobody_polls(manager: Client, world: World) -> bool:
+async def nobody_polls(url: str, world: World) -> bool:
     """Whether nothing but our own calls has asked for anything over several poll intervals."""
     before = len(world.asked)
-    for _ in range(5):
-        await asyncio.sleep(0.05)
-        await manager.call_tool("list_tasks", {})
+    async with client(url, "2026-07-28") as manager:
+        for _ in range(5):
+            await asyncio.sleep(0.05)
+            await manager.call_tool("list_tasks", {})
     return len(world.asked) == before + 5
+
+
+async def test_a_gateway_that_is_told_to_stop_keeps_nobody_waiting(addresses: Addresses, world: World) -> None:
+    world.put(running_task())
+    app = create_app(gateway_settings(addresses, monitor_wait_ms=60_000))
+    async with serving(app) as url, client(f"{url}/mcp", "2026-07-28") as manager, asyncio.TaskGroup() as group:
+        call = group.create_task(manager.call_tool("monitor_task", FOLLOW))
+        await eventually(lambda: world.live_open)
+        app.state.stopping.set()
+        result = await call
+    (note,) = result.structured_content["notes"]
+    assert "restarting" in note
 
 
 async def test_without_the_live_tail_the_state_is_followed_all_the_same(world: World) -> None:

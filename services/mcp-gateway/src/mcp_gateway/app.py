@@ -42,6 +42,7 @@ def create_app(
         open_upstreams=lambda: open_upstreams(settings),
         wait=WaitLimits(longest_ms=settings.monitor_wait_ms, poll_ms=settings.monitor_poll_ms),
         monotonic=clock.monotonic,
+        stopping=lambda: app.state.stopping.is_set(),
         observe=observe,
     )
     route, sessions = build_endpoint(build_server(serving, version(SERVICE)), _doors(settings))

@@ -99,3 +99,5 @@ class Call:
     wait: WaitLimits
     monotonic: Callable[[], float]
     """Seconds that never go back."""
+    stopping: Callable[[], bool]
+    """Whether the gateway was told to stop: long calls end on it."""

@@ -18,7 +18,7 @@ _WAITING_ENTRIES = 100
 
 
 async def follow(task_id: str, call: Call) -> TaskView:
-    """Return the task as soon as it has ended, or when the time allowed is over. Raises NotFound, Unavailable."""
+    """The task once it has ended, the time allowed is over, or the gateway stops. Raises NotFound, Unavailable."""
     deadline = call.monotonic() + call.wait.longest_ms / 1000
     seen = Followed()
     async with _live_entries(task_id, call) as entries:
@@ -26,7 +26,7 @@ async def follow(task_id: str, call: Call) -> TaskView:
             task = await call.upstreams.orchestrator.task(task_id)
             seen, step = seen.sees_task(task)
             await _tell(call, step)
-            if has_ended(task) or call.monotonic() >= deadline:
+            if has_ended(task) or call.stopping() or call.monotonic() >= deadline:
                 return task
             next_poll = min(call.monotonic() + call.wait.poll_ms / 1000, deadline)
             seen = await _tell_entries(entries, seen, call, next_poll)

@@ -27,7 +27,8 @@ async def monitor_task(given: MonitorTask, call: Call) -> MonitorReport:
     """Report on a task; with `wait`, follow it first. Only the orchestrator must be there, the rest is noted."""
     notes: list[str] = []
     if given.wait and not has_ended(await follow(given.task_id, call)):
-        notes.append(f"still going on after {call.wait.longest_ms / 1000:g} s; call again with wait to go on following")
+        why = "the gateway is restarting" if call.stopping() else f"not over after {call.wait.longest_ms / 1000:g} s"
+        notes.append(f"{why}; call again with wait to go on following")
     return await _report(given, call, notes)
 
 

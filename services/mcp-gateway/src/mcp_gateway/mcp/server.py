@@ -53,6 +53,7 @@ class Serving:
     open_upstreams: OpenUpstreams
     wait: WaitLimits
     monotonic: Callable[[], float]
+    stopping: Callable[[], bool]
     observe: Callable[[str, str, float], None]
     """Told of every tool call: name, outcome (`ok` or an error's code), seconds."""
 
@@ -132,4 +133,5 @@ class _Gateway:
             report_progress=context.session.report_progress,
             wait=self._serving.wait,
             monotonic=self._serving.monotonic,
+            stopping=self._serving.stopping,
         )
