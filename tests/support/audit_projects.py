@@ -167,6 +167,12 @@ def test_teardown(breaks_later):
 }
 """A project with a src layout whose own options would break or hide the measurement."""
 
+SMALL: dict[str, str] = {
+    "shop/__init__.py": "def one():\n    return 1\n",
+    "tests/test_one.py": "import shop\n\n\ndef test_one():\n    assert shop.one() == 1\n",
+}
+"""The smallest project with a package and a test."""
+
 
 def write_project(folder: Path, files: dict[str, str]) -> Path:
     """Write the files below `folder`."""

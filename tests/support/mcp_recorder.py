@@ -56,7 +56,7 @@ class Call:
 class Recorder:
     """What was reported, and how the server is to behave."""
 
-    url: str
+    port: int
     token: str = TOKEN
     answer: str | None = None
     """Answer of `ask_manager`; None: the question's own default."""
@@ -72,16 +72,21 @@ class Recorder:
     attempts: Counter[str] = field(default_factory=Counter[str])
     """Calls that reached the server, refused ones included."""
 
+    @property
+    def url(self) -> str:
+        """The MCP endpoint."""
+        return f"http://127.0.0.1:{self.port}/mcp"
+
     def of(self, tool: str) -> list[dict[str, Any]]:
         """The arguments of each accepted call of a tool, in order."""
         return [call.arguments for call in self.calls if call.tool == tool]
 
 
 @contextmanager
-def serve_recorder() -> Generator[Recorder]:
-    """A recorder on a free port of the loopback interface, served by a thread of its own."""
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        recorder = Recorder(url=f"http://127.0.0.1:{listener.getsockname()[1]}/mcp")
+def serve_recorder(port: int = 0) -> Generator[Recorder]:
+    """A recorder on this port of the loopback interface (0: a free one), served by a thread of its own."""
+    with socket.create_server(("127.0.0.1", port)) as listener:
+        recorder = Recorder(port=listener.getsockname()[1])
         recorder.answer_when.set()
         config = uvicorn.Config(_app(recorder), log_level="critical", timeout_graceful_shutdown=1, ws="none")
         server = uvicorn.Server(config)

@@ -62,24 +62,40 @@ class Workbench:
         """Run to the end, or kill the whole tree on timeout and on cancellation. Stderr is read as stdout."""
         mark = uuid.uuid4().hex
         started = time.monotonic()
-        added = {name: self._filled(value) for name, value in command.env.items()}
-        process = await asyncio.create_subprocess_exec(
-            *(self._filled(part) for part in command.argv),
-            cwd=self.root,
-            env=child_environment(os.environ, {**added, MARK: mark}),
-            stdin=asyncio.subprocess.DEVNULL,
-            stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.STDOUT,
-        )
         tail: deque[str] = deque(maxlen=TAIL_LINES)
         try:
-            exit_code = await _wait(process, Lines(tail, on_line), self._timeout_s)
-        finally:
-            kill_marked(mark)
-            await process.wait()
+            exit_code = await self._run(command, mark, Lines(tail, on_line))
+        except OSError as error:
+            # The shell's word for a program that is not there.
+            exit_code = 127
+            tail.append(f"{command.argv[0]}: {error.strerror}")
         ended = Ended(exit_code, round((time.monotonic() - started) * 1000), "\n".join(tail))
         self._on_command(CommandFigures(command=command.shown(), exit_code=exit_code, duration_ms=ended.duration_ms))
         return ended
+
+    async def _run(self, command: Command, mark: str, lines: "Lines") -> int | None:
+        added = {name: self._filled(value) for name, value in command.env.items()}
+        reader, transport, write_end = await _open_pipe()
+        try:
+            process = await asyncio.create_subprocess_exec(
+                *(self._filled(part) for part in command.argv),
+                cwd=self.root,
+                env=child_environment(os.environ, {**added, MARK: mark}),
+                stdin=asyncio.subprocess.DEVNULL,
+                stdout=write_end,
+                stderr=write_end,
+            )
+        except OSError:
+            transport.close()
+            raise
+        finally:
+            os.close(write_end)
+        try:
+            return await _wait(process, reader, lines, self._timeout_s)
+        finally:
+            kill_marked(mark)
+            transport.close()
+            await process.wait()
 
     def _filled(self, text: str) -> str:
         return text.replace("{scratch}", str(self.scratch))
@@ -141,22 +157,34 @@ def _out(text: str) -> str:
     return text.replace("{scratch}", "OUT")
 
 
-async def _wait(process: asyncio.subprocess.Process, lines: Lines, timeout_s: float) -> int | None:
-    reader = asyncio.create_task(_read(process.stdout, lines))
+async def _open_pipe() -> tuple[asyncio.StreamReader, asyncio.ReadTransport, int]:
+    # asyncio's own pipe makes `wait` wait for every process that holds it, daemons included; this one does not.
+    read_end, write_end = os.pipe()
+    reader = asyncio.StreamReader()
+    loop = asyncio.get_running_loop()
+    protocol = asyncio.StreamReaderProtocol(reader)
+    transport, _ = await loop.connect_read_pipe(lambda: protocol, os.fdopen(read_end, "rb"))
+    return reader, transport, write_end
+
+
+async def _wait(
+    process: asyncio.subprocess.Process, reader: asyncio.StreamReader, lines: Lines, timeout_s: float
+) -> int | None:
+    reading = asyncio.create_task(_read(reader, lines))
     try:
         async with asyncio.timeout(timeout_s):
             exit_code = await process.wait()
         # A daemon that a test left running keeps the pipe open for ever: what is in it by now is enough.
-        await asyncio.wait({reader}, timeout=_DRAIN_SECONDS)
+        await asyncio.wait({reading}, timeout=_DRAIN_SECONDS)
     except TimeoutError:
         return None
     finally:
-        reader.cancel()
-        await asyncio.wait({reader})
+        reading.cancel()
+        await asyncio.wait({reading})
         lines.close()
     return exit_code
 
 
-async def _read(stream: asyncio.StreamReader | None, lines: Lines) -> None:
-    while stream is not None and (chunk := await stream.read(_CHUNK)):
+async def _read(reader: asyncio.StreamReader, lines: Lines) -> None:
+    while chunk := await reader.read(_CHUNK):
         lines.feed(chunk)
