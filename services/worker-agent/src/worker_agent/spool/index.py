@@ -4,7 +4,7 @@ A position is one number: the segment's, and the offset in it. An event costs tw
 """
 
 from array import array
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 from contracts.batches import MAX_BATCH
@@ -30,8 +30,8 @@ class Batch:
 
     number: int
     subject: str
-    positions: array[int]
-    sizes: array[int]
+    positions: Sequence[int]
+    sizes: Sequence[int]
 
     @property
     def seal(self) -> Seal:
@@ -81,7 +81,7 @@ class Queue:
             count += 1
         return count
 
-    def take(self, count: int) -> tuple[array[int], array[int]]:
+    def take(self, count: int) -> tuple[Sequence[int], Sequence[int]]:
         """Remove the oldest events; their positions and sizes."""
         end = self._start + count
         taken = self._positions[self._start : end], self._sizes[self._start : end]
@@ -177,7 +177,7 @@ class Index:
             if subject != but:
                 yield queue.head
 
-    def _take(self, subject: str, count: int) -> tuple[array[int], array[int]]:
+    def _take(self, subject: str, count: int) -> tuple[Sequence[int], Sequence[int]]:
         queue = self._queues[subject]
         taken = queue.take(count)
         if not len(queue):

@@ -1,0 +1,284 @@
+"""A real worker-agent in a process of its own, and the other side of its bus."""
+
+import asyncio
+import os
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import AsyncGenerator, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from json import loads
+from pathlib import Path
+from typing import Any
+
+import httpx
+import httpx2
+from mcp import Client
+from mcp.client.streamable_http import streamable_http_client
+
+from contracts import streams, subjects
+from contracts.base import Level
+from contracts.batches import EVENT_BATCH, Batch
+from contracts.commands import Command, CommandAction
+from contracts.events import EventBase
+from contracts.questions import Answer, QuestionState
+from contracts.tasks import Assignment, Requirements
+from servicekit.bus import Bus, declare_streams
+from servicekit.ids import new_id
+from tests.support.buskit import settings_of
+from tests.support.sandbox import SandboxServer
+from tests.support.stack import TestNats
+from tests.support.waiting import eventually
+
+WORKER = "worker-t"
+NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
+STOP_S = 20
+LEASE_MS = 60_000
+
+
+@dataclass
+class WorkerProcess:
+    """A worker-agent that a test may kill and start again; its data stay."""
+
+    env: dict[str, str]
+    log: Path
+    http_port: int
+    process: "subprocess.Popen[bytes] | None" = None
+
+    @property
+    def data(self) -> Path:
+        """Its DATA_DIR."""
+        return Path(self.env["DATA_DIR"])
+
+    def start(self) -> None:
+        """Start it; it is not ready yet."""
+        with self.log.open("ab") as file:
+            self.process = subprocess.Popen(
+                [sys.executable, "-m", "worker_agent", "serve"], env=os.environ | self.env, stderr=file
+            )
+
+    async def ready(self, within: float = 20.0) -> None:
+        """Wait until it says that it is ready."""
+        async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{self.http_port}", timeout=5) as http:
+
+            async def is_ready() -> bool:
+                assert self.process is not None
+                assert self.process.poll() is None, self.log.read_text()
+                try:
+                    return (await http.get("/readyz")).status_code == 200
+                except httpx.TransportError:
+                    return False
+
+            await eventually(is_ready, within)
+
+    async def metrics(self) -> str:
+        """What it says of itself."""
+        async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{self.http_port}", timeout=5) as http:
+            return (await http.get("/metrics")).text
+
+    def kill(self) -> None:
+        """End it with -9."""
+        assert self.process is not None
+        self.process.kill()
+        self.process.wait(STOP_S)
+
+    def terminate(self) -> int:
+        """End it in order; its exit code."""
+        assert self.process is not None
+        self.process.send_signal(signal.SIGTERM)
+        return self.process.wait(STOP_S)
+
+    def logged(self, event: str) -> list[dict[str, Any]]:
+        """What it has logged under a name."""
+        lines = (loads(line) for line in self.log.read_text().splitlines() if line.startswith("{"))
+        return [line for line in lines if line.get("event") == event]
+
+
+@dataclass
+class OtherSide:
+    """What the rest of the platform would see of a worker, and tell it."""
+
+    bus: Bus
+    batches: list[Batch[Any]] = field(default_factory=list[Batch[Any]])
+    heartbeats: list[dict[str, Any]] = field(default_factory=list[dict[str, Any]])
+    farewells: list[dict[str, Any]] = field(default_factory=list[dict[str, Any]])
+    sent: int = 0
+
+    @property
+    def events(self) -> list[Any]:
+        """All events that arrived, each once, in the order of their arrival."""
+        by_id: dict[str, EventBase] = {}
+        for batch in self.batches:
+            for event in batch.events:
+                by_id.setdefault(event.event_id, event)
+        return list(by_id.values())
+
+    def of(self, kind: str, task_id: str | None = None) -> list[Any]:
+        """The events of a kind."""
+        return [event for event in self.events if event.kind == kind and task_id in (None, event.task_id)]
+
+    async def first(self, kind: str, task_id: str | None = None, within: float = 15.0) -> Any:
+        """The first event of a kind, as soon as it is there."""
+        return (await eventually(lambda: self.of(kind, task_id), within))[0]
+
+    async def outcome(self, task_id: str, within: float = 20.0) -> Any:
+        """The outcome of a task."""
+        return (await self.first("outcome", task_id, within)).body
+
+    async def assign(self, task_id: str, attempt: int = 1, **requirements: Any) -> Assignment:
+        """Hand an attempt to the worker."""
+        assignment = Assignment(
+            task_id=task_id,
+            attempt=attempt,
+            worker_id=WORKER,
+            description="do it",
+            priority=Level.medium,
+            requirements=Requirements.model_validate(requirements),
+            created_at=NOW,
+            assigned_at=NOW,
+            lease_ms=LEASE_MS,
+        )
+        await self.assign_again(assignment, f"{task_id}.{attempt}")
+        return assignment
+
+    async def assign_again(self, assignment: Assignment, message_id: str) -> None:
+        """Publish an assignment under a message id of its own."""
+        await self.bus.js.publish(subjects.task(WORKER), assignment.to_json(), headers={"Nats-Msg-Id": message_id})
+
+    async def command(self, action: CommandAction, **fields: Any) -> Command:
+        """Give the worker a command."""
+        values = {"command_id": new_id("cmd"), "action": action, "worker_id": WORKER, "issued_at": NOW}
+        command = Command.model_validate(values | fields)
+        await self._send(subjects.command(WORKER), command)
+        return command
+
+    async def answer(self, question: Any, text: str) -> None:
+        """Answer a question."""
+        answer = Answer(
+            question_id=question.question_id,
+            worker_id=WORKER,
+            task_id=question.task_id,
+            attempt=question.attempt,
+            state=QuestionState.answered,
+            answer=text,
+            answered_by="manager",
+            answered_at=NOW,
+        )
+        await self._send(subjects.answer(WORKER), answer)
+
+    async def _send(self, subject: str, item: Command | Answer) -> None:
+        self.sent += 1
+        batch = Batch[Any](producer="test", batch=self.sent, events=[item])
+        await self.bus.js.publish(subject, batch.to_json())
+
+    async def collect(self, stream: str) -> None:
+        """Gather what a stream gets, until cancelled."""
+        subscription = await self.bus.js.pull_subscribe_bind("test-observer", stream)
+        while True:
+            try:
+                messages = await subscription.fetch(100, timeout=1)
+            except (TimeoutError, OSError):
+                continue
+            for message in messages:
+                self.batches.append(EVENT_BATCH.validate_json(message.data))
+                await message.ack()
+
+    async def listen(self) -> None:
+        """Hear heartbeats and farewells."""
+
+        async def on_heartbeat(message: Any) -> None:
+            self.heartbeats.append(loads(message.data))
+
+        async def on_farewell(message: Any) -> None:
+            self.farewells.append(loads(message.data))
+
+        await self.bus.subscribe_core(subjects.HEARTBEATS, on_heartbeat)
+        await self.bus.subscribe_core(subjects.END_SESSIONS, on_farewell)
+
+
+@asynccontextmanager
+async def other_side(nats: TestNats, *, declare: bool = True) -> AsyncGenerator[OtherSide]:
+    """Declare the streams, and observe all that workers say."""
+    bus = await Bus.connect(settings_of(nats), "test")
+    side = OtherSide(bus)
+    if declare:
+        await declare_streams(bus.js)
+    for stream in (streams.TELEMETRY, streams.QUESTIONS):
+        await bus.js.add_consumer(stream, durable_name="test-observer", ack_policy="explicit", deliver_policy="all")
+    await side.listen()
+    tasks = [asyncio.create_task(side.collect(stream)) for stream in (streams.TELEMETRY, streams.QUESTIONS)]
+    try:
+        yield side
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        await bus.close()
+
+
+@contextmanager
+def worker_process(folder: Path, nats: TestNats, sandbox: SandboxServer, **env: str) -> Iterator[WorkerProcess]:
+    """A worker-agent, started; it is gone afterwards."""
+    http_port = free_port()
+    variables = {
+        **nats.env(),
+        "WORKER_ID": WORKER,
+        "DATA_DIR": str(folder / "worker"),
+        "SANDBOX_SOCKET": str(sandbox.socket),
+        "HTTP_PORT": str(http_port),
+        "HEARTBEAT_MS": "200",
+        "STOP_GRACE_MS": "500",
+        "SHUTDOWN_GRACE_MS": "10000",
+        **env,
+    }
+    worker = WorkerProcess(variables, folder / "worker.log", http_port)
+    worker.start()
+    try:
+        yield worker
+    finally:
+        if worker.process is not None and worker.process.poll() is None:
+            worker.kill()
+
+
+def free_port() -> int:
+    """A port that nobody listens on now."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+def journal_of(worker: WorkerProcess, task_id: str, attempt: int = 1) -> dict[str, Any]:
+    """What the worker has on disk about an attempt; empty when it has nothing."""
+    path = worker.data / "attempts" / f"{task_id}.{attempt}.json"
+    return loads(path.read_text()) if path.exists() else {}
+
+
+@asynccontextmanager
+async def agent_client(worker: WorkerProcess, task_id: str, era: str = "auto") -> AsyncGenerator[Client]:
+    """A real MCP client with the token of a running attempt."""
+    record = await eventually(lambda: _running(journal_of(worker, task_id)), within=15)
+    async with mcp_client(mcp_url(worker), record["token"], era) as client:
+        yield client
+
+
+@asynccontextmanager
+async def mcp_client(url: str, token: str, era: str = "auto") -> AsyncGenerator[Client]:
+    """A real MCP client."""
+    headers = {"Authorization": f"Bearer {token}"}
+    async with (
+        httpx2.AsyncClient(headers=headers, timeout=30) as http,
+        Client(streamable_http_client(url, http_client=http), mode=era) as client,
+    ):
+        yield client
+
+
+def mcp_url(worker: WorkerProcess) -> str:
+    """The address that the worker's agents get."""
+    return f"http://127.0.0.1:{loads((worker.data / 'worker.json').read_text())['mcp_port']}/mcp"
+
+
+def _running(record: dict[str, Any]) -> dict[str, Any] | None:
+    return record if record.get("phase") in ("starting", "running") else None
