@@ -150,8 +150,10 @@ async def test_migrations_wait_for_the_server(postgres: TestPostgres, database: 
     postgres.stop()
     try:
         run = asyncio.create_task(run_migrations(package, "orchestrator", settings(database)))
+        ended, _ = await asyncio.wait({run}, timeout=0.3)
+        assert not ended
     finally:
-        await asyncio.to_thread(postgres.start)
+        postgres.start()
     assert await asyncio.wait_for(run, 10) == "0001"
 
 
