@@ -2,7 +2,7 @@
 
 import asyncio
 import secrets
-from collections.abc import AsyncGenerator, Coroutine
+from collections.abc import AsyncGenerator, Coroutine, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -55,8 +55,8 @@ class TestPostgres(Postgres):
 
     __test__ = False
 
-    def __init__(self, folder: Path) -> None:
-        super().__init__(folder / "postgres", password=PASSWORD, settings=FAST)
+    def __init__(self, folder: Path, settings: Mapping[str, str] = FAST) -> None:
+        super().__init__(folder / "postgres", password=PASSWORD, settings=settings)
 
     def make_template(self) -> None:
         """Make the roles, and the database that every test's is a copy of."""

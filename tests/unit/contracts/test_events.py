@@ -49,10 +49,11 @@ def test_a_batch_holds_1_to_256_events(size: int) -> None:
 
 
 def test_times_are_utc_on_the_wire() -> None:
-    sent = event("progress", MINIMAL["progress"], occurred_at="2026-01-02T05:04:05+02:00")
+    sent = event("progress", MINIMAL["progress"], occurred_at="2026-01-02T03:04:05Z")
     assert sent.to_dict()["occurred_at"] == "2026-01-02T03:04:05Z"
 
 
-def test_a_time_without_a_zone_is_refused() -> None:
-    with pytest.raises(ValidationError, match="timezone"):
-        event("progress", MINIMAL["progress"], occurred_at="2026-01-02T05:04:05")
+@pytest.mark.parametrize("moment", ["2026-01-02T05:04:05", "2026-01-02T05:04:05+02:00"])
+def test_a_time_that_is_not_utc_is_refused(moment: str) -> None:
+    with pytest.raises(ValidationError, match="occurred_at"):
+        event("progress", MINIMAL["progress"], occurred_at=moment)

@@ -84,12 +84,6 @@ class Workspace(Model):
     files: int = Field(ge=0)
 
 
-class WorkspaceList(Model):
-    """Names of all workspaces, in order."""
-
-    names: tuple[WorkspaceName, ...]
-
-
 class CheckoutRequest(SandboxRequest):
     """Body of `POST /v1/workspaces/{name}/checkout`: a clean checkout of the result, in a second workspace."""
 

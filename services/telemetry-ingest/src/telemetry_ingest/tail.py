@@ -4,6 +4,7 @@ from collections import defaultdict
 from collections.abc import AsyncGenerator, Iterable, Sequence
 from typing import Any
 
+import orjson
 from pydantic import TypeAdapter
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
@@ -12,7 +13,7 @@ from contracts.telemetry import TailEntry
 from servicekit.cache import is_away
 from servicekit.logs import get_logger
 from telemetry_ingest.decisions.filtering import passes
-from telemetry_ingest.decisions.telling import tell
+from telemetry_ingest.decisions.telling import told
 from telemetry_ingest.domain import EventFilter, Recorded
 
 # Entries written as one item of the Redis stream: most of the cost of XADD is per call, and the cap counts items.
@@ -36,7 +37,7 @@ class RedisTail:
         pipeline = self._redis.pipeline(transaction=False)
         for task_id, entries in _by_task(recorded).items():
             for start in range(0, len(entries), CHUNK):
-                item = {FIELD: ENTRIES.dump_json(entries[start : start + CHUNK], exclude_none=True)}
+                item = {FIELD: orjson.dumps(entries[start : start + CHUNK])}
                 pipeline.xadd(_key(task_id), item, maxlen=self._items, approximate=True)  # pyright: ignore[reportArgumentType]
             pipeline.expire(_key(task_id), self._ttl_s)
         try:
@@ -81,11 +82,11 @@ def _key(task_id: str) -> str:
     return f"tail:{task_id}"
 
 
-def _by_task(recorded: Iterable[Recorded]) -> dict[str, list[TailEntry]]:
-    tails: dict[str, list[TailEntry]] = defaultdict(list)
+def _by_task(recorded: Iterable[Recorded]) -> dict[str, list[dict[str, Any]]]:
+    tails: dict[str, list[dict[str, Any]]] = defaultdict(list)
     for item in recorded:
         if item.event.task_id is not None:
-            tails[item.event.task_id].append(tell(item.event, stale=item.stale))
+            tails[item.event.task_id].append(told(item.event, stale=item.stale))
     return tails
 
 
