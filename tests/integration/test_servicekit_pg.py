@@ -135,3 +135,21 @@ async def test_a_wrong_statement_is_not_tried_again(database: Database) -> None:
         await db.run(work)
     assert len(tries) == 1
     await db.close()
+
+
+async def test_a_migration_under_a_running_service_costs_it_no_work(database: Database) -> None:
+    db = await Pg.connect(settings(database, postgres_pool_size=1), "orchestrator")
+    owner = await asyncpg.connect(database.dsn("orchestrator", owner=True))
+    await owner.execute("CREATE TABLE thing (id int); INSERT INTO thing VALUES (1)")
+    tries: list[int] = []
+
+    async def work(connection: asyncpg.Connection) -> dict[str, object]:
+        tries.append(1)
+        return dict(await connection.fetchrow("SELECT * FROM thing") or {})
+
+    assert await db.run(work) == {"id": 1}
+    await owner.execute("ALTER TABLE thing ADD COLUMN name text")
+    assert await db.run(work) == {"id": 1, "name": None}
+    assert len(tries) == 3
+    await owner.close()
+    await db.close()
