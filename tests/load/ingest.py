@@ -12,12 +12,10 @@ import argparse
 import asyncio
 import statistics
 import sys
-import tempfile
 import time
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
-from pathlib import Path
 
 import asyncpg
 
@@ -162,14 +160,13 @@ async def _connection(servers: Servers) -> AsyncGenerator[asyncpg.Connection]:
         await connection.close()
 
 
-async def measure(events: int, seconds: float, rounds: int) -> Report:
+async def measure(servers: Servers, events: int, seconds: float, rounds: int) -> Report:
     """All figures of one run: the median of `rounds` alternating rounds for each."""
     report = Report("telemetry-ingest beside the raw loop (one consumer process)")
-    with tempfile.TemporaryDirectory(prefix="mews-load-") as folder:
-        async with fresh_servers(Path(folder)) as servers, _bus(servers) as bus:
-            await _prepare(servers, bus)
-            for size, share in ((100, 1.0), (1, 0.2)):
-                await _compare(report, servers, bus, int(events * share), size, seconds, rounds)
+    async with _bus(servers) as bus:
+        await _prepare(servers, bus)
+        for size, share in ((100, 1.0), (1, 0.2)):
+            await _compare(report, servers, bus, int(events * share), size, seconds, rounds)
     return report
 
 
@@ -221,7 +218,9 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--json", action="store_true")
     options = parser.parse_args()
-    asyncio.run(measure(options.events, options.seconds, options.rounds)).show(as_json=options.json)
+    with fresh_servers() as servers:
+        report = asyncio.run(measure(servers, options.events, options.seconds, options.rounds))
+    report.show(as_json=options.json)
 
 
 if __name__ == "__main__":

@@ -1,11 +1,11 @@
 """What all load tests share: real servers, the machine's load, figures, and a table that sets them side by side."""
 
-import asyncio
 import json
 import os
 import statistics
-from collections.abc import AsyncGenerator, Mapping, Sequence
-from contextlib import asynccontextmanager
+import tempfile
+from collections.abc import Generator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -78,20 +78,21 @@ class Report:
         return f"{os.cpu_count()} cores; load {self.load_before:.1f} before, {os.getloadavg()[0]:.1f} after"
 
 
-@asynccontextmanager
-async def fresh_servers(folder: Path) -> AsyncGenerator[Servers]:
-    """PostgreSQL, NATS and Redis, as durable as in production, gone at the end."""
-    postgres = TestPostgres(folder, settings=DURABLE)
-    nats, redis = Nats(folder / "nats"), Redis(folder / "redis")
-    try:
-        for server in (postgres, nats, redis):
-            await asyncio.to_thread(server.start)
-        await asyncio.to_thread(postgres.make_template)
-        database = await asyncio.to_thread(postgres.create)
-        yield Servers(database, postgres, nats, redis)
-    finally:
-        for server in (redis, nats, postgres):
-            await asyncio.to_thread(server.stop)
+@contextmanager
+def fresh_servers() -> Generator[Servers]:
+    """PostgreSQL, NATS and Redis, as durable as in production, gone at the end. For use outside of an event loop."""
+    with tempfile.TemporaryDirectory(prefix="mews-load-", ignore_cleanup_errors=True) as name:
+        folder = Path(name)
+        postgres = TestPostgres(folder, settings=DURABLE)
+        nats, redis = Nats(folder / "nats"), Redis(folder / "redis")
+        try:
+            for server in (postgres, nats, redis):
+                server.start()
+            postgres.make_template()
+            yield Servers(postgres.create(), postgres, nats, redis)
+        finally:
+            for server in (redis, nats, postgres):
+                server.stop()
 
 
 def percentiles(values: Sequence[float]) -> Mapping[str, float]:
