@@ -7,6 +7,7 @@ import signal
 import stat
 import subprocess
 import sys
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 import psutil
@@ -158,6 +159,18 @@ async def test_an_unknown_path_is_a_problem_too() -> None:
             answer = await client.http.get("/v2/nothing")
     assert (answer.status_code, answer.json()["code"]) == (404, "not_found")
     assert answer.headers["content-type"] == "application/problem+json"
+
+
+async def test_a_body_that_is_too_large_or_of_unknown_length_is_refused() -> None:
+    async def parts() -> AsyncIterator[bytes]:
+        yield b"{}"
+
+    with running_sandbox({"SANDBOX_MAX_BODY_MB": "1"}) as server:
+        async with server.client() as client:
+            large = await client.http.post("/v1/processes", json={"stdin": "x" * 1_100_000})
+            assert (large.status_code, large.json()["code"]) == (413, "body_too_large")
+            endless = await client.http.post("/v1/processes", content=parts())
+            assert (endless.status_code, endless.json()["code"]) == (411, "length_required")
 
 
 async def test_no_more_processes_start_than_are_allowed() -> None:

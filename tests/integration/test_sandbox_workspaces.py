@@ -350,10 +350,20 @@ async def test_removing_ends_processes_and_takes_everything_away(client: Sandbox
     assert (await client.http.delete(f"/v1/workspaces/{made['name']}")).status_code == 204
     assert (await client.http.get(f"/v1/workspaces/{made['name']}")).status_code == 404
     assert (await client.http.get(f"/v1/processes/{process_id}")).status_code == 404
-    assert made["name"] not in (await client.http.get("/v1/workspaces")).json()["names"]
+    assert made["name"] not in (await client.http.get("/v1/workspaces", params={"limit": 1000})).json()["items"]
     assert not list(server.root.glob(".removed-*"))
     assert (await client.http.delete(f"/v1/workspaces/{made['name']}")).status_code == 204
     assert (await client.workspace(name=made["name"]))["files"] == 0
+
+
+async def test_workspaces_are_listed_in_pages(client: SandboxClient) -> None:
+    made = sorted([(await client.workspace())["name"] for _ in range(3)])
+    seen: list[str] = []
+    cursor: str | None = ""
+    while cursor is not None:
+        page = (await client.http.get("/v1/workspaces", params={"cursor": cursor, "limit": 1})).json()
+        seen, cursor = seen + page["items"], page["next_cursor"]
+    assert [name for name in seen if name in made] == made
 
 
 async def test_an_agent_can_commit_without_further_ado(client: SandboxClient, repository: Path) -> None:

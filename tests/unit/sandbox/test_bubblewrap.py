@@ -1,3 +1,4 @@
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -38,6 +39,14 @@ def test_workspaces_and_credentials_are_covered_before_the_own_one_is_bound(surr
     assert made[made.index(str(surroundings.socket)) - 1] == "/dev/null"
     assert pairs(made, "--bind") == [str(tree)]
     assert made.index("--bind") > max(place for place, part in enumerate(made) if part == "--tmpfs")
+
+
+def test_what_is_hidden_stays_so_below_a_readable_path(surroundings: Surroundings, tmp_path: Path) -> None:
+    for interpreter in (Path("/usr"), tmp_path):
+        here = replace(surroundings, readable=(tmp_path,), interpreter=(interpreter,))
+        made = arguments("bwrap", here, View(()))
+        for path in (here.workspace_root, here.hidden[0], here.socket):
+            assert made.index(str(path)) > made.index("--ro-bind-try")
 
 
 def test_what_is_not_there_is_not_covered(surroundings: Surroundings) -> None:

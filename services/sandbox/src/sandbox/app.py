@@ -1,7 +1,9 @@
 """The composition root: builds everything, and the application around it."""
 
 import asyncio
+import logging
 import os
+import signal
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager, suppress
 
@@ -17,6 +19,8 @@ from sandbox.workspaces.git import Git, passed_on, write_configuration
 from sandbox.workspaces.store import Workspaces
 
 GIT_CONFIGURATION = ".gitconfig"
+
+log = logging.getLogger(__name__)
 
 
 def create_services(settings: Settings) -> Services:
@@ -38,6 +42,7 @@ def create_app(services: Services) -> FastAPI:
         services.workspaces.prepare()
         watching = sampler.watch(services.processes, depth=services.host.depth, every_ms=services.settings.sample_ms)
         task = asyncio.create_task(watching, name="sampler")
+        task.add_done_callback(_stop_without_it)
         try:
             yield
         finally:
@@ -52,3 +57,10 @@ def create_app(services: Services) -> FastAPI:
         app.include_router(router)
     problems.install(app)
     return app
+
+
+def _stop_without_it(task: asyncio.Task[None]) -> None:
+    """Limits do not hold without the sampler, so the sandbox does not go on when it fails."""
+    if not task.cancelled():
+        log.critical("the sampler failed", exc_info=task.exception())
+        signal.raise_signal(signal.SIGTERM)

@@ -56,11 +56,12 @@ def arguments(program: str, surroundings: Surroundings, view: View) -> list[str]
     arguments += ["--ro-bind", "/", "/", "--dev", "/dev", "--proc", "/proc"]
     if private:
         arguments += _temporary(surroundings, view)
+    arguments += _readable(surroundings.readable)
     for path in (surroundings.workspace_root, *surroundings.hidden, surroundings.socket):
-        if not (private and _below(path, SHARED_TEMPORARY)):
+        covered = private and _below(path, SHARED_TEMPORARY)
+        if not covered or any(_below(path, folder) for folder in surroundings.readable):
             arguments += _mask(path)
-    for path in (*surroundings.readable, *view.readable):
-        arguments += ["--ro-bind-try", str(path), str(path)]
+    arguments += _readable(view.readable)
     for path in view.writable:
         arguments += ["--bind", str(path), str(path)]
     return arguments
@@ -79,6 +80,10 @@ def _temporary(surroundings: Surroundings, view: View) -> list[str]:
     if view.temporary is None or below:
         return ["--tmpfs", str(SHARED_TEMPORARY)]
     return ["--bind", str(view.temporary), str(SHARED_TEMPORARY)]
+
+
+def _readable(paths: tuple[Path, ...]) -> list[str]:
+    return [part for path in paths for part in ("--ro-bind-try", str(path), str(path))]
 
 
 def _mask(path: Path) -> list[str]:

@@ -161,6 +161,12 @@ class UnsupportedMedia(Invalid):
     code = "unsupported_media_type"
 
 
+class LengthRequired(Invalid):
+    """The length of the body must be told before it is sent."""
+
+    code = "length_required"
+
+
 class TooManyProcesses(Unavailable):
     """As many processes as are allowed already run."""
 

@@ -11,16 +11,20 @@ from pathlib import Path
 
 import uvicorn
 from fastapi import FastAPI
+from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Receive, Scope, Send
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from sandbox import problems
 from sandbox.api.services import Services
-from sandbox.errors import PeerRefused
+from sandbox.errors import BodyTooLarge, LengthRequired, PeerRefused, SandboxError
 
 PEER_CREDENTIALS = struct.Struct("3i")  # pid, uid, gid
+MB = 1024 * 1024
 SOCKET_MODE = 0o660
 CLOSE_S = 10
+# Longer than a client keeps an idle connection, so that none is closed just as the client uses it again.
+KEEP_ALIVE_S = 75
 
 
 class PeerProtocol(HttpToolsProtocol):
@@ -49,6 +53,30 @@ class OnlyAllowedPeers:
         await self._app(scope, receive, send)
 
 
+class OnlySmallBodies:
+    """Refuses JSON above a limit before it is read; other bodies are limited where they are streamed."""
+
+    def __init__(self, app: ASGIApp, most_mb: int) -> None:
+        self._app = app
+        self._most = most_mb * MB
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass on, or refuse."""
+        if scope["type"] == "http" and scope["method"] == "POST":
+            error = self._error(Headers(scope=scope))
+            if error is not None:
+                await problems.respond(error)(scope, receive, send)
+                return
+        await self._app(scope, receive, send)
+
+    def _error(self, headers: Headers) -> SandboxError | None:
+        if "transfer-encoding" in headers:
+            return LengthRequired("say how long the body is: a header Content-Length is needed")
+        if int(headers.get("content-length", "0")) > self._most:
+            return BodyTooLarge(f"the body is larger than {self._most // MB} MB")
+        return None
+
+
 class Server(uvicorn.Server):
     """Ends all processes first when it is told to stop, so that streams of their output come to their end."""
 
@@ -66,7 +94,7 @@ def serve(app: FastAPI, services: Services) -> None:
     """Serve until SIGTERM or SIGINT; the socket is gone afterwards."""
     settings = services.settings
     config = uvicorn.Config(
-        OnlyAllowedPeers(app, settings.allowed_uids),
+        OnlyAllowedPeers(OnlySmallBodies(app, settings.max_body_mb), settings.allowed_uids),
         http=PeerProtocol,
         loop="uvloop",
         ws="none",
@@ -75,6 +103,7 @@ def serve(app: FastAPI, services: Services) -> None:
         access_log=False,
         server_header=False,
         timeout_graceful_shutdown=CLOSE_S,
+        timeout_keep_alive=KEEP_ALIVE_S,
     )
     listener = listen(settings.socket)
     _end_in_order_on_signals()

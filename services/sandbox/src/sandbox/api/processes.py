@@ -2,6 +2,7 @@
 
 import signal
 from collections.abc import AsyncIterator
+from contextlib import aclosing
 from typing import Annotated
 
 from fastapi import APIRouter, Query, Response, status
@@ -106,9 +107,10 @@ async def wait(process_id: ProcessId, services: ServicesOf, timeout_ms: Millisec
 
 
 async def _records(run: Run, stream: StreamName | None, offset: int, follow: bool) -> AsyncIterator[bytes]:
-    async for chunk in run.journal.follow(offset, stream, wait=follow):
-        offset = chunk.offset + chunk.size
-        yield chunk.model_dump_json().encode() + b"\n"
+    async with aclosing(run.journal.follow(offset, stream, wait=follow)) as chunks:
+        async for chunk in chunks:
+            offset = chunk.offset + chunk.size
+            yield chunk.model_dump_json().encode() + b"\n"
     if follow:
         await run.wait()
-    yield OutputEnd(offset=max(offset, 0), process=run.view()).model_dump_json().encode() + b"\n"
+    yield OutputEnd(offset=offset, process=run.view()).model_dump_json().encode() + b"\n"

@@ -15,7 +15,7 @@ from sandbox.errors import BodyTooLarge
 from sandbox.processes.table import ProcessTable
 from sandbox.protections import Host
 from sandbox.settings import Settings
-from sandbox.workspaces.store import Workspaces
+from sandbox.workspaces.store import UPLOAD, Workspaces
 
 MB = 1024 * 1024
 LARGEST_PAGE = 1_000
@@ -48,7 +48,7 @@ async def body_of(request: Request, most_mb: int) -> bytes:
 async def body_on_disk(request: Request, folder: Path, most_mb: int) -> AsyncGenerator[tuple[Path, str]]:
     """The body as a file that is removed afterwards, and the digest of its content."""
     digest = hashlib.sha256()
-    with NamedTemporaryFile(dir=folder, prefix=".upload-", delete=False) as file:
+    with NamedTemporaryFile(dir=folder, prefix=UPLOAD, delete=False) as file:
         try:
             async for part in _limited(request, most_mb):
                 digest.update(part)

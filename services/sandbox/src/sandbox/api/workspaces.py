@@ -1,7 +1,10 @@
 """Endpoints of workspaces."""
 
-from fastapi import APIRouter, Request, Response, status
+from typing import Annotated
 
+from fastapi import APIRouter, Query, Request, Response, status
+
+from contracts.base import Page
 from contracts.sandbox import (
     ARCHIVE_MEDIA_TYPES,
     Checkout,
@@ -9,10 +12,9 @@ from contracts.sandbox import (
     Workspace,
     WorkspaceCreate,
     WorkspaceDiff,
-    WorkspaceList,
     WorkspaceName,
 )
-from sandbox.api.services import Services, ServicesOf, body_of, body_on_disk
+from sandbox.api.services import LARGEST_PAGE, Services, ServicesOf, body_of, body_on_disk
 from sandbox.errors import UnsupportedMedia, WorkspaceExists
 
 JSON = "application/json"
@@ -21,9 +23,13 @@ router = APIRouter(prefix="/v1/workspaces")
 
 
 @router.get("")
-async def list_workspaces(services: ServicesOf) -> WorkspaceList:
-    """Names of all workspaces."""
-    return WorkspaceList(names=tuple(services.workspaces.names()))
+async def list_workspaces(
+    services: ServicesOf, cursor: str = "", limit: Annotated[int, Query(ge=1, le=LARGEST_PAGE)] = 100
+) -> Page[str]:
+    """Names of all workspaces, in order."""
+    rest = [name for name in services.workspaces.names() if name > cursor]
+    page = rest[:limit]
+    return Page[str](items=page, next_cursor=page[-1] if len(rest) > limit else None)
 
 
 @router.put("/{name}", responses={201: {"model": Workspace}})

@@ -7,7 +7,7 @@ other a record of fixed size for each chunk, so that an offset is found by halvi
 import asyncio
 import os
 import struct
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from pathlib import Path
 from typing import NamedTuple
 
@@ -63,7 +63,7 @@ class Journal:
             os.close(self._index)
         self._wake()
 
-    async def follow(self, offset: int, stream: StreamName | None, *, wait: bool) -> AsyncIterator[OutputChunk]:
+    async def follow(self, offset: int, stream: StreamName | None, *, wait: bool) -> AsyncGenerator[OutputChunk]:
         """Chunks from an offset on, of one stream or both; with `wait`, until the output is at its end."""
         data, index = (_open(path, os.O_RDONLY) for path in self._paths)
         try:

@@ -167,7 +167,14 @@ class Run:
         self.journal.close()
 
     def _heard(self, stream: StreamName, data: bytes) -> None:
-        if not self.ended and not self.journal.append(stream, data, clock.now_ms()) and self._reason is None:
+        if self.ended:
+            return
+        try:
+            fits = self.journal.append(stream, data, clock.now_ms())
+        except OSError as error:
+            log.error("output cannot be kept", extra=fields(error=error.strerror, **self._label()))
+            self.journal.truncated, fits = True, False
+        if not fits and self._reason is None:
             self.end(EndReason.OUTPUT_LIMIT)
 
     def _living(self) -> Supervised:

@@ -30,6 +30,7 @@ from sandbox.workspaces.snapshot import History, difference
 
 MAKING = ".making-"
 REMOVED = ".removed-"
+UPLOAD = ".upload-"
 IDENTITY = "[user]\n\tname = mews\n\temail = mews@localhost\n[safe]\n\tdirectory = *\n"
 
 Fill = Callable[[Layout], Awaitable[str | None]]
@@ -53,6 +54,8 @@ class Workspaces:
         for prefix in (MAKING, REMOVED):
             for rest in self._root.glob(f"{prefix}*"):
                 sources.remove(rest)
+        for rest in self._root.glob(f"{UPLOAD}*"):
+            rest.unlink()
 
     def names(self) -> list[str]:
         """Names of all workspaces, in order."""
