@@ -8,9 +8,9 @@ import pytest
 
 from contracts.commands import CommandAction
 from tests.support.sandbox import SandboxServer, running_sandbox
-from tests.support.stack import TestNats
+from tests.support.stack import TestNats, run
 from tests.support.waiting import eventually
-from tests.support.worker_agent import OtherSide, WorkerProcess, other_side, worker_process
+from tests.support.worker_agent import OtherSide, WorkerProcess, declare, other_side, worker_process
 
 
 @pytest.fixture(scope="module")
@@ -19,26 +19,26 @@ def sandbox() -> Iterator[SandboxServer]:
         yield server
 
 
-@pytest.fixture
-async def side(nats_server: TestNats) -> AsyncIterator[OtherSide]:
-    async with other_side(nats_server) as made:
+@pytest.fixture(scope="module")
+def nats(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TestNats]:
+    server = TestNats(tmp_path_factory.mktemp("nats"))
+    server.start()
+    run(declare(server))
+    yield server
+    server.stop()
+
+
+@pytest.fixture(scope="module")
+def worker(tmp_path_factory: pytest.TempPathFactory, nats: TestNats, sandbox: SandboxServer) -> Iterator[WorkerProcess]:
+    with worker_process(tmp_path_factory.mktemp("worker"), nats, sandbox) as made:
+        run(made.ready())
         yield made
 
 
 @pytest.fixture
-async def worker(
-    tmp_path: Path, nats_server: TestNats, side: OtherSide, sandbox: SandboxServer
-) -> AsyncIterator[WorkerProcess]:
-    with worker_process(tmp_path, nats_server, sandbox) as made:
-        await made.ready()
+async def side(nats: TestNats) -> AsyncIterator[OtherSide]:
+    async with other_side(nats) as made:
         yield made
-
-
-async def test_a_worker_registers_with_the_agents_that_it_has_tried(worker: WorkerProcess, side: OtherSide) -> None:
-    registered = (await side.first("registered")).body
-    assert {"agent:command", "agent:auditor"} <= set(registered.capabilities)
-    beat = await eventually(lambda: side.heartbeats and side.heartbeats[-1])
-    assert (beat["slots_total"], beat["slots_free"], beat["incarnation"]) == (3, 3, registered.incarnation)
 
 
 async def test_a_command_runs_and_its_outcome_says_what_was_seen(worker: WorkerProcess, side: OtherSide) -> None:
@@ -124,21 +124,6 @@ async def test_a_task_that_runs_too_long_is_timed_out(worker: WorkerProcess, sid
     await side.assign("task-i", agent="command", command="sleep 300", limits={"run_ms": 500})
     outcome = await side.outcome("task-i")
     assert (outcome.status, outcome.reason) == ("timed_out", "the agent ran longer than it may")
-
-
-async def test_no_more_attempts_run_than_there_are_slots(
-    tmp_path: Path, nats_server: TestNats, side: OtherSide, sandbox: SandboxServer
-) -> None:
-    with worker_process(tmp_path, nats_server, sandbox, MAX_CONCURRENT_TASKS="1") as worker:
-        await worker.ready()
-        await side.assign("task-1", agent="command", command="echo up; sleep 300")
-        await side.first("stream", "task-1")
-        await side.assign("task-2", agent="command", command="echo up; sleep 300")
-        held = await eventually(lambda: len(side.heartbeats[-1]["running"]) == 2 and side.heartbeats[-1])
-        assert held["slots_free"] == 0
-        assert side.of("progress", "task-2") == []
-        await side.command(CommandAction.cancel, task_id="task-1")
-        await side.first("stream", "task-2")
 
 
 async def test_secrets_of_a_task_never_reach_the_bus(worker: WorkerProcess, side: OtherSide) -> None:

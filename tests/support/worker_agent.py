@@ -18,6 +18,7 @@ import httpx
 import httpx2
 from mcp import Client
 from mcp.client.streamable_http import streamable_http_client
+from nats.js.api import AckPolicy, DeliverPolicy
 
 from contracts import streams, subjects
 from contracts.base import Level
@@ -37,6 +38,8 @@ WORKER = "worker-t"
 NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 STOP_S = 20
 LEASE_MS = 60_000
+OBSERVER = "test-observer"
+OBSERVED = (streams.TELEMETRY, streams.QUESTIONS)
 
 
 @dataclass
@@ -60,7 +63,7 @@ class WorkerProcess:
                 [sys.executable, "-m", "worker_agent", "serve"], env=os.environ | self.env, stderr=file
             )
 
-    async def ready(self, within: float = 20.0) -> None:
+    async def ready(self, within: float = 60.0) -> None:
         """Wait until it says that it is ready."""
         async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{self.http_port}", timeout=5) as http:
 
@@ -106,6 +109,7 @@ class OtherSide:
     heartbeats: list[dict[str, Any]] = field(default_factory=list[dict[str, Any]])
     farewells: list[dict[str, Any]] = field(default_factory=list[dict[str, Any]])
     sent: int = 0
+    stopping: bool = False
 
     @property
     def events(self) -> list[Any]:
@@ -123,6 +127,11 @@ class OtherSide:
     async def first(self, kind: str, task_id: str | None = None, within: float = 15.0) -> Any:
         """The first event of a kind, as soon as it is there."""
         return (await eventually(lambda: self.of(kind, task_id), within))[0]
+
+    async def event(self, event_id: str, within: float = 15.0) -> Any:
+        """One event, as soon as it is there."""
+        found = await eventually(lambda: [event for event in self.events if event.event_id == event_id], within)
+        return found[0]
 
     async def outcome(self, task_id: str, within: float = 20.0) -> Any:
         """The outcome of a task."""
@@ -171,15 +180,15 @@ class OtherSide:
 
     async def _send(self, subject: str, item: Command | Answer) -> None:
         self.sent += 1
-        batch = Batch[Any](producer="test", batch=self.sent, events=[item])
+        batch = Batch[Any](producer=f"test-{id(self)}", batch=self.sent, events=[item])
         await self.bus.js.publish(subject, batch.to_json())
 
     async def collect(self, stream: str) -> None:
-        """Gather what a stream gets, until cancelled."""
-        subscription = await self.bus.js.pull_subscribe_bind("test-observer", stream)
-        while True:
+        """Gather what a stream gets, until told to stop."""
+        subscription = await self.bus.js.pull_subscribe_bind(OBSERVER, stream)
+        while not self.stopping:
             try:
-                messages = await subscription.fetch(100, timeout=1)
+                messages = await subscription.fetch(100, timeout=0.2)
             except (TimeoutError, OSError):
                 continue
             for message in messages:
@@ -199,22 +208,30 @@ class OtherSide:
         await self.bus.subscribe_core(subjects.END_SESSIONS, on_farewell)
 
 
+async def declare(nats: TestNats) -> None:
+    """Declare the streams, as the platform does before anyone publishes, and an observer of what workers say."""
+    bus = await Bus.connect(settings_of(nats), "test")
+    try:
+        await declare_streams(bus.js)
+        for stream in OBSERVED:
+            await bus.js.add_consumer(
+                stream, durable_name=OBSERVER, ack_policy=AckPolicy.EXPLICIT, deliver_policy=DeliverPolicy.ALL
+            )
+    finally:
+        await bus.close()
+
+
 @asynccontextmanager
-async def other_side(nats: TestNats, *, declare: bool = True) -> AsyncGenerator[OtherSide]:
-    """Declare the streams, and observe all that workers say."""
+async def other_side(nats: TestNats) -> AsyncGenerator[OtherSide]:
+    """Observe all that workers say, on declared streams."""
     bus = await Bus.connect(settings_of(nats), "test")
     side = OtherSide(bus)
-    if declare:
-        await declare_streams(bus.js)
-    for stream in (streams.TELEMETRY, streams.QUESTIONS):
-        await bus.js.add_consumer(stream, durable_name="test-observer", ack_policy="explicit", deliver_policy="all")
     await side.listen()
-    tasks = [asyncio.create_task(side.collect(stream)) for stream in (streams.TELEMETRY, streams.QUESTIONS)]
+    tasks = [asyncio.create_task(side.collect(stream)) for stream in OBSERVED]
     try:
         yield side
     finally:
-        for task in tasks:
-            task.cancel()
+        side.stopping = True
         await asyncio.gather(*tasks, return_exceptions=True)
         await bus.close()
 

@@ -18,7 +18,7 @@ STREAM_TYPES = {kind.value: kind for kind in StreamType}
 
 
 class Auditor:
-    """Runs `python -m auditor run`."""
+    """Runs `python -P -m auditor run`: with `-P` no module of the workspace is taken for one of the auditor's own."""
 
     name = "auditor"
 
@@ -27,11 +27,11 @@ class Auditor:
 
     def self_test(self) -> tuple[str, ...]:
         """A command that exits with 0 where this agent can run."""
-        return (self._python, "-m", "auditor", "--help")
+        return (self._python, "-P", "-m", "auditor", "--help")
 
     def launch(self, job: AgentJob) -> Launch:
         """How to start it."""
-        return Launch((self._python, "-m", "auditor", "run"), environment(job))
+        return Launch((self._python, "-P", "-m", "auditor", "run"), environment(job))
 
     def reader(self) -> "AuditorReader":
         """A reader for one run."""

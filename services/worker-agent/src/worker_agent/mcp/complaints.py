@@ -1,13 +1,15 @@
 """What is wrong with a tool's arguments, in words from which an agent can mend its call."""
 
+import re
 from collections.abc import Sequence
 from typing import Any, cast
 
 from pydantic import BaseModel, ValidationError
 
-from servicekit.errors import QUOTED, shown
+from servicekit.errors import shown
 
 MOST = 8
+QUOTED = re.compile(r"'([^']*)'")
 
 
 def complaint(tool: str, model: type[BaseModel], error: ValidationError) -> str:
