@@ -143,7 +143,7 @@ async def test_a_link_that_is_swapped_in_is_never_followed(
 ) -> None:
     codes: set[int] = set()
     with swapping(tree, outside):
-        for _ in range(150):
+        for _ in range(60):
             read = await client.http.get(f"/v1/files/{name}/folder/secret")
             assert OUTSIDE not in read.text
             write = await client.http.put(f"/v1/files/{name}/folder/new", content=b"x")
