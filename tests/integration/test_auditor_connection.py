@@ -5,9 +5,9 @@ from typing import Any
 
 import pytest
 
-from auditor.connection import Connection
+from auditor.connection import CallFailedError, Connection
 from auditor.errors import UnreachableManagerError
-from auditor.reporter import Reporter
+from auditor.reporter import Heard, Reporter
 from auditor.resources import Meter
 from contracts.base import Level
 from contracts.events.recovery import Completion, CompletionStatus
@@ -83,16 +83,26 @@ async def test_what_the_worker_refuses_is_not_repeated(reporter: Reporter, recor
     assert "because the test says so" in reporter.undelivered[0]
 
 
-async def test_a_question_is_answered(reporter: Reporter, recorder: Recorder) -> None:
-    assert await reporter.ask(QUESTION) == "b"
+async def test_a_question_is_answered_by_the_manager_or_by_its_default(reporter: Reporter, recorder: Recorder) -> None:
+    assert await reporter.ask(QUESTION) == Heard("b")
     recorder.answer = "a"
-    assert await reporter.ask(QUESTION) == "a"
+    assert await reporter.ask(QUESTION) == Heard("a", by_manager=True)
 
 
-async def test_a_question_is_never_put_twice(reporter: Reporter, recorder: Recorder) -> None:
-    recorder.unavailable["ask_manager"] = 1
-    assert await reporter.ask(QUESTION) is None
+async def test_a_question_without_an_answer_in_time_is_given_up(connection: Connection, recorder: Recorder) -> None:
+    recorder.answer_when.clear()
+    with pytest.raises(CallFailedError) as failed:
+        await connection.call("ask_manager", QUESTION.to_dict(), 0.2)
+    assert not failed.value.passing
     assert recorder.attempts["ask_manager"] == 1
+
+
+async def test_a_token_that_was_taken_once_may_be_refused_for_a_moment(reporter: Reporter, recorder: Recorder) -> None:
+    assert await reporter.report(MILESTONE)
+    good, recorder.token = recorder.token, "another"
+    assert not await reporter.report(MILESTONE)
+    recorder.token = good
+    assert await reporter.report(MILESTONE)
 
 
 async def test_a_refused_token_is_not_tried_again(recorder: Recorder) -> None:

@@ -110,6 +110,16 @@ async def test_a_file_that_is_no_python_spoils_nothing_else(tmp_path: Path, reco
     assert recorder.of("report_code_quality")[0]["file_path"] == "."
 
 
+async def test_modules_that_are_called_like_the_tools_are_not_taken_for_them(
+    tmp_path: Path, recorder: Recorder
+) -> None:
+    trap = "raise SystemExit('imported from the workspace')\n"
+    traps = {f"{name}.py": trap for name in ("radon", "bandit", "mcp", "auditor", "psutil", "contracts")}
+    project = write_project(tmp_path, SMALL | traps)
+    assert (await run_auditor(project, recorder, GATE)).exit_code == 0
+    assert recorder.of("report_completion")[0]["status"] == "completed"
+
+
 async def test_a_link_in_the_place_of_the_report_is_not_followed(tmp_path: Path, recorder: Recorder) -> None:
     outside = tmp_path / "outside"
     outside.mkdir()

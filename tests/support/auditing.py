@@ -37,7 +37,7 @@ async def start_auditor(
         "MEWS_REQUIREMENTS": json.dumps(requirements),
         **variables,
     }
-    words = [sys.executable, "-m", "auditor", "run"]
+    words = [sys.executable, "-P", "-m", "auditor", "run"]
     return await asyncio.create_subprocess_exec(*words, cwd=project, env=environment, stdout=output, stderr=output)
 
 

@@ -46,5 +46,5 @@ def test_files_that_are_not_own_code_are_left_out_and_broken_ones_named() -> Non
 def test_tests_inside_a_package_are_excluded_by_pattern() -> None:
     layout = decide_layout(["shop/__init__.py", "shop/tests/test_a.py", "shop/test_b.py"])
     assert radon_command("cc", layout).shown() == (
-        "python -m radon cc -j -O OUT/cc.json -e 'shop/test_b.py,shop/tests/*' shop"
+        "python -P -m radon cc -j -O OUT/cc.json -e 'shop/test_b.py,shop/tests/*' shop"
     )

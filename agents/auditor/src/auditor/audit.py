@@ -17,7 +17,7 @@ from auditor.live_tests import TestTeller
 from auditor.markdown import render
 from auditor.measure import Measurement
 from auditor.report_file import write_report
-from auditor.reporter import Reporter
+from auditor.reporter import Heard, Reporter
 from auditor.resources import Meter
 from auditor.settings import Settings
 from auditor.suite import FailedAttempt, SuiteRun
@@ -43,7 +43,7 @@ class Audit:
         self._commands = commands
         self._phases_ms: dict[str, int] = {}
         self._wishes = read_wishes(settings.requirements)
-        self._answer: asyncio.Task[str | None] | None = None
+        self._answer: asyncio.Task[Heard] | None = None
 
     async def run(self) -> Completion:
         """Do it all; the completion that was sent. What breaks the audit down is reported and raised."""
@@ -204,12 +204,13 @@ class Audit:
             return DEFAULT_GATE, "Nobody was asked"
         if not self._answer.done():
             await self._tell(messages.progress("waiting", "review", 88, "Waiting for the manager: which quality gate?"))
-        said = await self._answer
-        gate = read_answer(said)
+        heard = await self._answer
+        gate = read_answer(heard.answer)
         if gate is not None:
-            return gate, f"The manager answered: {said}"
-        heard = f"The answer {said[:200]!r} names no single gate" if said else "There was no answer in time"
-        return DEFAULT_GATE, f"{heard}, so the default applies"
+            said = f"The manager answered: {heard.answer}" if heard.by_manager else "Nobody answered in time"
+            return gate, said if heard.by_manager else f"{said}, so the default applies"
+        reason = f"The answer {heard.answer[:200]!r} names no single gate" if heard.answer else "There was no answer"
+        return DEFAULT_GATE, f"{reason}, so the default applies"
 
     async def _conclude(self, measurement: Measurement, gate: Gate) -> Completion:
         figures = measurement.figures(self._commands)

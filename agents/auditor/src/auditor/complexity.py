@@ -67,7 +67,7 @@ def radon_command(kind: str, layout: Layout) -> Command:
     exclude = ",".join(name if name.endswith(".py") else f"{name}/*" for name in layout.excluded)
     flags = ["-e", exclude] if exclude else []
     return Command(
-        (sys.executable, "-m", "radon", kind, "-j", "-O", f"{{scratch}}/{kind}.json", *flags, *layout.targets)
+        (sys.executable, "-P", "-m", "radon", kind, "-j", "-O", f"{{scratch}}/{kind}.json", *flags, *layout.targets)
     )
 
 

@@ -20,8 +20,10 @@ CLOSE_TIMEOUT_S = 1.0
 RETRY_DELAYS_S = (0.1, 0.3, 1.0, 2.0, 4.0)
 
 _REFUSED = frozenset({401, 403})
-# -32000 closed, -32001 timed out, -32600 "Session terminated": the server forgot us or went away, not our mistake.
-_PASSING = frozenset({INTERNAL_ERROR, -32000, -32001, -32600})
+_SESSION_TERMINATED = -32600
+# -32000: closed. The server broke, went away or forgot us, which is not our mistake. Not so a time that ran out:
+# what took so long once is not asked for again.
+_PASSING = frozenset({INTERNAL_ERROR, -32000, _SESSION_TERMINATED})
 _BROKEN = (httpx2.HTTPError, OSError, anyio.ClosedResourceError, anyio.BrokenResourceError, ExceptionGroup)
 
 
@@ -43,7 +45,11 @@ class _Session:
 
 
 class Connection:
-    """Calls tools with retries. A token that is refused raises UnreachableManagerError at once."""
+    """Calls tools with retries.
+
+    A token that is refused from the start raises UnreachableManagerError at once. Once it was taken, a refusal passes
+    too: a worker that has just been started again may not know its attempts yet.
+    """
 
     def __init__(self, url: str, token: str, delays_s: tuple[float, ...] = RETRY_DELAYS_S) -> None:
         self._url = url
@@ -52,6 +58,7 @@ class Connection:
         self._session: _Session | None = None
         self._opening = asyncio.Lock()
         self._refused: int | None = None
+        self._accepted = False
         self._given_up = False
 
     async def __aenter__(self) -> Self:
@@ -62,28 +69,24 @@ class Connection:
     ) -> None:
         await self._close()
 
-    async def call(
-        self, tool: str, arguments: dict[str, Any], *, timeout_s: float = CALL_TIMEOUT_S, repeatable: bool = True
-    ) -> CallToolResult:
+    async def call(self, tool: str, arguments: dict[str, Any], timeout_s: float = CALL_TIMEOUT_S) -> CallToolResult:
         """The tool's result. Raises CallFailedError after the last try.
 
-        A call that may have reached the server is repeated only if it is `repeatable`. Once a call was given up, the
-        next ones are tried once, so that a dead endpoint does not hold up the work.
+        Once a call was given up, the next ones are tried once, so that a dead endpoint does not hold up the work.
         """
         delays = () if self._given_up else self._delays_s
         for delay in (*delays, None):
             try:
                 result = await self._call_once(tool, arguments, timeout_s)
             except CallFailedError as error:
-                unsent = self._session is None
-                if delay is None or not error.passing or not (repeatable or unsent):
+                if delay is None or not error.passing:
                     self._given_up = error.passing
                     raise
                 await asyncio.sleep(delay)
             else:
-                self._given_up = False
+                self._given_up, self._accepted = False, True
                 return result
-        raise AssertionError("unreachable")
+        raise AssertionError("the last try returns or raises")
 
     def try_harder(self) -> None:
         """Give the next call all its retries again."""
@@ -95,7 +98,7 @@ class Connection:
             return await client.call_tool(tool, arguments, read_timeout_seconds=timeout_s)
         except MCPError as error:
             self._stop_if_refused()
-            if error.code == -32600:
+            if error.code == _SESSION_TERMINATED:
                 await self._close()
             raise CallFailedError(f"{error.message} ({error.code})", passing=error.code in _PASSING) from error
         except _BROKEN as error:
@@ -140,7 +143,7 @@ class Connection:
             self._refused = response.status_code
 
     def _stop_if_refused(self) -> None:
-        if self._refused is not None:
+        if self._refused is not None and not self._accepted:
             raise UnreachableManagerError(f"the MCP endpoint refuses the token (HTTP {self._refused})")
 
     async def _close(self) -> None:

@@ -52,7 +52,7 @@ def parse_coverage(text: str) -> CoverageFigures:
 
 async def measure_coverage(bench: Workbench) -> CoverageFigures:
     """Figures of the last run of the test suite. Raises MeasurementError when there are none."""
-    argv = ("-m", "coverage", "json", "--rcfile=/dev/null", f"--data-file={{scratch}}/{DATA_FILE}", "-q")
+    argv = ("-P", "-m", "coverage", "json", "--rcfile=/dev/null", f"--data-file={{scratch}}/{DATA_FILE}", "-q")
     ended = await bench.run(Command((sys.executable, *argv, "-o", f"{{scratch}}/{REPORT_FILE}")))
     try:
         return parse_coverage(read_text(bench.scratch / REPORT_FILE))

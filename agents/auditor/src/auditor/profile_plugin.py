@@ -1,6 +1,6 @@
 """A pytest plugin that runs under cProfile what a test itself does, and writes the functions as JSON.
 
-Loaded by name into the audited project's own pytest process, so it imports nothing of the auditor.
+A copy of this file is loaded into the audited project's own pytest process, so it imports nothing of the auditor.
 """
 
 import cProfile

@@ -1,5 +1,6 @@
 """Where the slowest test spends its time."""
 
+import shutil
 import sys
 from collections.abc import Collection
 from pathlib import Path
@@ -15,6 +16,7 @@ from auditor.suite import Attempt, Suite, pytest_arguments, suite_environment
 
 HOTSPOTS = 10
 REPORT_FILE = "profile.json"
+PLUGIN = "mews_auditor_profile"
 
 
 class _Row(BaseModel):
@@ -49,8 +51,11 @@ def profile_command(suite: Suite, attempt: Attempt, node: str) -> Command:
     """One test under cProfile, without coverage."""
     paths = frozenset(suite.layout.test_paths)
     arguments = [word for word in pytest_arguments(suite, attempt) if word not in paths]
-    argv = (sys.executable, "-m", "pytest", "-q", "--color=no", "-p", profile_plugin.__name__, *arguments, node)
-    return Command(argv, {**suite_environment(suite), profile_plugin.FILE_VARIABLE: f"{{scratch}}/{REPORT_FILE}"})
+    argv = (sys.executable, "-m", "pytest", "-q", "--color=no", "-p", PLUGIN, *arguments, node)
+    environment = suite_environment(suite)
+    path = ":".join(filter(None, ["{scratch}", environment.get("PYTHONPATH")]))
+    report = {profile_plugin.FILE_VARIABLE: f"{{scratch}}/{REPORT_FILE}"}
+    return Command(argv, {**environment, "PYTHONPATH": path, **report})
 
 
 def parse_profile(text: str, test: str, root: Path) -> ProfileFigures:
@@ -70,6 +75,8 @@ async def profile_slowest(bench: Workbench, suite: Suite, slowest: TestCase, att
     node = node_id(slowest, frozenset(suite.layout.test_files) | frozenset(suite.layout.own_files))
     if node is None:
         raise MeasurementError(f"the file of {slowest.label} was not found, so it cannot be run alone")
+    # By a name of its own: the project may have a module that is called like the auditor.
+    shutil.copyfile(profile_plugin.__file__, bench.scratch / f"{PLUGIN}.py")
     ended = await bench.run(profile_command(suite, attempt, node))
     try:
         return parse_profile(read_text(bench.scratch / REPORT_FILE), node, bench.root)

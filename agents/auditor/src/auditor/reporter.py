@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 from mcp.types import CallToolResult, TextContent
@@ -39,6 +40,15 @@ _QUIET = frozenset({"stream_realtime_data", "report_progress"})
 _ANSWER_GRACE_S = 15.0
 
 
+@dataclass(frozen=True)
+class Heard:
+    """What came of a question: None if it could not be put or was not answered."""
+
+    answer: str | None = None
+    by_manager: bool = False
+    """False: nobody answered in time, and `answer` is the question's own default."""
+
+
 class Reporter:
     """One audit's voice. A report that fails is noted in `undelivered` and never stops the audit."""
 
@@ -69,20 +79,19 @@ class Reporter:
         """Send one line of the live stream."""
         await self.report(StreamData(stream_type=stream_type, content=content, priority=priority))
 
-    async def ask(self, question: AskManager) -> str | None:
-        """The manager's answer; None when the question could not be put or nobody answered in time."""
+    async def ask(self, question: AskManager) -> Heard:
+        """Put a question and wait for its answer. The worker knows the same question again, so it is put once only."""
         timeout_s = question.deadline_ms / 1000 + _ANSWER_GRACE_S
         try:
-            arguments = self._arguments(question)
-            result = await self._connection.call(ASK_TOOL, arguments, timeout_s=timeout_s, repeatable=False)
+            result = await self._connection.call(ASK_TOOL, self._arguments(question), timeout_s)
         except CallFailedError as error:
             self._note(ASK_TOOL, question, str(error))
-            return None
+            return Heard()
         if result.is_error:
             self._note(ASK_TOOL, question, _text(result))
-            return None
+            return Heard()
         self._emit({"type": "tool_call", "content": ASK_TOOL, "tool": ASK_TOOL, "ok": True})
-        return read_answer_text(result.structured_content, _text(result))
+        return read_answer(result.structured_content, _text(result))
 
     def try_harder(self) -> None:
         """Give the next report all its retries."""
@@ -107,14 +116,12 @@ def with_usage(body: Progress, usage: Usage) -> Progress:
     return body.model_copy(update={"metrics": body.metrics.model_copy(update=used)})
 
 
-def read_answer_text(structured: dict[str, Any] | None, text: str) -> str | None:
-    """The answer in a result of `ask_manager`: its field `answer`, or else its text; None when it is still open."""
+def read_answer(structured: dict[str, Any] | None, text: str) -> Heard:
+    """What a result of `ask_manager` says: its field `answer`, or else its text."""
     if structured is None:
-        return text or None
-    inner = structured.get("result")
-    values = inner if isinstance(inner, dict) else structured
-    answer = values.get("answer")
-    return answer if isinstance(answer, str) else None
+        return Heard(text or None, by_manager=bool(text))
+    answer = structured.get("answer")
+    return Heard(answer if isinstance(answer, str) else None, by_manager=structured.get("state") == "answered")
 
 
 def emit_line(record: dict[str, Any]) -> None:

@@ -45,7 +45,7 @@ def security_command(layout: Layout) -> Command:
     """Bandit over the project's own code, as JSON."""
     exclude = ["-x", ",".join(layout.excluded)] if layout.excluded else []
     flags = ("-q", "-r", "-f", "json", "--exit-zero", "-o", f"{{scratch}}/{REPORT_FILE}")
-    return Command((sys.executable, "-m", "bandit", *flags, *exclude, *layout.targets))
+    return Command((sys.executable, "-P", "-m", "bandit", *flags, *exclude, *layout.targets))
 
 
 def parse_bandit(text: str, own: frozenset[str]) -> SecurityFigures:
