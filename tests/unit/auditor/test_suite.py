@@ -50,6 +50,11 @@ def test_without_the_configuration_the_test_folders_are_named() -> None:
     assert "--noconftest" in argv
 
 
+def test_without_a_configuration_of_its_own_a_project_gets_none_from_a_folder_above() -> None:
+    suite = Suite(decide_layout(["shop/__init__.py", "tests/test_a.py"]), PytestOptions())
+    assert suite_command(suite, Attempt()).argv[-4:] == ("-c", "/dev/null", "--rootdir", ".")
+
+
 def test_a_flat_project_needs_no_path() -> None:
     suite = Suite(decide_layout(["shop/__init__.py", "tests/test_a.py"]), PytestOptions())
     command = suite_command(suite, Attempt())

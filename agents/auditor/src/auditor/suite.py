@@ -16,6 +16,7 @@ from auditor.reports import read_text, worst
 SLOWEST = 10
 UNSUCCESSFUL_LIMIT = 100
 JUNIT_FILE = "junit.xml"
+NO_CONFIGURATION = ("-c", "/dev/null", "--rootdir", ".")
 DATA_FILE = "coverage.data"
 NEVER_LOADED = frozenset({"pytest-cov", "pytest-xdist", "pytest-randomly", "pytest-random-order", "pytest-sugar"})
 
@@ -101,16 +102,10 @@ def why_ended(exit_code: int | None) -> str:
 
 def pytest_arguments(suite: Suite, attempt: Attempt) -> tuple[str, ...]:
     """The arguments of pytest that decide which tests run and how, in this attempt."""
-    kept = " ".join(_quoted(word) for word in suite.options.kept)
-    config = (
-        ("-c", "/dev/null", "--rootdir", ".", *suite.layout.test_paths)
-        if attempt.ignore_config
-        else ("-o", f"addopts={kept}", "-o", "required_plugins=")
-    )
     return (
         *("-p", "no:cacheprovider"),
         *(word for plugin in suite.plugins for word in ("-p", plugin)),
-        *config,
+        *_configuration(suite, attempt),
         *(("--noconftest",) if attempt.ignore_conftest else ()),
         *(("--continue-on-collection-errors",) if attempt.go_on_after_collection_errors else ()),
     )
@@ -176,6 +171,16 @@ def summarise(cases: Sequence[TestCase], ended: Ended, command: str, how: str) -
         command=command,
         how=how,
     )
+
+
+def _configuration(suite: Suite, attempt: Attempt) -> tuple[str, ...]:
+    if attempt.ignore_config:
+        return (*NO_CONFIGURATION, *suite.layout.test_paths)
+    if suite.options.source is None:
+        # Or pytest would take that of any folder above the project.
+        return NO_CONFIGURATION
+    kept = " ".join(_quoted(word) for word in suite.options.kept)
+    return ("-o", f"addopts={kept}", "-o", "required_plugins=")
 
 
 def _conclude(bench: Workbench, command: Command, attempt: Attempt, ended: Ended) -> TestFigures | None:
