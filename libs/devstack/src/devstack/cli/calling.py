@@ -1,0 +1,43 @@
+"""What every command that calls the gateway shares: its options, one call, and how an answer is printed."""
+
+import asyncio
+from collections.abc import Mapping
+from typing import Annotated, Any
+
+import typer
+
+from devstack.cli.output import print_json
+from devstack.gateway import Answer, Target, find_target, open_gateway
+from devstack.paths import layout
+
+GatewayUrl = Annotated[
+    str | None,
+    typer.Option("--gateway", envvar="MEWS_GATEWAY", metavar="URL", help="Gateway to call; else the one running here."),
+]
+Token = Annotated[
+    str | None,
+    typer.Option("--token", envvar="MEWS_TOKEN", metavar="TOKEN", help="Bearer token, where the gateway wants one."),
+]
+
+
+def target_of(url: str | None, token: str | None) -> Target:
+    """The gateway to call. Raises DevstackError when none was named and none runs here."""
+    return find_target(layout(), url, token)
+
+
+def call_once(target: Target, tool: str, arguments: Mapping[str, Any] | None = None) -> Answer:
+    """Call one tool in a session of its own. Raises GatewayAway, CallRefused."""
+
+    async def call() -> Answer:
+        async with open_gateway(target) as gateway:
+            return await gateway.call(tool, arguments)
+
+    return asyncio.run(call())
+
+
+def print_answer(answer: Answer, as_json: bool) -> None:
+    """Print the text for people, or the structure for programs."""
+    if as_json:
+        print_json(answer.structure)
+    else:
+        typer.echo(answer.text)

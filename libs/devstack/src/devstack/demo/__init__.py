@@ -1,0 +1,1 @@
+"""`mews demo`: from nothing to an audited project, through the same doors as everybody."""
