@@ -93,7 +93,7 @@ async def test_a_monitored_task_shows_all_that_the_services_know(manager: Manage
         "output",
     ]
     assert report["analytics"]["quality"]["test_coverage"] == 92
-    assert report["evidence"]["outcome"]["verified"]["passed"] is True
+    assert report["evidence"]["verified"]["passed"] is True
     assert [question["question_id"] for question in report["questions"]] == ["q-1"]
     assert report["notes"] == []
 

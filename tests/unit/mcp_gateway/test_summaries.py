@@ -1,7 +1,8 @@
 import pytest
 
 from contracts.tasks import TaskState
-from mcp_gateway.decisions.summaries import monitor_report, outcome, percent, shown_status, summary
+from mcp_gateway.decisions.summaries import evidence, monitor_report, percent, shown_status, summary
+from mcp_gateway.domain.outputs import Evidence
 from tests.support.views import completed_task, example_facts, example_outcome, queued_task, running_task
 
 
@@ -38,8 +39,22 @@ def test_analytics_and_streams_are_there_only_when_asked_for() -> None:
     assert monitor_report(running_task(), facts=example_facts(), include_analytics=True).analytics
 
 
-def test_an_outcome_of_an_unknown_form_is_left_out() -> None:
+def test_the_evidence_is_the_tasks_own_before_that_of_the_facts() -> None:
+    failed, passed = (example_outcome(passed=passed).to_dict() for passed in (False, True))
+    facts = example_facts(outcome=passed, evidence={"quality": "observed"})
+    found = evidence(running_task(), facts)
+    assert found.verified is not None
+    assert found.verified.passed
+    assert found.analytics == {"quality": "observed"}
+    found = evidence(running_task(analytics=failed), facts)
+    assert found.verified is not None
+    assert not found.verified.passed
+
+
+def test_evidence_of_an_unknown_form_is_left_out() -> None:
     known = example_outcome()
-    assert outcome(example_facts(outcome=known.to_dict())) == known
-    assert outcome(example_facts(outcome={"status": "transcended"})) is None
-    assert outcome(None) is None
+    odd = known.to_dict() | {"claimed": {"status": "transcended"}}
+    found = evidence(running_task(analytics=odd), None)
+    assert found.claimed is None
+    assert found.observed == known.observed
+    assert evidence(running_task(), None) == Evidence()

@@ -1,8 +1,11 @@
 """A task in short, and a task with all that is known of it."""
 
+from typing import TypeVar
+
 from pydantic import ValidationError
 
-from contracts.events.recovery import Outcome
+from contracts.base import Model
+from contracts.events.recovery import Completion, Observed, Verified
 from contracts.questions import QuestionView
 from contracts.tasks import TaskState, TaskView
 from contracts.telemetry import Tail, TaskFacts
@@ -10,6 +13,8 @@ from mcp_gateway.decisions.wording import shorten
 from mcp_gateway.domain.outputs import Evidence, MonitorReport, TaskSummary
 
 _DESCRIPTION = 200
+
+Part = TypeVar("Part", bound=Model)
 
 
 def summary(task: TaskView) -> TaskSummary:
@@ -65,7 +70,7 @@ def monitor_report(
         milestones=facts.milestones if facts else [],
         streams=tail.entries if tail else None,
         analytics=facts.analytics if facts and include_analytics else None,
-        evidence=Evidence(outcome=outcome(facts), analytics=facts.evidence if facts else {}),
+        evidence=evidence(task, facts),
         questions=questions or [],
         notes=notes or [],
     )
@@ -89,11 +94,19 @@ def percent(task: TaskView, facts: TaskFacts | None = None) -> float:
     return 0.0
 
 
-def outcome(facts: TaskFacts | None) -> Outcome | None:
-    """How the last closed attempt ended; None before, and for a form that this version does not know."""
-    if facts is None or facts.outcome is None:
-        return None
+def evidence(task: TaskView, facts: TaskFacts | None) -> Evidence:
+    """Claim, observation and verification of the last closed attempt; a part of an unknown form is left out."""
+    outcome = task.analytics or (facts.outcome if facts else None) or {}
+    return Evidence(
+        claimed=_read(Completion, outcome.get("claimed")),
+        observed=_read(Observed, outcome.get("observed")),
+        verified=_read(Verified, outcome.get("verified")),
+        analytics=facts.evidence if facts else {},
+    )
+
+
+def _read(model: type[Part], value: object) -> Part | None:
     try:
-        return Outcome.model_validate(facts.outcome)
+        return model.model_validate(value)
     except ValidationError:
         return None

@@ -2,7 +2,7 @@
 
 from contracts.base import Count, JsonObject, Level, Milliseconds, Model, Name, OptionalText, Percent, TaskId, UtcTime
 from contracts.commands import Command
-from contracts.events.recovery import Outcome
+from contracts.events.recovery import Completion, Observed, Verified
 from contracts.questions import QuestionView
 from contracts.tasks import AttemptView, TaskState
 from contracts.telemetry import MilestoneFact, TailEntry
@@ -41,8 +41,12 @@ class TaskList(Model):
 class Evidence(Model):
     """How far a task's claims are checked."""
 
-    outcome: Outcome | None = None
-    """Of the last closed attempt: what the agent claimed, what the worker saw, what the platform verified itself."""
+    claimed: Completion | None = None
+    """What the agent said of the last closed attempt."""
+    observed: Observed | None = None
+    """What the worker saw of it."""
+    verified: Verified | None = None
+    """What the platform found when it ran the `verify` commands itself."""
     analytics: dict[str, Name] = {}
     """Evidence level of each analytics type: reported, observed or verified."""
 

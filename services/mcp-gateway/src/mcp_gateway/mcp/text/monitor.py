@@ -79,14 +79,13 @@ def _in_order(analytics: dict[str, JsonObject]) -> dict[str, JsonObject]:
 
 
 def _evidence(evidence: Evidence) -> str:
-    outcome = evidence.outcome
     lines: list[str] = []
-    if outcome and outcome.claimed:
-        lines.append(_claimed(outcome.claimed))
-    if outcome and outcome.observed:
-        lines.append(_observed(outcome.observed))
-    if outcome and outcome.verified:
-        lines += _verified(outcome.verified)
+    if evidence.claimed:
+        lines.append(_claimed(evidence.claimed))
+    if evidence.observed:
+        lines.append(_observed(evidence.observed))
+    if evidence.verified:
+        lines += _verified(evidence.verified)
     if evidence.analytics:
         levels = (f"{kind} {level}" for kind, level in sorted(evidence.analytics.items()))
         lines.append(f"  analytics: {', '.join(levels)}")
