@@ -7,6 +7,7 @@ uv (pinned by hash) into `.mews/tools`, all packages of the lock file into `.ven
 import hashlib
 import os
 import shutil
+import ssl
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
@@ -64,11 +65,19 @@ def _environment() -> dict[str, str]:
     """This process's environment, with caches under `.mews` where the user has no usable home."""
     env = {**os.environ, "UV_PYTHON_DOWNLOADS": "never", "PIP_DISABLE_PIP_VERSION_CHECK": "1"}
     env.pop("VIRTUAL_ENV", None)
+    if _has_certificates():
+        # As pip does: a company's proxy signs with a certificate that this machine knows, and uv's own list does not.
+        env.setdefault("UV_SYSTEM_CERTS", "1")
     home = Path(env.get("HOME") or "/nonexistent")
     if not (home.is_dir() and os.access(home, os.W_OK)):
         env.setdefault("UV_CACHE_DIR", str(DATA / "cache" / "uv"))
         env.setdefault("PIP_CACHE_DIR", str(DATA / "cache" / "pip"))
     return env
+
+
+def _has_certificates() -> bool:
+    paths = ssl.get_default_verify_paths()
+    return bool(paths.cafile or paths.capath)
 
 
 def _fingerprint() -> str:

@@ -4,6 +4,7 @@ import asyncio
 import hashlib
 import os
 import shutil
+import ssl
 import sys
 import tarfile
 import tempfile
@@ -70,6 +71,10 @@ def _uv() -> str:
 def _environment(folder: Path) -> dict[str, str]:
     """This process's, with caches below `folder` where the user has no usable home."""
     env = {**os.environ, "PIP_NO_INPUT": "1", "PIP_DISABLE_PIP_VERSION_CHECK": "1"}
+    paths = ssl.get_default_verify_paths()
+    if paths.cafile or paths.capath:
+        # As pip does by itself: a company's proxy signs with a certificate that only this machine knows.
+        env.setdefault("UV_SYSTEM_CERTS", "1")
     home = Path(env.get("HOME") or "/nonexistent")
     if not (home.is_dir() and os.access(home, os.W_OK)):
         env.setdefault("UV_CACHE_DIR", str(folder / "cache" / "uv"))
