@@ -1,13 +1,13 @@
+"""The consumer on real servers: what takes effect, what is put aside, and what outages do to it."""
+
 import asyncio
 import shutil
 
-import nats
-import pytest
-from nats.js.errors import NotFoundError
+import asyncpg
 
 from contracts.batches import EVENT_BATCH, Batch
 from contracts.events import Event
-from contracts.streams import STREAMS, TELEMETRY
+from contracts.streams import TELEMETRY
 from servicekit.bus import (
     BatchConsumer,
     Bus,
@@ -16,23 +16,13 @@ from servicekit.bus import (
     Received,
     RetryPolicy,
     declare_streams,
-    ensure_worker_consumers,
     foreign_event,
     keep_declared,
     publish_batches,
 )
 from servicekit.inbox import claim
 from servicekit.pg import Database as Pg
-from tests.support.buskit import (
-    a_bus,
-    batch,
-    cancel,
-    connected,
-    event_ids,
-    outgoing,
-    running,
-    settings_of,
-)
+from tests.support.buskit import a_bus, batch, cancel, connected, event_ids, outgoing, running, settings_of
 from tests.support.stack import Database, TestNats, TestPostgres
 from tests.support.waiting import eventually
 
@@ -47,11 +37,17 @@ class Handler:
     def __init__(self, db: Pg) -> None:
         self.db = db
         self.calls: list[int] = []
+        self.poison: set[int] = set()
+        self.gate = asyncio.Event()
+        self.gate.set()
 
     async def __call__(self, received: list[Received[Batch[Event]]]) -> None:
         async with self.db.transaction() as connection:
             fresh = await claim(connection, DURABLE, received)
             await connection.execute(EFFECT, event_ids(one.batch for one in fresh))
+            if any(one.batch.batch in self.poison for one in received):
+                await connection.execute("SELECT $1::text::jsonb", "no json")
+            await self.gate.wait()
         self.calls.append(len(received))
 
     async def applied(self) -> list[str]:
@@ -64,20 +60,24 @@ def consumer(bus: Bus, db: Pg, handler: Handler, **more: object) -> BatchConsume
     return BatchConsumer(bus, TELEMETRY, DURABLE, EVENT_BATCH, handler, DeadLetters(db.pool), **options)  # type: ignore[arg-type]
 
 
-async def unacknowledged(bus: Bus) -> int:
-    info = await bus.js.consumer_info(TELEMETRY, DURABLE)
-    return (info.num_ack_pending or 0) + (info.num_pending or 0)
-
-
 async def settled(bus: Bus) -> bool:
-    return await unacknowledged(bus) == 0
+    info = await bus.js.consumer_info(TELEMETRY, DURABLE)
+    return (info.num_ack_pending or 0) + (info.num_pending or 0) == 0
+
+
+async def dead_letters(db: Pg) -> list[asyncpg.Record]:
+    return await db.pool.fetch("SELECT * FROM dead_letter ORDER BY id")
+
+
+async def publish(bus: Bus, *batches: Batch[Event]) -> None:
+    assert all(await publish_batches(bus, [outgoing(one) for one in batches]))
 
 
 async def test_what_is_published_takes_effect_once_and_in_order(database: Database, nats_server: TestNats) -> None:
     async with connected(database) as db, a_bus(nats_server) as bus:
         await declare_streams(bus.js)
         sent = [batch(n, size=3) for n in range(1, 101)]
-        assert all(await publish_batches(bus, [outgoing(one) for one in sent]))
+        await publish(bus, *sent)
         handler = Handler(db)
         async with running(consumer(bus, db, handler).run()):
             await eventually(lambda: settled(bus))
@@ -85,10 +85,281 @@ async def test_what_is_published_takes_effect_once_and_in_order(database: Databa
         assert len(handler.calls) < len(sent)
 
 
-async def test_a_repeated_publication_is_stored_once(nats_server: TestNats) -> None:
-    async with a_bus(nats_server) as bus:
+async def test_a_gathering_holds_no_more_events_than_asked(database: Database, nats_server: TestNats) -> None:
+    async with connected(database) as db, a_bus(nats_server) as bus:
         await declare_streams(bus.js)
-        message = outgoing(batch(1))
-        assert await publish_batches(bus, [message, message]) == [True, True]
-        assert await publish_batches(bus, [message]) == [True]
-        assert (await bus.js.stream_info(TELEMETRY)).state.messages == 1
+        await publish(bus, *(batch(n, size=10) for n in range(1, 31)))
+        handler = Handler(db)
+        async with running(consumer(bus, db, handler, max_events=50, max_wait_ms=500).run()):
+            await eventually(lambda: settled(bus))
+        assert handler.calls == [5] * 6
+
+
+async def test_a_copy_of_a_batch_under_another_message_id_changes_nothing(
+    database: Database, nats_server: TestNats
+) -> None:
+    async with connected(database) as db, a_bus(nats_server) as bus:
+        await declare_streams(bus.js)
+        one = batch(1)
+        copies = [outgoing(one)._replace(message_id=f"other-{n}") for n in range(3)]
+        assert all(await publish_batches(bus, copies))
+        handler = Handler(db)
+        async with running(consumer(bus, db, handler).run()):
+            await eventually(lambda: settled(bus))
+        assert await handler.applied() == event_ids([one])
+
+
+async def test_what_does_not_validate_is_put_aside_and_the_rest_goes_on(
+    database: Database, nats_server: TestNats
+) -> None:
+    async with connected(database) as db, a_bus(nats_server) as bus:
+        await declare_streams(bus.js)
+        good, bad = [batch(1), batch(3)], b'{"producer":"spool","batch":2,"events":[{"kind":"progress"}]}'
+        messages = [outgoing(good[0]), Outgoing("worker.progress.w1", "bad", bad, {"Note": "x"}), outgoing(good[1])]
+        assert all(await publish_batches(bus, messages))
+        handler = Handler(db)
+        async with running(consumer(bus, db, handler).run()):
+            await eventually(lambda: settled(bus))
+        assert await handler.applied() == event_ids(good)
+        (letter,) = await dead_letters(db)
+        assert (letter["stream"], letter["subject"], letter["payload"]) == (TELEMETRY, "worker.progress.w1", bad)
+        assert "events.0.progress.body: Field required" in letter["reason"]
+        assert letter["headers"]["Note"] == "x"
+
+
+async def test_garbage_with_nul_characters_is_put_aside(database: Database, nats_server: TestNats) -> None:
+    async with connected(database) as db, a_bus(nats_server) as bus:
+        await declare_streams(bus.js)
+        garbage = [b"\x00\xff", b"", b"[]", b'{"a":"\\u0000"}']
+        assert all(
+            await publish_batches(bus, [Outgoing("worker.plan.w", str(n), text) for n, text in enumerate(garbage)])
+        )
+        async with running(consumer(bus, db, Handler(db)).run()):
+            await eventually(lambda: settled(bus))
+        assert [letter["payload"] for letter in await dead_letters(db)] == garbage
+
+
+async def test_a_worker_cannot_speak_for_another(database: Database, nats_server: TestNats) -> None:
+    async with connected(database) as db, a_bus(nats_server) as bus:
+        await declare_streams(bus.js)
+        forged = Outgoing("worker.progress.w2", "forged", batch(1, worker_id="w1").to_json())
+        assert await publish_batches(bus, [forged]) == [True]
+        handler = Handler(db)
+        async with running(consumer(bus, db, handler).run()):
+            await eventually(lambda: settled(bus))
+        assert await handler.applied() == []
+        (letter,) = await dead_letters(db)
+        assert "of worker 'w1'" in letter["reason"]
+        assert "worker.progress.w2" in letter["reason"]
+
+
+async def test_a_worker_that_uses_another_ones_producer_id_hides_nothing(
+    database: Database, nats_server: TestNats
+) -> None:
+    async with connected(database) as db, a_bus(nats_server) as bus:
+        await declare_streams(bus.js)
+        thief, victim = batch(1, worker_id="w2"), batch(1, worker_id="w1")
+        messages = [outgoing(thief)._replace(message_id="thief"), outgoing(victim)]
+        assert all(await publish_batches(bus, messages))
+        handler = Handler(db)
+        async with running(consumer(bus, db, handler).run()):
+            await eventually(lambda: settled(bus))
+        assert await handler.applied() == event_ids([thief, victim])
+
+
+async def test_poison_is_found_among_many_and_put_aside_alone(database: Database, nats_server: TestNats) -> None:
+    async with connected(database) as db, a_bus(nats_server) as bus:
+        await declare_streams(bus.js)
+        sent = [batch(n) for n in range(1, 41)]
+        await publish(bus, *sent)
+        handler = Handler(db)
+        handler.poison = {7, 23}
+        async with running(consumer(bus, db, handler, max_wait_ms=200).run()):
+            await eventually(lambda: settled(bus))
+        good = [one for one in sent if one.batch not in handler.poison]
+        assert await handler.applied() == event_ids(good)
+        letters = await dead_letters(db)
+        assert sorted(letter["headers"]["Nats-Msg-Id"] for letter in letters) == ["spool.23", "spool.7"]
+        assert "invalid input syntax for type json" in letters[0]["reason"]
+
+
+async def test_a_failure_that_passes_makes_no_dead_letter(database: Database, nats_server: TestNats) -> None:
+    async with connected(database) as db, a_bus(nats_server) as bus:
+        await declare_streams(bus.js)
+        handler = Handler(db)
+        handler.poison = {1}
+        sent = batch(1)
+        patient = RetryPolicy(poison_delays_s=(0.05, 0.3, 30.0))
+        async with running(consumer(bus, db, handler, policy=patient).run()):
+            await publish(bus, sent)
+
+            async def delivered_again() -> bool:
+                info = await bus.js.consumer_info(TELEMETRY, DURABLE)
+                return info.delivered is not None and info.delivered.consumer_seq == 2
+
+            await eventually(delivered_again)
+            handler.poison = set()
+            await eventually(lambda: settled(bus))
+        assert await handler.applied() == event_ids([sent])
+        assert await dead_letters(db) == []
+
+
+async def test_while_postgresql_is_away_nothing_is_put_aside_and_nothing_is_lost(
+    database: Database, nats_server: TestNats, postgres: TestPostgres
+) -> None:
+    async with connected(database) as db, a_bus(nats_server) as bus:
+        await declare_streams(bus.js)
+        handler = Handler(db)
+        sent = [batch(n, size=2) for n in range(1, 61)]
+        async with running(consumer(bus, db, handler).run()):
+            await publish(bus, *sent[:20])
+            await eventually(lambda: settled(bus))
+            postgres.stop()
+            try:
+                await publish(bus, *sent[20:])
+                assert await publish_batches(bus, [Outgoing("worker.plan.w1", "bad", b"{}")]) == [True]
+
+                async def given_back_twice() -> bool:
+                    info = await bus.js.consumer_info(TELEMETRY, DURABLE)
+                    return info.delivered is not None and info.delivered.consumer_seq > 20 + 3 * 41
+
+                await eventually(given_back_twice, within=15)
+                assert not await settled(bus)
+            finally:
+                postgres.start()
+            await eventually(lambda: settled(bus), within=15)
+        assert sorted(await handler.applied()) == sorted(event_ids(sent))
+        assert [letter["payload"] for letter in await dead_letters(db)] == [b"{}"]
+
+
+async def test_a_restart_of_the_broker_is_survived(database: Database, nats_server: TestNats) -> None:
+    async with connected(database) as db, a_bus(nats_server) as bus:
+        await keep_declared(bus, settings_of(nats_server))
+        await bus.wait_ready()
+        handler = Handler(db)
+        sent = [batch(n) for n in range(1, 5)]
+        async with running(consumer(bus, db, handler).run()):
+            await publish(bus, *sent[:2])
+            await eventually(lambda: settled(bus))
+            nats_server.stop()
+            await eventually(lambda: not bus.connected)
+            assert await publish_batches(bus, [outgoing(sent[2])]) == [False]
+            nats_server.start()
+            await eventually(lambda: bus.ready, within=10)
+            await publish(bus, *sent[2:])
+            await eventually(lambda: settled(bus), within=10)
+        assert await handler.applied() == event_ids(sent)
+
+
+async def test_a_broker_that_comes_back_without_its_data_is_made_whole(
+    database: Database, nats_server: TestNats
+) -> None:
+    async with connected(database) as db, a_bus(nats_server) as bus:
+        await keep_declared(bus, settings_of(nats_server))
+        await bus.wait_ready()
+        handler = Handler(db)
+        sent = [batch(n) for n in (1, 2)]
+        async with running(consumer(bus, db, handler).run()):
+            await publish(bus, sent[0])
+            await eventually(lambda: settled(bus))
+            nats_server.stop()
+            await eventually(lambda: not bus.connected)
+            shutil.rmtree(nats_server.data_dir / "jetstream")
+            nats_server.start()
+            await eventually(lambda: bus.ready, within=10)
+            # The producer has no acknowledgement of the first, and sends it again.
+            await publish(bus, *sent)
+            await eventually(lambda: settled(bus), within=10)
+        assert await handler.applied() == event_ids(sent)
+
+
+async def test_a_durable_deleted_under_a_consumer_is_declared_again(database: Database, nats_server: TestNats) -> None:
+    async with connected(database) as db, a_bus(nats_server) as bus:
+        await keep_declared(bus, settings_of(nats_server))
+        handler = Handler(db)
+        async with running(consumer(bus, db, handler).run()):
+            await bus.wait_ready()
+            await publish(bus, batch(1))
+            await eventually(lambda: settled(bus))
+            await bus.js.delete_consumer(TELEMETRY, DURABLE)
+
+            async def is_back() -> bool:
+                return DURABLE in [info.name for info in await bus.js.consumers_info(TELEMETRY)]
+
+            await eventually(is_back)
+            await publish(bus, batch(2))
+            await eventually(lambda: settled(bus))
+        assert len(await handler.applied()) == 2
+
+
+async def test_a_consumer_starts_before_the_broker_and_its_streams(database: Database, nats_server: TestNats) -> None:
+    nats_server.stop()
+    async with connected(database) as db, a_bus(nats_server) as bus:
+        assert not bus.connected
+        await keep_declared(bus, settings_of(nats_server))
+        handler = Handler(db)
+        async with running(consumer(bus, db, handler).run()):
+            nats_server.start()
+            await eventually(lambda: bus.ready, within=10)
+            await publish(bus, batch(1))
+            await eventually(lambda: settled(bus))
+        assert len(await handler.applied()) == 1
+
+
+async def test_two_consumers_of_a_durable_share_it_without_doing_anything_twice(
+    database: Database, nats_server: TestNats
+) -> None:
+    async with connected(database) as db, a_bus(nats_server) as bus, a_bus(nats_server) as other:
+        await declare_streams(bus.js)
+        workers = [f"w{n}" for n in range(5)]
+        sent = [batch(n, worker_id=worker, producer=f"spool-{worker}") for n in range(1, 101) for worker in workers]
+        copies = [outgoing(one)._replace(message_id=f"copy-{n}") for n, one in enumerate(sent)]
+        assert all(await publish_batches(bus, [outgoing(one) for one in sent] + copies))
+        first, second = Handler(db), Handler(db)
+        consumers = [consumer(bus, db, first, max_events=20), consumer(other, db, second, max_events=20)]
+        async with running(*(one.run() for one in consumers)):
+            await eventually(lambda: settled(bus), within=15)
+        assert first.calls
+        assert second.calls
+        assert sorted(await first.applied()) == sorted(event_ids(sent))
+        assert await dead_letters(db) == []
+        assert await db.pool.fetchval("SELECT bool_and(low = 100 AND above = '{}') FROM applied_batches")
+
+
+async def test_a_consumer_that_stops_finishes_its_gathering_and_gives_the_rest_back_at_once(
+    database: Database, nats_server: TestNats
+) -> None:
+    async with connected(database) as db, a_bus(nats_server) as bus:
+        await declare_streams(bus.js)
+        sent = [batch(n) for n in range(1, 21)]
+        await publish(bus, *sent)
+        leaving, staying = Handler(db), Handler(db)
+        leaving.gate.clear()
+        stopping = asyncio.create_task(consumer(bus, db, leaving, max_events=5, max_wait_ms=200).run())
+
+        async def all_delivered() -> bool:
+            info = await bus.js.consumer_info(TELEMETRY, DURABLE)
+            return info.num_ack_pending == len(sent)
+
+        await eventually(all_delivered)
+        stopping.cancel()
+        leaving.gate.set()
+        await cancel(stopping)
+        assert leaving.calls == [5]
+        async with running(consumer(bus, db, staying).run()):
+            await eventually(lambda: settled(bus))
+        assert sum(staying.calls) == 15
+        assert sorted(await staying.applied()) == sorted(event_ids(sent))
+
+
+async def test_large_batches_are_pulled_in_few_and_all_arrive(database: Database, nats_server: TestNats) -> None:
+    async with connected(database) as db, a_bus(nats_server) as bus:
+        await declare_streams(bus.js)
+        padding = b" " * 1_000_000
+        sent = [batch(n) for n in range(1, 61)]
+        messages = [outgoing(one) for one in sent]
+        assert all(await publish_batches(bus, [one._replace(payload=one.payload + padding) for one in messages]))
+        handler = Handler(db)
+        async with running(consumer(bus, db, handler).run()):
+            await eventually(lambda: settled(bus), within=15)
+        assert await handler.applied() == event_ids(sent)

@@ -51,6 +51,13 @@ async def make_tables(database: Database) -> None:
 async def connected(database: Database, **more: object) -> AsyncGenerator[Pg]:
     """A pool on a database that has the tables."""
     await make_tables(database)
+    async with a_pool(database, **more) as db:
+        yield db
+
+
+@asynccontextmanager
+async def a_pool(database: Database, **more: object) -> AsyncGenerator[Pg]:
+    """A pool, as another process has one."""
     db = await Pg.connect(settings_of(database, **more), SCHEMA)
     try:
         yield db

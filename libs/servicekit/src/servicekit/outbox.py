@@ -1,8 +1,8 @@
 """The outbox: what a transaction says to the bus, kept with it, and published once it is committed."""
 
 import asyncio
-from collections.abc import AsyncGenerator, Iterable, Sequence
-from contextlib import asynccontextmanager, suppress
+from collections.abc import Iterable, Sequence
+from contextlib import suppress
 
 from contracts.base import Model
 from contracts.batches import MAX_BATCH
@@ -49,6 +49,7 @@ SEALED = "SELECT message_id, subject, payload, headers FROM outbox_sealed ORDER 
 DONE = "DELETE FROM outbox_sealed WHERE message_id = ANY($1::text[])"
 LOCK_KEY = "hashtextextended('outbox of ' || current_schema(), 0)"
 TRY_LEAD = f"SELECT pg_try_advisory_lock({LOCK_KEY})"
+CEDE = f"SELECT pg_advisory_unlock({LOCK_KEY})"
 WAITING = """
     SELECT count(*), coalesce(extract(epoch FROM clock_timestamp() - min(created_at)), 0)::float8
     FROM (
@@ -75,6 +76,7 @@ class OutboxRelay:
         self._tick_s = tick_s
         self._channel = f"{db.schema}_outbox"
         self._wake = asyncio.Event()
+        self._notified = False
         self._stopping = False
         self._has_sealed = True
         self._measure_at = 0.0
@@ -82,6 +84,7 @@ class OutboxRelay:
 
     def notify(self) -> None:
         """Rows were committed: publish them now, and not only at the next tick."""
+        self._notified = True
         self._wake.set()
 
     async def run(self) -> None:
@@ -97,8 +100,10 @@ class OutboxRelay:
         pause = FIRST_PAUSE_S
         while not self._stopping:
             try:
-                await self._lead_or_stand_by()
-                pause = FIRST_PAUSE_S
+                async with self._db.own_connection() as connection:
+                    await connection.add_listener(self._channel, self._on_notice)
+                    pause = FIRST_PAUSE_S
+                    await self._relay(connection)
             except Exception as error:
                 if not is_infrastructure(error):
                     raise
@@ -106,23 +111,26 @@ class OutboxRelay:
                 await asyncio.sleep(pause)
                 pause = min(pause * 2, MOST_PAUSE_S)
 
-    async def _lead_or_stand_by(self) -> None:
-        if not self._bus.connected:
-            await self._woken(self._tick_s)
-            return None
-        async with self._db.acquire() as connection:
-            if await connection.fetchval(TRY_LEAD):
-                async with self._listening(connection):
-                    return await self._lead(connection)
-        if await self._woken(self._tick_s) and not self._stopping:
-            async with self._db.acquire() as connection:
-                await connection.execute("SELECT pg_notify($1, '')", self._channel)
+    async def _relay(self, connection: Connection) -> None:
+        while not self._stopping:
+            await self._measure(connection)
+            if not self._bus.connected:
+                await self._woken(self._tick_s)
+            elif await connection.fetchval(TRY_LEAD):
+                await self._lead(connection)
+                await connection.execute(CEDE)
+            else:
+                await self._stand_by(connection)
+
+    async def _stand_by(self, connection: Connection) -> None:
+        if await self._woken(self._tick_s) and self._notified:
+            self._notified = False
+            await connection.execute("SELECT pg_notify($1, '')", self._channel)
             # Whoever commits a thousand times a second wakes the leader a hundred times.
             await asyncio.sleep(STAND_BY_PAUSE_S)
-        return None
 
     async def _lead(self, connection: Connection) -> None:
-        """Seal and publish, while this connection, and with it the lock, lasts."""
+        """Seal and publish, while the broker is there and this connection, and with it the lock, lasts."""
         self._has_sealed = True
         pause = FIRST_PAUSE_S
         while self._bus.connected and not self._stopping:
@@ -173,16 +181,6 @@ class OutboxRelay:
         was_set = self._wake.is_set()
         self._wake.clear()
         return was_set
-
-    @asynccontextmanager
-    async def _listening(self, connection: Connection) -> AsyncGenerator[None]:
-        """Hear the relays that stand by."""
-        await connection.add_listener(self._channel, self._on_notice)
-        try:
-            yield
-        finally:
-            if not connection.is_closed():
-                await connection.remove_listener(self._channel, self._on_notice)
 
     def _on_notice(self, *_: object) -> None:
         self._wake.set()

@@ -95,6 +95,15 @@ class Database:
         async with self.acquire() as connection, connection.transaction():
             yield connection
 
+    @asynccontextmanager
+    async def own_connection(self) -> AsyncGenerator[Connection]:
+        """A connection outside of the pool, for what must stay on one: session locks and LISTEN."""
+        connection = await open_connection(self._settings, self.schema)
+        try:
+            yield connection
+        finally:
+            connection.terminate()
+
     async def run(self, work: Callable[[Connection], Awaitable[Result]], attempts: int = 3) -> Result:
         """Run `work` in a transaction, and again in a new one after a lost connection or a deadlock.
 

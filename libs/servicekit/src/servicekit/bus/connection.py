@@ -25,6 +25,7 @@ RECONNECT_WAIT_S = 0.25
 CONNECT_TIMEOUT_S = 5
 PING_INTERVAL_S = 10
 DRAIN_TIMEOUT_S = 5
+CANCEL_AGAIN_S = 0.1
 PENDING_BYTES = 4 * 1024 * 1024
 API_TIMEOUT_S = 5.0
 RETRY_FIRST_S, RETRY_MOST_S = 0.2, 5.0
@@ -215,7 +216,18 @@ class Bus:
 
 
 class _LastingClient(Client):
-    """nats-py closes itself for good on errors such as an expired login; this one connects again."""
+    """nats-py closes itself for good on errors such as an expired login; this one connects again.
+
+    It also stays closed: in nats-py, a reconnect that is under way may outlive `close`.
+    """
+
+    async def close(self) -> None:
+        await super().close()
+        while self._reconnection_task is not None and not self._reconnection_task.done():
+            self._reconnection_task.cancel()
+            await asyncio.wait({self._reconnection_task}, timeout=CANCEL_AGAIN_S)
+            self._status = Client.DISCONNECTED
+            await super().close()
 
     async def _process_err(self, err_msg: str) -> None:
         error = nats.errors.Error(f"nats: {err_msg}")

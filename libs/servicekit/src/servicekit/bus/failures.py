@@ -9,7 +9,13 @@ from servicekit import pg
 # What PostgreSQL says about the values it was given.
 ABOUT_DATA = (asyncpg.DataError, asyncpg.IntegrityConstraintViolationError)
 # Never about one message: privileges, missing tables, a server that is read-only, full, stopping or too busy.
-ABOUT_THE_WORLD = (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, nats.errors.Error)
+ABOUT_THE_WORLD = (
+    OSError,
+    asyncpg.PostgresError,
+    asyncpg.InterfaceError,
+    asyncpg.InternalClientError,
+    nats.errors.Error,
+)
 DRIVERS = ("redis.", "httpx.", "httpcore.")
 REASON_LENGTH = 2_000
 SHOWN_ERRORS = 5

@@ -15,6 +15,7 @@ from servicekit.logs import get_logger
 API_NEXT = "$JS.API.CONSUMER.MSG.NEXT"
 EXPIRES_S = 30.0
 HEARTBEAT_S = 5.0
+DRAIN_S = 5.0
 SILENCE_S = 2.5 * HEARTBEAT_S
 LEAST_PULL, MOST_PULL = 8, 500
 PULL_BYTES = 4 * 1024 * 1024
@@ -80,7 +81,11 @@ class Puller:
         if subscription is None:
             return
         try:
-            await subscription.drain()
+            if self._bus.connected:
+                async with asyncio.timeout(DRAIN_S):
+                    await subscription.drain()
+            else:
+                await subscription.unsubscribe()
         except (nats.errors.Error, OSError, TimeoutError) as error:
             log.info("bus.inbox_not_drained", error=repr(error))
 

@@ -17,11 +17,16 @@ async def until_cancelled(work: Coroutine[Any, Any, None], ask_to_stop: Callable
     task = asyncio.create_task(work)
     try:
         await asyncio.shield(task)
-    finally:
+    except asyncio.CancelledError:
         ask_to_stop()
-        try:
-            await asyncio.wait({task}, timeout=grace_s)
-        finally:
-            task.cancel()
-        if task.done() and not task.cancelled() and task.exception() is not None:
-            log.warning("bus.loop_failed", error=repr(task.exception()))
+        await _ended(task, grace_s)
+        raise
+
+
+async def _ended(task: asyncio.Task[None], grace_s: float) -> None:
+    try:
+        await asyncio.wait({task}, timeout=grace_s)
+    finally:
+        task.cancel()
+    if task.done() and not task.cancelled() and task.exception() is not None:
+        log.warning("bus.loop_failed", error=repr(task.exception()))
