@@ -12,14 +12,14 @@ loops of bare_dispatch.py, whose one process is client, dispatcher and worker at
 
 import argparse
 import asyncio
+import math
 import os
 import sys
-import tempfile
 import time
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Mapping
 from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
 import asyncpg
@@ -42,10 +42,21 @@ SLOTS = 500
 ORDER = 100
 MOST_IN_A_BATCH = 256
 PAUSE_S = 0.02
+WARM_UP = 2_000
 COMPLETED = "SELECT COALESCE(sum(tasks_completed), 0) FROM workers"
 COMMITS = (
     "SELECT task_id, pg_xact_commit_timestamp(xmin) AS at FROM tasks WHERE task_id = ANY($1) AND status = 'completed'"
 )
+
+
+@dataclass(frozen=True)
+class Measured:
+    """One contender: tasks/s, CPU time a task, latencies in ms."""
+
+    rate: float
+    cpu_us: float
+    slow: Mapping[str, float]
+    row_by_row: float = math.nan
 
 
 class InstantWorker:
@@ -114,13 +125,13 @@ class InstantWorker:
 
 
 @asynccontextmanager
-async def orchestrator(servers: Servers, prefix: list[str]) -> AsyncGenerator[tuple[str, int]]:
+async def orchestrator(servers: Servers) -> AsyncGenerator[tuple[str, int]]:
     """The real process; gives its address and process id."""
     port = free_port()
     env = servers.env("orchestrator") | {"HTTP_PORT": str(port)}
     migrate = await asyncio.create_subprocess_exec(sys.executable, "-m", "orchestrator", "migrate", env=env)
     assert await migrate.wait() == 0
-    process = await asyncio.create_subprocess_exec(*prefix, sys.executable, "-m", "orchestrator", "serve", env=env)
+    process = await asyncio.create_subprocess_exec(sys.executable, "-m", "orchestrator", "serve", env=env)
     url = f"http://127.0.0.1:{port}"
     try:
         async with httpx.AsyncClient(base_url=url) as client:
@@ -188,44 +199,52 @@ async def latencies(url: str, conn: asyncpg.Connection, tasks: int) -> list[floa
     return [(row["at"] - sent[row["task_id"]]).total_seconds() * 1000 for row in rows]
 
 
-async def measure(options: argparse.Namespace) -> Report:
+async def measure(servers: Servers, options: argparse.Namespace) -> Report:
     """All figures."""
     report = Report("dispatch: from assign to recorded completion")
-    with tempfile.TemporaryDirectory(prefix="mews-load-") as folder:
-        async with fresh_servers(Path(folder)) as servers:
-            settings = ServiceSettings.model_validate({"nats_host": servers.nats.host, "nats_port": servers.nats.port})
-            bus = await Bus.connect(settings, "load")
-            conn = await asyncpg.connect(servers.database.dsn("orchestrator"))
-            prefix = options.under.split() if options.under else []
-            async with orchestrator(servers, prefix) as (url, pid), fleet(bus, url):
-                await throughput(url, conn, 2_000, options.outstanding)
-                cpu_before = cpu_ms(pid)
-                product = await throughput(url, conn, options.tasks, options.outstanding)
-                cpu = (cpu_ms(pid) - cpu_before) / options.tasks
-                slow = percentiles(await latencies(url, conn, options.samples))
-            if options.product_only:
-                bare = rows = bare_cpu = float("nan")
-                bare_slow = {"p50": float("nan"), "p99": float("nan")}
-            else:
-                cpu_before = cpu_ms(os.getpid())
-                bare = await bare_throughput(servers, bus, options.tasks, grouped=True, outstanding=options.outstanding)
-                bare_cpu = (cpu_ms(os.getpid()) - cpu_before) / options.tasks
-                rows = await bare_throughput(servers, bus, options.tasks // 10, grouped=False, outstanding=64)
-                bare_slow = percentiles(await bare_latencies(servers, bus, options.samples, PAUSE_S, grouped=True))
-            await conn.close()
-            await bus.close()
-    report.add(f"throughput, {options.outstanding} under way, grouped", "tasks/s", product, bare)
-    report.add("throughput, against row by row", "tasks/s", product, rows)
-    report.add("CPU time of the process", "ms/task", cpu, bare_cpu, higher_is_better=False)
+    settings = ServiceSettings.model_validate({"nats_host": servers.nats.host, "nats_port": servers.nats.port})
+    bus = await Bus.connect(settings, "load")
+    conn = await asyncpg.connect(servers.database.dsn("orchestrator"))
+    product = await measure_product(servers, bus, conn, options)
+    bare = await measure_bare(servers, bus, options)
+    await conn.close()
+    await bus.close()
+    report.add(f"throughput, {options.outstanding} under way, grouped", "tasks/s", product.rate, bare.rate)
+    report.add("throughput, against row by row", "tasks/s", product.rate, bare.row_by_row)
+    report.add("CPU time of the process", "us/task", product.cpu_us, bare.cpu_us, higher_is_better=False)
     for name in ("p50", "p99"):
-        report.add(f"latency at low load, {name}", "ms", slow[name], bare_slow[name], higher_is_better=False)
+        report.add(f"latency at low load, {name}", "ms", product.slow[name], bare.slow[name], higher_is_better=False)
     return report
 
 
-def cpu_ms(pid: int) -> float:
+async def measure_product(
+    servers: Servers, bus: Bus, conn: asyncpg.Connection, options: argparse.Namespace
+) -> Measured:
+    """The orchestrator."""
+    async with orchestrator(servers) as (url, pid), fleet(bus, url):
+        await throughput(url, conn, WARM_UP, options.outstanding)
+        before = cpu_us(pid)
+        rate = await throughput(url, conn, options.tasks, options.outstanding)
+        cpu = (cpu_us(pid) - before) / options.tasks
+        return Measured(rate, cpu, percentiles(await latencies(url, conn, options.samples)))
+
+
+async def measure_bare(servers: Servers, bus: Bus, options: argparse.Namespace) -> Measured:
+    """The bare loops."""
+    if options.product_only:
+        return Measured(math.nan, math.nan, {"p50": math.nan, "p99": math.nan}, math.nan)
+    before = cpu_us(os.getpid())
+    rate = await bare_throughput(servers, bus, options.tasks, grouped=True, outstanding=options.outstanding)
+    cpu = (cpu_us(os.getpid()) - before) / options.tasks
+    rows = await bare_throughput(servers, bus, options.tasks // 10, grouped=False, outstanding=64)
+    slow = await bare_latencies(servers, bus, options.samples, PAUSE_S, grouped=True)
+    return Measured(rate, cpu, percentiles(slow), rows)
+
+
+def cpu_us(pid: int) -> float:
     """CPU time that a process has used."""
     times = psutil.Process(pid).cpu_times()
-    return (times.user + times.system) * 1000
+    return (times.user + times.system) * 1_000_000
 
 
 async def _is_ready(client: httpx.AsyncClient) -> bool:
@@ -255,10 +274,11 @@ def main() -> None:
     parser.add_argument("--outstanding", type=int, default=1_024)
     parser.add_argument("--samples", type=int, default=300)
     parser.add_argument("--product-only", action="store_true", help="leave the bare loops out")
-    parser.add_argument("--under", default="", help="run the orchestrator under this command, such as a profiler")
     parser.add_argument("--json", action="store_true")
     options = parser.parse_args()
-    uvloop.run(measure(options)).show(as_json=options.json)
+    with fresh_servers() as servers:
+        report = uvloop.run(measure(servers, options))
+    report.show(as_json=options.json)
 
 
 if __name__ == "__main__":

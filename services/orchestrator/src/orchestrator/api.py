@@ -31,7 +31,7 @@ class Services:
         self.views = views
 
 
-def _services(request: Request) -> Services:
+async def _services(request: Request) -> Services:
     return request.app.state.services
 
 
@@ -42,7 +42,7 @@ Called = Annotated[Services, Depends(_services)]
 async def create_task(task: Annotated[NewTask, strict(NewTask)], services: Called) -> Response:
     """Queue a task: 201, or 200 with the first one if the idempotency key repeats."""
     created = await services.creator.create(task)
-    return _json(created.view, 201 if created.is_new else 200)
+    return RawResponse(created.json, 201 if created.is_new else 200, media_type=JSON)
 
 
 @router.post("/tasks/batch")
@@ -126,4 +126,4 @@ def _json(model: Model, status: int = 200) -> Response:
 
 
 def _item(answer: Created | OrchestratorError) -> bytes:
-    return answer.view.to_json() if isinstance(answer, Created) else problem_of(answer).to_json()
+    return answer.json if isinstance(answer, Created) else problem_of(answer).to_json()

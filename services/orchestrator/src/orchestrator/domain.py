@@ -3,9 +3,8 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import NamedTuple
 
-from contracts.base import Level
 from contracts.tasks import TERMINAL_STATES, AttemptState, NewTask, TaskState
 from contracts.workers import WorkerStatus
 from orchestrator.errors import IllegalTransition
@@ -37,8 +36,7 @@ ENDED_BY_OUTCOME = frozenset({AttemptState.completed, AttemptState.failed, Attem
 """States that only the attempt's own outcome gives it."""
 
 
-@dataclass(frozen=True, slots=True)
-class AttemptRef:
+class AttemptRef(NamedTuple):
     """One attempt of one task."""
 
     task_id: str
@@ -63,6 +61,7 @@ class NewTaskRow:
     task: NewTask
     requirements_json: str
     body_hash: str
+    """Empty without an idempotency key, for then nothing asks for it."""
     demand_key: str
     work_key: str
     rank_at: datetime
@@ -131,33 +130,28 @@ class Closed:
 
     ref: AttemptRef
     worker_id: str
-    priority: Level
-    created_at: datetime
     burned: int
     """Attempts that count against `max_attempts`, this one not yet."""
     max_attempts: int
     refusals: int
     work_key: str
-    assigned_at: datetime
     started_at: datetime | None
 
 
 @dataclass(frozen=True, slots=True)
 class Fate:
-    """What becomes of a task once its attempt is closed."""
+    """What becomes of a task once its attempt is closed. `analytics` is JSON."""
 
     ref: AttemptRef
     status: TaskState
     reason: str | None
     burned: int
     refusals: int
-    rank_at: datetime
     next_attempt_at: datetime | None = None
     avoid_worker: str | None = None
-    completed_at: datetime | None = None
     started_at: datetime | None = None
     execution_time_ms: int | None = None
-    analytics: Mapping[str, Any] | None = None
+    analytics: bytes | None = None
 
 
 def check_transition(source: TaskState, target: TaskState) -> None:

@@ -4,11 +4,11 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from contracts.base import Page
 from contracts.commands import Command
-from contracts.decided import DecidedEvent
+from contracts.decided import DecidedKind
 from contracts.tasks import AttemptState, QueueView, TaskState, TaskView
 from contracts.workers import Registration, WorkerStatus, WorkerView
 from orchestrator.decisions.matching import Pairing
@@ -79,6 +79,13 @@ class Member:
     told: WorkerStatus | None
 
 
+class Said(NamedTuple):
+    """A domain event as it goes out: its kind, and its JSON."""
+
+    kind: DecidedKind
+    json: bytes
+
+
 @dataclass(frozen=True, slots=True)
 class LiveAttempt:
     """A live attempt, as far as leases need it."""
@@ -140,7 +147,7 @@ class TaskWrites(Protocol):
         """Close live attempts; those that were not live, or not this worker's, are left out of the answer."""
         ...
 
-    async def settle(self, fates: Sequence[Fate]) -> None:
+    async def settle(self, fates: Sequence[Fate], now: datetime) -> None:
         """Write what became of tasks whose attempts were closed in this transaction."""
         ...
 
@@ -152,7 +159,7 @@ class TaskWrites(Protocol):
         """Store the agents' claims of completion (JSON by attempt and worker); those whose attempt is live."""
         ...
 
-    async def acknowledge(self, ref: AttemptRef, analytics: Mapping[str, Any]) -> None:
+    async def acknowledge(self, ref: AttemptRef, analytics: bytes) -> None:
         """Keep what a worker saw of an attempt that was cancelled here."""
         ...
 
@@ -246,7 +253,7 @@ class Session(TaskWrites, WorkerWrites, QueueReads, Protocol):
         """Those batches that were not applied before; marked as applied."""
         ...
 
-    def emit(self, events: Iterable[DecidedEvent]) -> None:
+    def emit(self, events: Iterable[Said]) -> None:
         """Say domain events once this is committed."""
         ...
 

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+from functools import lru_cache
 
 from contracts.tasks import NewTask, Requirements
 from orchestrator.domain import Demand
@@ -15,6 +16,7 @@ def demand_of(worker_id: str | None, requirements: Requirements) -> Demand:
     return Demand(worker_id, frozenset(requirements.tags), frozenset([*requirements.capabilities, *agent]))
 
 
+@lru_cache(maxsize=4_096)
 def demand_key(demand: Demand) -> str:
     """Equal for equal demands: the line in the queue that a task waits in."""
     return _key([demand.worker_id, sorted(demand.tags), sorted(demand.capabilities)])
@@ -22,13 +24,18 @@ def demand_key(demand: Demand) -> str:
 
 def work_key(requirements: Requirements) -> str:
     """Equal for the same kind of work: the same agent on the same repository."""
-    return _key([requirements.agent, requirements.repository])
+    return _work_key(requirements.agent, requirements.repository)
 
 
 def body_hash(task: NewTask, requirements_json: str) -> str:
     """Equal for equal bodies: what tells a repeat from a misuse of an idempotency key."""
     said = [task.description, task.priority, task.worker_id, task.estimated_duration_ms, task.max_attempts]
     return _key([*said, json.loads(requirements_json)])
+
+
+@lru_cache(maxsize=4_096)
+def _work_key(agent: str | None, repository: str | None) -> str:
+    return _key([agent, repository])
 
 
 def _key(value: object) -> str:

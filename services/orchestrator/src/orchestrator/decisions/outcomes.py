@@ -2,11 +2,9 @@
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
 
 from contracts.events.recovery import Outcome, OutcomeStatus, Verified
 from contracts.tasks import AttemptState, TaskState
-from orchestrator.decisions.ranking import rank_at
 from orchestrator.decisions.retries import RetryPolicy, backoff
 from orchestrator.domain import Closed, Fate
 
@@ -24,7 +22,8 @@ class Ending:
     at_once: bool = False
     started_at: datetime | None = None
     ended_at: datetime | None = None
-    analytics: dict[str, Any] | None = None
+    analytics: bytes | None = None
+    """JSON, for `tasks.analytics`."""
 
 
 def ending_of(outcome: Outcome) -> Ending:
@@ -52,10 +51,10 @@ def verification_failure(verified: Verified) -> str:
     return f"verification failed: `{failed.command[:200]}` {how}"
 
 
-def summary_of(outcome: Outcome) -> dict[str, Any]:
-    """`tasks.analytics`: what was claimed, observed and verified, each beside the others."""
-    parts = {"claimed": outcome.claimed, "observed": outcome.observed, "verified": outcome.verified}
-    return {name: part.to_dict() for name, part in parts.items() if part is not None}
+def summary_of(outcome: Outcome) -> bytes:
+    """JSON for `tasks.analytics`: what was claimed, observed and verified, each beside the others."""
+    parts = (("claimed", outcome.claimed), ("observed", outcome.observed), ("verified", outcome.verified))
+    return b"{" + b",".join(b'"%b":%b' % (name.encode(), part.to_json()) for name, part in parts if part) + b"}"
 
 
 def fate_of(closed: Closed, ending: Ending, policy: RetryPolicy, *, now: datetime, jitter: float) -> Fate:
@@ -78,8 +77,6 @@ def _ended(closed: Closed, ending: Ending, burned: int, refusals: int, now: date
         reason=ending.reason,
         burned=burned,
         refusals=refusals,
-        rank_at=rank_at(closed.priority, closed.created_at),
-        completed_at=now,
         started_at=started,
         execution_time_ms=_duration_ms(ending.started_at or started, ending.ended_at or now),
         analytics=ending.analytics,
@@ -93,7 +90,6 @@ def _again(closed: Closed, ending: Ending, burned: int, refusals: int, now: date
         reason=f"attempt {closed.ref.attempt} on {closed.worker_id} {_said(ending)}",
         burned=burned,
         refusals=refusals,
-        rank_at=rank_at(closed.priority, closed.created_at),
         next_attempt_at=now + pause,
         avoid_worker=closed.worker_id,
         analytics=ending.analytics,

@@ -1,8 +1,8 @@
 """Closing attempts: what all ways of ending one have in common."""
 
 import random
-from collections import defaultdict
-from collections.abc import Sequence
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 
 from contracts.tasks import AttemptState, TaskState
@@ -12,6 +12,8 @@ from orchestrator.domain import AttemptRef, Closed, Fate
 from orchestrator.handlers.counting import ATTEMPTS_CLOSED, TASKS_ENDED
 from orchestrator.handlers.telling import about_fate
 from orchestrator.ports import Closing, Session, WorkerTally
+
+NOT_THE_WORKERS_DOING = frozenset({AttemptState.cancelled, AttemptState.refused})
 
 
 async def close_attempts(
@@ -23,26 +25,29 @@ async def close_attempts(
     if not closed:
         return {}
     fates = [fate_of(one, endings[one.ref], policy, now=now, jitter=random.random()) for one in closed]
-    await session.settle(fates)
+    await session.settle(fates, now)
     session.emit(about_fate(one, fate, now, actor) for one, fate in zip(closed, fates, strict=True))
-    tallies = _tallies(closed, {ref: ending.state for ref, ending in endings.items()}, fates)
+    states = [endings[one.ref].state for one in closed]
+    tallies = _tallies(closed, states, fates)
     if tallies:
         await session.count_ended(tallies, now)
-    for one, fate in zip(closed, fates, strict=True):
-        ATTEMPTS_CLOSED.labels(endings[one.ref].state.value).inc()
-        if fate.status is not TaskState.queued:
-            TASKS_ENDED.labels(fate.status.value).inc()
+    _count(states, fates)
     return {fate.ref: fate for fate in fates}
 
 
-def _tallies(
-    closed: Sequence[Closed], states: dict[AttemptRef, AttemptState], fates: Sequence[Fate]
-) -> list[WorkerTally]:
+def _count(states: Iterable[AttemptState], fates: Iterable[Fate]) -> None:
+    for state, many in Counter(states).items():
+        ATTEMPTS_CLOSED.labels(state.value).inc(many)
+    for status, many in Counter(fate.status for fate in fates).items():
+        if status is not TaskState.queued:
+            TASKS_ENDED.labels(status.value).inc(many)
+
+
+def _tallies(closed: Sequence[Closed], states: Sequence[AttemptState], fates: Sequence[Fate]) -> list[WorkerTally]:
     """Only what a worker did itself counts for or against it; a cancellation and a refusal do not."""
     sums: dict[tuple[str, str], list[float]] = defaultdict(lambda: [0, 0, 0.0])
-    for one, fate in zip(closed, fates, strict=True):
-        state = states[one.ref]
-        if state in {AttemptState.cancelled, AttemptState.refused}:
+    for one, state, fate in zip(closed, states, fates, strict=True):
+        if state in NOT_THE_WORKERS_DOING:
             continue
         total = sums[(one.worker_id, one.work_key)]
         if state is AttemptState.completed:

@@ -6,9 +6,11 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import cast
 
+import orjson
+
 from contracts.decided import DecidedKind
 from contracts.problems import FieldError
-from contracts.tasks import NewTask, TaskState, TaskView
+from contracts.tasks import NewTask, TaskState
 from orchestrator.decisions.demands import body_hash, demand_key, demand_of, work_key
 from orchestrator.decisions.ranking import rank_at
 from orchestrator.domain import AttemptRef, NewTaskRow
@@ -19,15 +21,17 @@ from orchestrator.ports import Session, Store, Wake
 from servicekit.clock import Clock
 from servicekit.ids import new_id
 
+MANAGER = "manager"
 ESCAPED_NUL = "\\u0000"
 MOST_AT_ONCE = 2_000
 
 
 @dataclass(frozen=True, slots=True)
 class Created:
-    """A task, and whether it was made now (False: its idempotency key was known, with the same body)."""
+    """A task (the JSON of its TaskView), and whether it was made now or its idempotency key was known before."""
 
-    view: TaskView
+    task_id: str
+    json: bytes
     is_new: bool
 
 
@@ -111,14 +115,14 @@ class Creator:
         async with self._store.transaction() as session:
             written = await session.insert_tasks(rows)
             session.emit(
-                about_task(DecidedKind.task_queued, AttemptRef(row.task_id, 0), row.created_at, actor="manager")
+                about_task(DecidedKind.task_queued, AttemptRef(row.task_id, 0), row.created_at, actor=MANAGER)
                 for row in rows
                 if row.task_id in written
             )
             repeated = [row for row in rows if row.task_id not in written]
             answers = await _repeats(session, repeated) if repeated else {}
         TASKS_CREATED.inc(len(written))
-        return [answers.get(row.task_id) or Created(_view(row), is_new=True) for row in rows]
+        return [answers.get(row.task_id) or Created(row.task_id, _view_json(row), is_new=True) for row in rows]
 
 
 async def _repeats(session: Session, rows: Sequence[NewTaskRow]) -> dict[str, Answer]:
@@ -128,7 +132,9 @@ async def _repeats(session: Session, rows: Sequence[NewTaskRow]) -> dict[str, An
         key = row.task.idempotency_key or ""
         view, hash_before = known[key]
         same = hash_before == row.body_hash
-        answers[row.task_id] = Created(view, is_new=False) if same else IdempotencyConflict(key, view.task_id)
+        answers[row.task_id] = (
+            Created(view.task_id, view.to_json(), is_new=False) if same else IdempotencyConflict(key, view.task_id)
+        )
     return answers
 
 
@@ -138,7 +144,7 @@ def _answer(order: Order, answers: list[Answer]) -> None:
 
 
 def _prepared(task: NewTask, now: datetime) -> NewTaskRow | InvalidTask:
-    requirements_json = task.requirements.to_json().decode()
+    requirements_json = task.requirements.to_json().decode() if "requirements" in task.model_fields_set else "{}"
     wrong = _unstorable(task, requirements_json)
     if wrong:
         return InvalidTask(wrong)
@@ -146,7 +152,7 @@ def _prepared(task: NewTask, now: datetime) -> NewTaskRow | InvalidTask:
         task_id=new_id("task"),
         task=task,
         requirements_json=requirements_json,
-        body_hash=body_hash(task, requirements_json),
+        body_hash=body_hash(task, requirements_json) if task.idempotency_key else "",
         demand_key=demand_key(demand_of(task.worker_id, task.requirements)),
         work_key=work_key(task.requirements),
         rank_at=rank_at(task.priority, now),
@@ -173,16 +179,22 @@ def _has_nul(value: object) -> bool:
     return isinstance(value, str) and "\x00" in value
 
 
-def _view(row: NewTaskRow) -> TaskView:
+def _view_json(row: NewTaskRow) -> bytes:
     task = row.task
-    return TaskView(
-        task_id=row.task_id,
-        description=task.description,
-        status=TaskState.queued,
-        priority=task.priority,
-        created_at=row.created_at,
-        worker_id=task.worker_id,
-        requirements=task.requirements,
-        estimated_duration_ms=task.estimated_duration_ms,
-        max_attempts=task.max_attempts,
-    )
+    # Written as TaskView says, but without being one in between: this is half of the cost of accepting a task.
+    view = {
+        "task_id": row.task_id,
+        "description": task.description,
+        "status": TaskState.queued,
+        "priority": task.priority,
+        "created_at": row.created_at,
+        "requirements": orjson.Fragment(row.requirements_json),
+        "attempt": 0,
+        "max_attempts": task.max_attempts,
+        "attempts": [],
+    }
+    if task.worker_id is not None:
+        view["worker_id"] = task.worker_id
+    if task.estimated_duration_ms is not None:
+        view["estimated_duration_ms"] = task.estimated_duration_ms
+    return orjson.dumps(view, option=orjson.OPT_UTC_Z)

@@ -137,7 +137,7 @@ class Reports:
 
     async def _refuse(self, session: Session, gathering: Gathering, refused: Sequence[Report], now: datetime) -> None:
         """Judge what changed nothing: most of it is harmless, some must be told, some is somebody else's."""
-        facts = await session.facts_of(sorted({_ref(event) for event in refused}, key=str))
+        facts = await session.facts_of(sorted({_ref(event) for event in refused}))
         stale: dict[AttemptRef, str] = {}
         for event in refused:
             known = facts.get(_ref(event))
@@ -173,9 +173,10 @@ def sort(letters: Iterable[Letter]) -> Gathering:
     gathering = Gathering()
     for letter in letters:
         for event in letter.batch.events:
-            if isinstance(event, RegisteredEvent):
+            # By kind and not by class: isinstance asks Python code of every Pydantic model, and this is the hot path.
+            if event.kind == "registered":
                 gathering.registrations.append(event)
-            elif isinstance(event, ProgressEvent | CompletionEvent | OutcomeEvent):
+            elif event.kind == "progress" or event.kind == "completion" or event.kind == "outcome":
                 _sort_report(gathering, event)
                 gathering.letters[event.event_id] = letter
     return gathering
@@ -184,7 +185,7 @@ def sort(letters: Iterable[Letter]) -> Gathering:
 def misfit(batch: Batch[Event]) -> str | None:
     """A reason against a batch with a report that does not say which attempt it is of, or of which worker."""
     for event in batch.events:
-        if isinstance(event, RegisteredEvent):
+        if event.kind == "registered":
             if event.body.worker_id != event.worker_id:
                 return f"event {event.event_id}: body.worker_id {event.body.worker_id!r} is not {event.worker_id!r}"
         elif event.task_id is None or event.attempt is None:
@@ -196,12 +197,12 @@ def misfit(batch: Batch[Event]) -> str | None:
 def _sort_report(gathering: Gathering, event: Report) -> None:
     ref = _ref(event)
     key = (ref, event.worker_id)
-    if isinstance(event, ProgressEvent):
+    if event.kind == "progress":
         gathering.first_at.setdefault(ref, event.occurred_at)
         before = gathering.progress.get(key)
         if before is None or event.seq >= before.seq:
             gathering.progress[key] = event
-    elif isinstance(event, CompletionEvent):
+    elif event.kind == "completion":
         gathering.claims[key] = event
     else:
         gathering.outcomes.setdefault(key, event)

@@ -8,7 +8,7 @@ from typing import Any
 from contracts import subjects
 from contracts.base import Model
 from contracts.commands import Command
-from contracts.decided import DecidedEvent
+from orchestrator.ports import Said
 from orchestrator.store.attempts import AttemptStatements
 from orchestrator.store.queue import LeaderQueries, QueueStatements
 from orchestrator.store.tasks import TaskStatements
@@ -45,10 +45,10 @@ class PgSession(TaskStatements, AttemptStatements, WorkerStatements, QueueStatem
         """Those batches that were not applied before; marked as applied."""
         return await inbox.claim(self.conn, consumer, received)
 
-    def emit(self, events: Iterable[DecidedEvent]) -> None:
+    def emit(self, events: Iterable[Said]) -> None:
         """Say domain events once this is committed."""
-        for event in events:
-            self._said.setdefault(subjects.for_decided(event.kind), []).append(event)
+        for kind, json in events:
+            self._said.setdefault(subjects.for_decided(kind), []).append(json)
 
     def command(self, commands: Iterable[Command]) -> None:
         """Say commands once this is committed."""

@@ -1,4 +1,8 @@
-"""SQL that closes, judges and publishes attempts. Whoever touches an attempt and its task takes the attempt first."""
+"""SQL that closes, judges and publishes attempts.
+
+Whoever changes an attempt and its task takes the attempt first; several are taken in the order of their task ids, which
+is that of the arrays, since no plan but a nested loop is allowed here (see PLANNER). So nobody waits in a ring.
+"""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -18,8 +22,8 @@ CLOSE = """
     JOIN tasks AS task ON task.task_id = said.task_id
     WHERE attempt.task_id = said.task_id AND attempt.attempt = said.attempt AND attempt.worker_id = said.worker_id
         AND attempt.state IN ('assigned', 'running') AND task.attempt = attempt.attempt
-    RETURNING attempt.task_id, attempt.attempt, attempt.worker_id, attempt.assigned_at, attempt.started_at,
-        task.priority, task.created_at, task.burned, task.max_attempts, task.refusals, task.work_key
+    RETURNING attempt.task_id, attempt.attempt, attempt.worker_id, task.burned, task.max_attempts, task.refusals,
+        task.work_key, attempt.started_at
 """
 FACTS = """
     SELECT attempt.task_id, attempt.attempt, attempt.worker_id, attempt.state,
@@ -34,11 +38,16 @@ MARK_STALE = """
     WHERE attempt.task_id = said.task_id AND attempt.attempt = said.attempt AND NOT attempt.stale_reported
     RETURNING attempt.task_id, attempt.attempt
 """
+# Whoever holds one of them is closing it or has heard of it, and marks it too: nobody need wait here.
 MARK_PUBLISHED = """
-    UPDATE attempts AS attempt SET published_at = $3
-    FROM unnest($1::text[], $2::int[]) AS said(task_id, attempt)
-    WHERE attempt.task_id = said.task_id AND attempt.attempt = said.attempt
-        AND attempt.state IN ('assigned', 'running') AND attempt.published_at IS NULL
+    WITH open AS (
+        SELECT attempt.task_id, attempt.attempt FROM unnest($1::text[], $2::int[]) AS said(task_id, attempt)
+        JOIN attempts AS attempt ON attempt.task_id = said.task_id AND attempt.attempt = said.attempt
+        WHERE attempt.state IN ('assigned', 'running') AND attempt.published_at IS NULL
+        FOR NO KEY UPDATE OF attempt SKIP LOCKED
+    )
+    UPDATE attempts AS attempt SET published_at = $3 FROM open
+    WHERE attempt.task_id = open.task_id AND attempt.attempt = open.attempt
 """
 LIVE_OF = """
     SELECT task_id, attempt, worker_id, state FROM attempts
@@ -53,14 +62,15 @@ class AttemptStatements:
 
     async def close(self, closings: Sequence[Closing], now: datetime) -> list[Closed]:
         """Close live attempts; those that were not live, or not this worker's, are left out of the answer."""
+        ordered = sorted(closings, key=lambda closing: closing.ref.task_id)
         closed = await self.conn.fetch(
             CLOSE,
-            [closing.ref.task_id for closing in closings],
-            [closing.ref.attempt for closing in closings],
-            [closing.worker_id for closing in closings],
-            [closing.ending.state.value for closing in closings],
-            [rows.storable_text(closing.ending.reason) for closing in closings],
-            [closing.ending.started_at for closing in closings],
+            [closing.ref.task_id for closing in ordered],
+            [closing.ref.attempt for closing in ordered],
+            [closing.worker_id for closing in ordered],
+            [closing.ending.state.value for closing in ordered],
+            [rows.storable_text(closing.ending.reason) for closing in ordered],
+            [closing.ending.started_at for closing in ordered],
             now,
         )
         return [rows.closed(row) for row in closed]

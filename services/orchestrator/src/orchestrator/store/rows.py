@@ -85,19 +85,9 @@ def member(row: Row) -> Member:
 
 
 def closed(row: Row) -> Closed:
-    """An attempt that an UPDATE has just closed."""
-    return Closed(
-        ref=AttemptRef(row["task_id"], row["attempt"]),
-        worker_id=row["worker_id"],
-        priority=Level(row["priority"]),
-        created_at=row["created_at"],
-        burned=row["burned"],
-        max_attempts=row["max_attempts"],
-        refusals=row["refusals"],
-        work_key=row["work_key"],
-        assigned_at=row["assigned_at"],
-        started_at=row["started_at"],
-    )
+    """An attempt that an UPDATE has just closed; the columns are in the order of the fields."""
+    task_id, attempt, *rest = cast("tuple[Any, ...]", row)
+    return Closed(AttemptRef(task_id, attempt), *rest)
 
 
 def live_attempt(row: Row) -> LiveAttempt:

@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import Any
 
 from contracts.tasks import TaskState, TaskView
 from orchestrator.decisions.matching import Pairing
@@ -54,15 +53,15 @@ ASSIGN = """
 """
 SETTLE = """
     UPDATE tasks AS task SET status = fate.status, reason = fate.reason, burned = fate.burned,
-        refusals = fate.refusals, rank_at = fate.rank_at, next_attempt_at = fate.next_attempt_at,
-        avoid_worker = fate.avoid_worker, completed_at = fate.completed_at,
+        refusals = fate.refusals, next_attempt_at = fate.next_attempt_at, avoid_worker = fate.avoid_worker,
+        completed_at = CASE WHEN fate.status = 'queued' THEN NULL ELSE $12::timestamptz END,
         started_at = COALESCE(fate.started_at, task.started_at), execution_time_ms = fate.execution_time_ms,
         analytics = COALESCE(fate.analytics::jsonb, task.analytics), open_questions = '{}',
         assigned_worker = CASE WHEN fate.status = 'queued' THEN NULL ELSE task.assigned_worker END
     FROM unnest($1::text[], $2::int[], $3::text[], $4::text[], $5::int[], $6::int[], $7::timestamptz[],
-        $8::timestamptz[], $9::text[], $10::timestamptz[], $11::timestamptz[], $12::int[], $13::text[])
-        AS fate(task_id, attempt, status, reason, burned, refusals, rank_at, next_attempt_at, avoid_worker,
-            completed_at, started_at, execution_time_ms, analytics)
+        $8::text[], $9::timestamptz[], $10::int[], $11::text[])
+        AS fate(task_id, attempt, status, reason, burned, refusals, next_attempt_at, avoid_worker, started_at,
+            execution_time_ms, analytics)
     WHERE task.task_id = fate.task_id AND task.attempt = fate.attempt
 """
 MADE = """
@@ -94,7 +93,8 @@ CLAIM = f"""
     RETURNING task.task_id, task.attempt, task.assigned_worker
 """
 ACKNOWLEDGE = """
-    UPDATE tasks SET analytics = $3 WHERE task_id = $1 AND attempt = $2 AND status = 'cancelled' AND analytics IS NULL
+    UPDATE tasks SET analytics = $3::text::jsonb
+    WHERE task_id = $1 AND attempt = $2 AND status = 'cancelled' AND analytics IS NULL
 """
 ASK = f"""
     UPDATE tasks AS task SET open_questions = array_append(array_remove(task.open_questions, $3), $3),
@@ -167,7 +167,7 @@ class TaskStatements:
         written = await self.conn.fetch(ASSIGN, task_ids, [pairing.worker_id for pairing in pairings], epoch, now)
         return [assigned(row, lease_ms) for row in written]
 
-    async def settle(self, fates: Sequence[Fate]) -> None:
+    async def settle(self, fates: Sequence[Fate], now: datetime) -> None:
         """Write what became of tasks whose attempts were closed in this transaction."""
         await self.conn.execute(
             SETTLE,
@@ -177,24 +177,24 @@ class TaskStatements:
             [rows.storable_text(fate.reason) for fate in fates],
             [fate.burned for fate in fates],
             [fate.refusals for fate in fates],
-            [fate.rank_at for fate in fates],
             [fate.next_attempt_at for fate in fates],
             [fate.avoid_worker for fate in fates],
-            [fate.completed_at for fate in fates],
             [fate.started_at for fate in fates],
             [fate.execution_time_ms for fate in fates],
             [rows.storable_json(fate.analytics) for fate in fates],
+            now,
         )
 
     async def advance(self, made: Sequence[ProgressMade], now: datetime) -> list[Moved]:
         """Store progress; tasks whose attempt is not live are left out of the answer."""
+        ordered = sorted(made, key=lambda item: item.ref.task_id)
         columns = (
-            [item.ref.task_id for item in made],
-            [item.ref.attempt for item in made],
-            [item.worker_id for item in made],
-            [rows.storable_json(item.progress_json) for item in made],
-            [item.first_at for item in made],
-            [item.paused for item in made],
+            [item.ref.task_id for item in ordered],
+            [item.ref.attempt for item in ordered],
+            [item.worker_id for item in ordered],
+            [rows.storable_json(item.progress_json) for item in ordered],
+            [item.first_at for item in ordered],
+            [item.paused for item in ordered],
             now,
         )
         await self.conn.execute(BEGIN, *columns)
@@ -211,9 +211,9 @@ class TaskStatements:
         )
         return {(AttemptRef(row["task_id"], row["attempt"]), row["assigned_worker"]) for row in kept}
 
-    async def acknowledge(self, ref: AttemptRef, analytics: Mapping[str, Any]) -> None:
+    async def acknowledge(self, ref: AttemptRef, analytics: bytes) -> None:
         """Keep what a worker saw of an attempt that was cancelled here."""
-        await self.conn.execute(ACKNOWLEDGE, ref.task_id, ref.attempt, dict(analytics))
+        await self.conn.execute(ACKNOWLEDGE, ref.task_id, ref.attempt, rows.storable_json(analytics))
 
     async def ask(self, ref: AttemptRef, question_id: str) -> Moved | None:
         """A question of the live attempt is open."""
