@@ -133,10 +133,9 @@ class Demo:
 
 
 def _own_tests() -> str:
-    """The project's tests as one runs them by hand, with nothing loaded that happens to be installed."""
-    return (
-        f"PYTEST_DISABLE_PLUGIN_AUTOLOAD=1 {shlex.quote(sys.executable)} -m pytest -q -p no:cacheprovider -o addopts="
-    )
+    """The project's tests as one runs them by hand, with nothing that is merely installed or configured around them."""
+    alone = "-p no:cacheprovider -c /dev/null --rootdir ."
+    return f"PYTEST_DISABLE_PLUGIN_AUTOLOAD=1 {shlex.quote(sys.executable)} -m pytest -q {alone}"
 
 
 def _check_queue(report: TaskReport, seconds: float) -> None:
