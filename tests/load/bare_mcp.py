@@ -54,5 +54,13 @@ def upstream() -> FastAPI:
 if __name__ == "__main__":
     made = {"noop": noop, "upstream": upstream}[sys.argv[1]]()
     uvicorn.run(
-        made, port=int(sys.argv[2]), loop="uvloop", http="httptools", ws="none", access_log=False, log_level="warning"
+        made,
+        port=int(sys.argv[2]),
+        loop="uvloop",
+        http="httptools",
+        ws="none",
+        access_log=False,
+        log_level="warning",
+        # A connection stands idle while the others have their turn.
+        timeout_keep_alive=75,
     )
