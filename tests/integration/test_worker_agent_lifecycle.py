@@ -50,7 +50,7 @@ def worker(tmp_path: Path, nats: TestNats, sandbox: SandboxServer) -> Iterator[W
 async def test_a_worker_registers_with_the_agents_that_it_has_tried(worker: WorkerProcess, side: OtherSide) -> None:
     registered = (await side.first("registered")).body
     assert {"agent:command", "agent:auditor"} <= set(registered.capabilities)
-    beat = await eventually(lambda: side.heartbeats and side.heartbeats[-1])
+    beat = await side.beat(lambda beat: beat)
     assert (beat["slots_total"], beat["slots_free"], beat["incarnation"]) == (2, 2, registered.incarnation)
 
 
@@ -59,11 +59,11 @@ async def test_no_more_attempts_run_than_there_are_slots_and_these_may_change(
 ) -> None:
     up = {"agent": "command", "command": "echo up; sleep 300"}
     await side.command(CommandAction.update_config, config={"max_concurrent_tasks": 1})
-    await eventually(lambda: side.heartbeats[-1]["slots_total"] == 1)
+    await side.beat(lambda beat: beat["slots_total"] == 1)
     await side.assign("task-1", **up)
     await side.first("stream", "task-1")
     await side.assign("task-2", **up)
-    held = await eventually(lambda: len(side.heartbeats[-1]["running"]) == 2 and side.heartbeats[-1])
+    held = await side.beat(lambda beat: len(beat["running"]) == 2)
     assert held["slots_free"] == 0
     assert side.of("progress", "task-2") == []
     await side.command(CommandAction.cancel, task_id="task-1")
@@ -140,7 +140,7 @@ async def test_a_drained_worker_takes_nothing_more_and_says_goodbye(worker: Work
     await side.command(CommandAction.drain)
     await eventually(lambda: side.farewells)
     await side.assign("task-n", agent="command", command="true")
-    beat = await eventually(lambda: side.heartbeats[-1]["draining"] and side.heartbeats[-1])
+    beat = await side.beat(lambda beat: beat["draining"])
     assert (beat["slots_free"], beat["running"]) == (0, [])
     await side.command(CommandAction.resume)
     assert (await side.outcome("task-n")).status == "completed"

@@ -4,6 +4,7 @@ import subprocess
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
+import psutil
 import pytest
 
 from contracts.commands import CommandAction
@@ -41,6 +42,14 @@ async def side(nats: TestNats) -> AsyncIterator[OtherSide]:
         yield made
 
 
+def make_repository(folder: Path) -> Path:
+    git = ["git", "-C", str(folder), "-c", "user.name=a", "-c", "user.email=a@b"]
+    folder.mkdir()
+    for arguments in (["init", "-q"], ["commit", "-q", "--allow-empty", "-m", "start"]):
+        subprocess.run([*git, *arguments], check=True)
+    return folder
+
+
 async def test_a_command_runs_and_its_outcome_says_what_was_seen(worker: WorkerProcess, side: OtherSide) -> None:
     await side.assign("task-a", agent="command", command="echo hello; echo oops >&2; echo new > made.txt")
     outcome = await side.outcome("task-a")
@@ -63,11 +72,7 @@ async def test_a_command_that_fails_is_a_failed_attempt(worker: WorkerProcess, s
 async def test_a_result_that_does_not_pass_verification_is_not_completed(
     worker: WorkerProcess, side: OtherSide, tmp_path: Path
 ) -> None:
-    repository = tmp_path / "repository"
-    repository.mkdir()
-    git = ["git", "-C", str(repository), "-c", "user.name=a", "-c", "user.email=a@b"]
-    for arguments in (["init", "-q"], ["commit", "-q", "--allow-empty", "-m", "start"]):
-        subprocess.run([*git, *arguments], check=True)
+    repository = make_repository(tmp_path / "repository")
     common = {"agent": "command", "repository": str(repository), "command": "echo 42 > answer"}
     await side.assign("task-good", verify=["grep 42 answer", "test -d .git"], **common)
     await side.assign("task-bad", verify=["grep 42 answer", "echo no; exit 7", "true"], **common)
@@ -109,8 +114,7 @@ async def test_a_cancelled_task_leaves_no_process(worker: WorkerProcess, side: O
     await side.command(CommandAction.cancel, task_id="task-g", attempt=1, reason="no longer needed")
     outcome = await side.outcome("task-g")
     assert (outcome.status, outcome.reason, outcome.retryable) == ("cancelled", "no longer needed", False)
-    alive = [pid for pid in pids.read_text().split() if Path(f"/proc/{pid}").exists()]
-    assert alive == []
+    assert not any(psutil.pid_exists(int(pid)) for pid in pids.read_text().split())
 
 
 async def test_a_silent_agent_is_ended(worker: WorkerProcess, side: OtherSide) -> None:
@@ -136,4 +140,8 @@ async def test_secrets_of_a_task_never_reach_the_bus(worker: WorkerProcess, side
     )
     await side.outcome("task-j")
     assert all(b"word-123" not in batch.to_json() for batch in side.batches)
-    assert [event.body.content for event in side.of("stream", "task-j")][0] in ("key=********", "********")
+    assert {event.body.content for event in side.of("stream", "task-j")} <= {
+        "key=********",
+        "********",
+        "key=********\n********",
+    }

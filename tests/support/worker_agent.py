@@ -6,7 +6,7 @@ import signal
 import socket
 import subprocess
 import sys
-from collections.abc import AsyncGenerator, Iterator
+from collections.abc import AsyncGenerator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -119,6 +119,11 @@ class OtherSide:
             for event in batch.events:
                 by_id.setdefault(event.event_id, event)
         return list(by_id.values())
+
+    async def beat(self, fits: Callable[[dict[str, Any]], object], within: float = 5.0) -> dict[str, Any]:
+        """The next heartbeat that fits."""
+        seen = len(self.heartbeats)
+        return await eventually(lambda: next((beat for beat in self.heartbeats[seen:] if fits(beat)), None), within)
 
     def of(self, kind: str, task_id: str | None = None) -> list[Any]:
         """The events of a kind."""

@@ -32,16 +32,28 @@ ATTEMPTS = Gauge("mews_attempts_held", "Attempts that this worker holds.", regis
 log = get_logger(__name__)
 
 
-async def relay(spool: OutgoingSpool, outbound: Outbound, linger_s: float) -> None:
+@dataclass(frozen=True, slots=True)
+class Linger:
+    """How long an event may wait for company: hardly after a pause, longer while one follows another, in s."""
+
+    idle_s: float
+    busy_s: float
+
+    def after(self, quiet_s: float) -> float:
+        """The wait, so long after the last batch was published."""
+        return self.idle_s if quiet_s > 2 * self.busy_s else self.busy_s
+
+
+async def relay(spool: OutgoingSpool, outbound: Outbound, linger: Linger, clock: Clock) -> None:
     """Publish what is in the spool, as long as this runs. What the broker does not take is published again."""
-    pause_s = FIRST_PAUSE_S
+    pause_s, published_at = FIRST_PAUSE_S, clock.monotonic()
     while True:
         await spool.wait_for_work()
         if not outbound.connected:
             await outbound.wait_connected()
-        await asyncio.sleep(linger_s)
+        await asyncio.sleep(linger.after(clock.monotonic() - published_at))
         if await _publish(spool, outbound):
-            pause_s = FIRST_PAUSE_S
+            pause_s, published_at = FIRST_PAUSE_S, clock.monotonic()
         else:
             await asyncio.sleep(pause_s)
             pause_s = min(pause_s * 2, MOST_PAUSE_S)
@@ -106,7 +118,7 @@ class Pulse:
 async def measure(spool: EventSpool, attempts: Attempts, clock: Clock) -> None:
     """Keep the metrics of the spool and the attempts up to date."""
     while True:
-        stats = await spool.stats()
+        stats = spool.stats()
         now_ms = clock.now().timestamp() * 1000
         SPOOL_EVENTS.set(stats.events)
         SPOOL_BYTES.set(stats.bytes)

@@ -60,7 +60,7 @@ class EventSpool(Protocol):
         """Whether the broker has the event at a position, and all that is older."""
         ...
 
-    async def stats(self) -> SpoolStats:
+    def stats(self) -> SpoolStats:
         """How much waits now."""
         ...
 

@@ -75,7 +75,9 @@ class Settings(ServiceSettings):
     spool_max_mb: int = Field(default=512, ge=16)
     """Most disk that unpublished events may take; what does not fit is refused."""
     spool_linger_ms: int = Field(default=2, ge=0, le=1_000)
-    """How long an event may wait for others to share a batch with it."""
+    """How long an event after a pause may wait for others to share a batch with it."""
+    spool_busy_linger_ms: int = Field(default=10, ge=0, le=1_000)
+    """The same while one event follows another: larger batches cost each tool call less."""
     max_event_bytes: int = Field(default=512 * 1024, ge=1_024)
     """Largest event; must be below what NATS takes as one message."""
     max_tool_body_bytes: int = Field(default=4 * 1024 * 1024, ge=1_024)

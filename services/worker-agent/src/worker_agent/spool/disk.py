@@ -1,4 +1,4 @@
-"""The spool's files. Everything here blocks, and is called by the one thread that writes."""
+"""The spool's files. Everything here blocks, and one thing is done at a time."""
 
 import os
 from collections.abc import Iterator

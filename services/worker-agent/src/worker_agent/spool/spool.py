@@ -2,15 +2,15 @@
 
 import asyncio
 from collections.abc import Callable, Iterable
-from concurrent.futures import Future as ThreadFuture
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from servicekit.ids import new_id
 from servicekit.logs import get_logger
 from worker_agent.errors import EventTooLarge, SpoolFull, SpoolUnavailable
 from worker_agent.ports import SealedBatch, SpoolStats
+from worker_agent.spool.committer import Committer
 from worker_agent.spool.disk import Disk, Job
 from worker_agent.spool.index import Batch, Index, position_of
 from worker_agent.spool.records import Acknowledgement, Header, StoredEvent, encode
@@ -42,7 +42,7 @@ class _Incoming:
 
 
 class Spool:
-    """One writer thread, group commit. Used by one event loop.
+    """One writer, group commit. Used by one event loop.
 
     Everything that came while one commit was on its way to the disk goes with the next: under load many events share
     one `fdatasync`, and a lone event waits for nothing but its own.
@@ -52,7 +52,7 @@ class Spool:
         self._limits = limits
         self._disk = Disk(folder)
         self._index = Index(comes_last, limits.max_batch_bytes)
-        self._thread = ThreadPoolExecutor(1, "spool")
+        self._committer = Committer(self._disk)
         self._loop = asyncio.get_running_loop()
         self._segment, self._size, self._roll = 0, 0, True
         self._sizes: dict[int, int] = {}
@@ -66,13 +66,14 @@ class Spool:
         self._work = asyncio.Event()
         self._drained: asyncio.Future[None] | None = None
         self._timer: asyncio.TimerHandle | None = None
+        self._begun = False
         self._closed = False
 
     @classmethod
     async def open(cls, folder: Path, limits: SpoolLimits, comes_last: Callable[[str], bool]) -> "Spool":
         """Read what the last run left, cut off a torn end, and go on from there."""
         spool = cls(folder, limits, comes_last)
-        await spool._loop.run_in_executor(spool._thread, spool._recover)
+        await spool._committer.run(spool._recover)
         if spool.events:
             spool._work.set()
         return spool
@@ -143,16 +144,16 @@ class Spool:
         oldest = self._index.oldest()
         return oldest is None or oldest > position
 
-    async def stats(self) -> SpoolStats:
+    def stats(self) -> SpoolStats:
         """How much waits now."""
         oldest, at_ms = self._index.oldest(), None
         if oldest is not None:
-            at_ms = await self._loop.run_in_executor(self._thread, self._disk.first_event_ms, oldest)
+            at_ms = self._disk.first_event_ms(oldest)
         return SpoolStats(self._index.events, self._index.bytes, self._file_bytes, at_ms)
 
     async def close(self) -> None:
         """Write what is left and close the files."""
-        while self._incoming or self._control or self._committed is not None:
+        while self._has_something or self._committed is not None:
             committed = self._committed or self._next_committed
             self._start_commit()
             await asyncio.wait([committed])
@@ -161,8 +162,12 @@ class Spool:
         self._closed = True
         if self._timer is not None:
             self._timer.cancel()
-        await self._loop.run_in_executor(self._thread, self._disk.close)
-        self._thread.shutdown()
+        await self._committer.run(self._disk.close)
+        self._committer.close()
+
+    @property
+    def _has_something(self) -> bool:
+        return bool(self._incoming or self._control or self._load)
 
     @property
     def _file_bytes(self) -> int:
@@ -191,16 +196,16 @@ class Spool:
             )
 
     def _start_commit(self) -> None:
-        if self._committed is not None or self._closed:
-            return
-        if not (self._incoming or self._control or self._load):
-            return
+        # Begun a moment later, so that all that this turn of the event loop brings shares one commit.
+        if self._committed is None and not self._begun and not self._closed and self._has_something:
+            self._begun = True
+            self._loop.call_soon(self._begin_commit)
+
+    def _begin_commit(self) -> None:
+        self._begun = False
         self._committed, self._next_committed = self._next_committed, self._loop.create_future()
         job, incoming, control = self._next_job()
-        work = self._thread.submit(self._disk.perform, job)
-        work.add_done_callback(
-            lambda done: self._loop.call_soon_threadsafe(self._finish_commit, done, job, incoming, control)
-        )
+        self._committer.submit(job, partial(self._finish_commit, job, incoming, control))
 
     def _commit_later(self, delay_s: float) -> None:
         if self._timer is None:
@@ -239,20 +244,19 @@ class Spool:
         return tuple(finished)
 
     def _finish_commit(
-        self, done: ThreadFuture[dict[int, bytes]], job: Job, incoming: list[_Incoming], control: bytes
+        self, job: Job, incoming: list[_Incoming], control: bytes, result: dict[int, bytes] | Exception
     ) -> None:
         committed, self._committed = self._committed, None
         assert committed is not None
         self._incoming_bytes -= sum(len(one.frame) for one in incoming)
-        error = done.exception()
-        if error is not None:
-            self._undo(error, job, incoming, control)
-            committed.set_exception(SpoolUnavailable(f"the spool's disk does not take it: {error}"))
+        if isinstance(result, Exception):
+            self._undo(result, job, incoming, control)
+            committed.set_exception(SpoolUnavailable(f"the spool's disk does not take it: {result}"))
             committed.exception()
         else:
-            self._apply(done.result(), job, incoming)
+            self._apply(result, job, incoming)
             committed.set_result(None)
-        if error is None or self._incoming:
+        if self._incoming or not isinstance(result, Exception):
             self._start_commit()
         else:
             self._commit_later(RETRY_DELAY_S)

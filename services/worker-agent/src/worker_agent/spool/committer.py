@@ -1,0 +1,65 @@
+"""Where a commit runs: on the event loop while the disk is fast, on a thread of its own when it is not."""
+
+import asyncio
+from collections.abc import Callable
+from concurrent.futures import Future as ThreadFuture
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from time import perf_counter
+
+from worker_agent.spool.disk import Disk, Job
+
+FAST_S = 0.0005
+"""Waiting for another thread costs about as much as a disk that is as fast as this."""
+WEIGHT = 0.1
+SMALL_BYTES = 64 * 1024
+SLOW_S = 1.0
+
+Loaded = dict[int, bytes]
+Done = Callable[[Loaded | Exception], None]
+
+
+class Committer:
+    """One commit at a time. It learns how fast the disk is from each."""
+
+    def __init__(self, disk: Disk) -> None:
+        self._disk = disk
+        self._loop = asyncio.get_running_loop()
+        self._thread = ThreadPoolExecutor(1, "spool")
+        # Until it has shown otherwise, the disk counts as slow.
+        self._average_s = SLOW_S
+
+    def submit(self, job: Job, done: Done) -> None:
+        """Perform a job, and tell how it went: from the event loop, perhaps before this returns."""
+        size = len(job.data) + sum(batch.bytes for batch in job.load)
+        if self._average_s < FAST_S and size < SMALL_BYTES and job.opening is None:
+            try:
+                loaded = self._timed(job)
+            except Exception as error:
+                # It is told, as it is from the thread.
+                done(error)
+            else:
+                done(loaded)
+            return
+        work = self._thread.submit(self._timed, job)
+        work.add_done_callback(partial(self._tell, done))
+
+    async def run(self, work: Callable[[], None]) -> None:
+        """Do something else on the thread, after all that was submitted."""
+        await self._loop.run_in_executor(self._thread, work)
+
+    def close(self) -> None:
+        """End the thread."""
+        self._thread.shutdown()
+
+    def _timed(self, job: Job) -> Loaded:
+        start = perf_counter()
+        try:
+            return self._disk.perform(job)
+        finally:
+            self._average_s += WEIGHT * (min(SLOW_S, perf_counter() - start) - self._average_s)
+
+    def _tell(self, done: Done, work: ThreadFuture[Loaded]) -> None:
+        error = work.exception()
+        told = error if isinstance(error, Exception) else work.result()
+        self._loop.call_soon_threadsafe(done, told)
