@@ -60,7 +60,7 @@ async def _start(background: Background, settings: Settings, clock: Clock, datab
     # A producer of its own for each start: numbers never repeat, even if the database is put back to an older day.
     relay = OutboxRelay(database, bus, new_id(SERVICE))
     lease = LeaderLease(database, SERVICE, new_id("replica"), settings.leader_lease_ms / 1000)
-    tasks = store.PgStore(database, lease, relay.notify)
+    tasks = store.PgStore(database, lease, loops.Gather(relay.notify))
     alarm = loops.Alarm(tasks)
     leader = Leader(tasks, clock, settings.lease_ms, settings.offline_after_ms)
     alarm.belong_to(leader)

@@ -62,8 +62,7 @@ class AssignmentCouriers:
             refs, self._to_mark = self._to_mark, []
             try:
                 if refs:
-                    async with self._store.transaction() as session:
-                        await session.mark_published(refs, self._clock.now())
+                    await self._store.mark_published(refs, self._clock.now())
             finally:
                 # Without its mark an assignment is published once more, under the same message id: harmless.
                 self._on_the_way.difference_update(refs)

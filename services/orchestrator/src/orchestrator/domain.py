@@ -68,11 +68,11 @@ class NewTaskRow:
     created_at: datetime
 
 
-@dataclass(frozen=True, slots=True)
-class Queued:
-    """A queued task, as far as the choice of a worker needs it."""
+class Queued(NamedTuple):
+    """A queued task, as far as the choice of a worker needs it. `attempt`: the last one, 0 before the first."""
 
     task_id: str
+    attempt: int
     demand_key: str
     work_key: str
     rank_at: datetime

@@ -13,6 +13,7 @@ from servicekit.logs import get_logger
 
 RENEWALS_A_LEASE = 3
 TELL_PAUSE_S = 0.005
+GATHER_S = 0.005
 
 Loop = Callable[[], Awaitable[None]]
 
@@ -59,6 +60,25 @@ class Alarm:
             self._others.clear()
             await self._store.notify_leader()
             await asyncio.sleep(TELL_PAUSE_S)
+
+
+class Gather:
+    """Many calls within a moment become one: a relay that runs for each commit would do little but that."""
+
+    def __init__(self, call: Callable[[], None], within_s: float = GATHER_S) -> None:
+        self._call = call
+        self._within_s = within_s
+        self._is_due = False
+
+    def __call__(self) -> None:
+        """Call soon."""
+        if not self._is_due:
+            self._is_due = True
+            asyncio.get_running_loop().call_later(self._within_s, self._fire)
+
+    def _fire(self) -> None:
+        self._is_due = False
+        self._call()
 
 
 def lead(lease: LeaderLease, leader: Leader, watch: Watch, alarm: Alarm, ttl_ms: int) -> Loop:

@@ -11,7 +11,6 @@ from contracts.commands import Command
 from contracts.decided import DecidedKind
 from contracts.tasks import AttemptState, QueueView, TaskState, TaskView
 from contracts.workers import Registration, WorkerStatus, WorkerView
-from orchestrator.decisions.matching import Pairing
 from orchestrator.decisions.outcomes import Ending
 from orchestrator.domain import (
     Assigned,
@@ -79,6 +78,14 @@ class Member:
     told: WorkerStatus | None
 
 
+class Placing(NamedTuple):
+    """A task that goes to a worker, as this attempt; `told` is the JSON of the event that says so."""
+
+    ref: AttemptRef
+    worker_id: str
+    told: bytes
+
+
 class Said(NamedTuple):
     """A domain event as it goes out: its kind, and its JSON."""
 
@@ -139,8 +146,11 @@ class TaskWrites(Protocol):
         """Queue an ended task again, with a fresh budget; whether it had ended so that it may be."""
         ...
 
-    async def assign(self, pairings: Sequence[Pairing], *, epoch: int, lease_ms: int, now: datetime) -> list[Assigned]:
-        """Write the attempts of all pairings whose task is still queued."""
+    async def complete(self, closings: Sequence[Closing], told: Sequence[bytes], now: datetime) -> set[AttemptRef]:
+        """`close`, `settle`, `count_ended` and `emit` in one statement, for attempts that completed.
+
+        `told` is the JSON of the event for each. Those that were not live, or not this worker's, are left out.
+        """
         ...
 
     async def close(self, closings: Sequence[Closing], now: datetime) -> list[Closed]:
@@ -177,10 +187,6 @@ class TaskWrites(Protocol):
 
     async def mark_stale(self, refs: Sequence[AttemptRef]) -> list[AttemptRef]:
         """Remember that these attempts spoke after they were closed; those for which it is new."""
-        ...
-
-    async def mark_published(self, refs: Sequence[AttemptRef], now: datetime) -> None:
-        """The broker has these assignments."""
         ...
 
     async def live_attempts_of(self, worker_id: str) -> list[LiveAttempt]:
@@ -222,27 +228,7 @@ class WorkerWrites(Protocol):
         ...
 
 
-class QueueReads(Protocol):
-    """What the scheduler reads in the transaction in which it assigns."""
-
-    async def waiting_lines(self) -> list[str]:
-        """The demand keys of all queued tasks, each once."""
-        ...
-
-    async def demands(self, keys: Sequence[str]) -> dict[str, Demand]:
-        """What these lines demand."""
-        ...
-
-    async def live_counts(self) -> dict[str, int]:
-        """Live attempts by worker."""
-        ...
-
-    async def queued(self, sizes: Mapping[str, int], now: datetime) -> list[Queued]:
-        """The first due tasks of each line (by demand key), at most that many of each."""
-        ...
-
-
-class Session(TaskWrites, WorkerWrites, QueueReads, Protocol):
+class Session(TaskWrites, WorkerWrites, Protocol):
     """One transaction."""
 
     async def assert_epoch(self, epoch: int) -> None:
@@ -259,6 +245,37 @@ class Session(TaskWrites, WorkerWrites, QueueReads, Protocol):
 
     def command(self, commands: Iterable[Command]) -> None:
         """Say commands once this is committed."""
+        ...
+
+
+class Dispatch(Protocol):
+    """The hot path of the scheduler: one statement, and so one transaction, each."""
+
+    async def create(self, new: Sequence[NewTaskRow], told: Sequence[bytes]) -> None:
+        """Write new tasks without idempotency keys, and the JSON of the event for each."""
+        ...
+
+    async def waiting_lines(self) -> tuple[list[str], dict[str, int]]:
+        """The demand keys of all queued tasks, each once; and live attempts by worker."""
+        ...
+
+    async def demands(self, keys: Sequence[str]) -> dict[str, Demand]:
+        """What these lines demand."""
+        ...
+
+    async def queued(self, sizes: Mapping[str, int], now: datetime) -> list[Queued]:
+        """The first due tasks of each line (by demand key), at most that many of each."""
+        ...
+
+    async def assign(self, placings: Sequence[Placing], *, epoch: int, lease_ms: int, now: datetime) -> list[Assigned]:
+        """Write the attempts of all tasks that are still queued, on workers that are still online, and say so.
+
+        Raises LostLeadershipError if this process does not lead under `epoch`.
+        """
+        ...
+
+    async def mark_published(self, refs: Sequence[AttemptRef], now: datetime) -> None:
+        """The broker has these assignments."""
         ...
 
 
@@ -306,7 +323,7 @@ class Views(Protocol):
         ...
 
 
-class Store(LeaderReads, Views, Protocol):
+class Store(Dispatch, LeaderReads, Views, Protocol):
     """The database."""
 
     def transaction(self) -> AbstractAsyncContextManager[Session]:

@@ -2,7 +2,7 @@
 
 import heapq
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from contracts.workers import WorkerStatus
 from orchestrator.domain import Demand, Experience, Queued, Worker
@@ -13,11 +13,10 @@ WARM_WEIGHT = 0.3
 _UNKNOWN = Experience()
 
 
-@dataclass(frozen=True, slots=True)
-class Pairing:
+class Pairing(NamedTuple):
     """A task and the worker that it goes to."""
 
-    task_id: str
+    task: Queued
     worker_id: str
 
 
@@ -71,7 +70,7 @@ def match(
         worker = lines[task.demand_key].choose(task)
         if worker is not None:
             taken[worker.worker_id] = taken.get(worker.worker_id, 0) + 1
-            pairings.append(Pairing(task.task_id, worker.worker_id))
+            pairings.append(Pairing(task, worker.worker_id))
     return pairings
 
 

@@ -22,6 +22,7 @@ class Ending:
     at_once: bool = False
     started_at: datetime | None = None
     ended_at: datetime | None = None
+    execution_time_ms: int | None = None
     analytics: bytes | None = None
     """JSON, for `tasks.analytics`."""
 
@@ -38,6 +39,7 @@ def ending_of(outcome: Outcome) -> Ending:
         burns=status is not OutcomeStatus.refused,
         started_at=outcome.started_at,
         ended_at=outcome.ended_at,
+        execution_time_ms=_duration_ms(outcome.started_at, outcome.ended_at),
         analytics=summary_of(outcome),
     )
 
@@ -71,6 +73,7 @@ def fate_of(closed: Closed, ending: Ending, policy: RetryPolicy, *, now: datetim
 
 def _ended(closed: Closed, ending: Ending, burned: int, refusals: int, now: datetime) -> Fate:
     started = closed.started_at or ending.started_at
+    lasted = ending.execution_time_ms
     return Fate(
         ref=closed.ref,
         status=_final_state(ending.state),
@@ -78,7 +81,7 @@ def _ended(closed: Closed, ending: Ending, burned: int, refusals: int, now: date
         burned=burned,
         refusals=refusals,
         started_at=started,
-        execution_time_ms=_duration_ms(ending.started_at or started, ending.ended_at or now),
+        execution_time_ms=lasted if lasted is not None else _duration_ms(started, ending.ended_at or now),
         analytics=ending.analytics,
     )
 

@@ -10,7 +10,7 @@ from orchestrator.decisions.outcomes import fate_of
 from orchestrator.decisions.retries import RetryPolicy
 from orchestrator.domain import AttemptRef, Closed, Fate
 from orchestrator.handlers.counting import ATTEMPTS_CLOSED, TASKS_ENDED
-from orchestrator.handlers.telling import about_fate
+from orchestrator.handlers.telling import about_completion, about_fate
 from orchestrator.ports import Closing, Session, WorkerTally
 
 NOT_THE_WORKERS_DOING = frozenset({AttemptState.cancelled, AttemptState.refused})
@@ -33,6 +33,15 @@ async def close_attempts(
         await session.count_ended(tallies, now)
     _count(states, fates)
     return {fate.ref: fate for fate in fates}
+
+
+async def complete_attempts(session: Session, closings: Sequence[Closing], now: datetime) -> set[AttemptRef]:
+    """The same for attempts that completed: their tasks' fate needs no thought, so all of it is one statement."""
+    told = [about_completion(closing, now).json for closing in closings]
+    completed = await session.complete(closings, told, now)
+    ATTEMPTS_CLOSED.labels(AttemptState.completed.value).inc(len(completed))
+    TASKS_ENDED.labels(TaskState.completed.value).inc(len(completed))
+    return completed
 
 
 def _count(states: Iterable[AttemptState], fates: Iterable[Fate]) -> None:

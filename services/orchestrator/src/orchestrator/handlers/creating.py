@@ -1,6 +1,7 @@
 """Creating tasks: whatever is asked at the same time goes into one transaction."""
 
 import asyncio
+from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -17,7 +18,7 @@ from orchestrator.domain import AttemptRef, NewTaskRow
 from orchestrator.errors import IdempotencyConflict, InvalidTask, OrchestratorError
 from orchestrator.handlers.counting import TASKS_CREATED
 from orchestrator.handlers.telling import about_task
-from orchestrator.ports import Session, Store, Wake
+from orchestrator.ports import Said, Session, Store, Wake
 from servicekit.clock import Clock
 from servicekit.ids import new_id
 
@@ -40,9 +41,10 @@ Answer = Created | OrchestratorError
 
 @dataclass(slots=True)
 class Order:
-    """Tasks that one caller waits for."""
+    """Tasks that one caller waits for. `keyed`: some of them may have been made before."""
 
     rows: Sequence[NewTaskRow]
+    keyed: bool
     done: asyncio.Future[list[Answer]] = field(default_factory=lambda: asyncio.get_running_loop().create_future())
 
 
@@ -53,7 +55,7 @@ class Creator:
         self._store = store
         self._clock = clock
         self._wake = wake
-        self._orders: list[Order] = []
+        self._orders: deque[Order] = deque()
         self._has_orders = asyncio.Event()
 
     async def create(self, task: NewTask) -> Created:
@@ -67,7 +69,9 @@ class Creator:
         """Queue tasks, each accepted or refused on its own; the answers are in order."""
         now = self._clock.now()
         prepared = [_prepared(task, now) for task in tasks]
-        order = Order([row for row in prepared if isinstance(row, NewTaskRow)])
+        order = Order(
+            [row for row in prepared if isinstance(row, NewTaskRow)], any(task.idempotency_key for task in tasks)
+        )
         if order.rows:
             self._orders.append(order)
             self._has_orders.set()
@@ -85,9 +89,10 @@ class Creator:
                 await self._write(self._next_group())
 
     def _next_group(self) -> list[Order]:
-        group, size = [self._orders.pop(0)], 0
-        while self._orders and size + len(self._orders[0].rows) <= MOST_AT_ONCE:
-            group.append(self._orders.pop(0))
+        """The next orders that may be written together: all keyed, or none."""
+        group, size = [self._orders.popleft()], 0
+        while self._orders and self._orders[0].keyed == group[0].keyed and size < MOST_AT_ONCE:
+            group.append(self._orders.popleft())
             size += len(group[-1].rows)
         return group
 
@@ -112,17 +117,20 @@ class Creator:
             orders[0].done.set_exception(error)
 
     async def _written(self, rows: Sequence[NewTaskRow]) -> list[Answer]:
+        if any(row.task.idempotency_key for row in rows):
+            return await self._written_once(rows)
+        await self._store.create(rows, [_told(row).json for row in rows])
+        TASKS_CREATED.inc(len(rows))
+        return [_created(row) for row in rows]
+
+    async def _written_once(self, rows: Sequence[NewTaskRow]) -> list[Answer]:
         async with self._store.transaction() as session:
             written = await session.insert_tasks(rows)
-            session.emit(
-                about_task(DecidedKind.task_queued, AttemptRef(row.task_id, 0), row.created_at, actor=MANAGER)
-                for row in rows
-                if row.task_id in written
-            )
+            session.emit(_told(row) for row in rows if row.task_id in written)
             repeated = [row for row in rows if row.task_id not in written]
             answers = await _repeats(session, repeated) if repeated else {}
         TASKS_CREATED.inc(len(written))
-        return [answers.get(row.task_id) or Created(row.task_id, _view_json(row), is_new=True) for row in rows]
+        return [answers.get(row.task_id) or _created(row) for row in rows]
 
 
 async def _repeats(session: Session, rows: Sequence[NewTaskRow]) -> dict[str, Answer]:
@@ -177,6 +185,14 @@ def _has_nul(value: object) -> bool:
     if isinstance(value, list):
         return any(_has_nul(item) for item in cast("list[object]", value))
     return isinstance(value, str) and "\x00" in value
+
+
+def _told(row: NewTaskRow) -> Said:
+    return about_task(DecidedKind.task_queued, AttemptRef(row.task_id, 0), row.created_at, actor=MANAGER)
+
+
+def _created(row: NewTaskRow) -> Created:
+    return Created(row.task_id, _view_json(row), is_new=True)
 
 
 def _view_json(row: NewTaskRow) -> bytes:

@@ -1,6 +1,6 @@
 """What workers report: registrations, progress, claims and outcomes, a whole gathering in one transaction."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -16,12 +16,12 @@ from contracts.events import (
     RegisteredEvent,
 )
 from contracts.events.recovery import OutcomeStatus
-from contracts.tasks import TaskProgress
+from contracts.tasks import AttemptState, TaskProgress
 from orchestrator.decisions.fencing import Standing, standing_of
 from orchestrator.decisions.outcomes import ending_of, summary_of
 from orchestrator.decisions.retries import RetryPolicy
 from orchestrator.domain import AttemptRef
-from orchestrator.handlers.closing import close_attempts
+from orchestrator.handlers.closing import close_attempts, complete_attempts
 from orchestrator.handlers.counting import REPORTS_REFUSED
 from orchestrator.handlers.registering import register
 from orchestrator.handlers.telling import about_move, about_task
@@ -61,7 +61,7 @@ class Gathering:
 class Applied:
     """What a gathering changed, as far as the leader's memory is concerned."""
 
-    closed: Sequence[AttemptRef] = ()
+    closed: Collection[AttemptRef] = ()
     registered: bool = False
 
 
@@ -102,7 +102,7 @@ class Reports:
             refused += await self._advance(session, gathering, now)
         if gathering.claims:
             refused += await self._keep_claims(session, gathering)
-        closed: list[AttemptRef] = []
+        closed: set[AttemptRef] = set()
         if gathering.outcomes:
             closed, unclosed = await self._close(session, gathering, now)
             refused += unclosed
@@ -128,12 +128,16 @@ class Reports:
 
     async def _close(
         self, session: Session, gathering: Gathering, now: datetime
-    ) -> tuple[list[AttemptRef], list[Report]]:
+    ) -> tuple[set[AttemptRef], list[Report]]:
         closings = [
             Closing(ref, worker_id, ending_of(event.body)) for (ref, worker_id), event in gathering.outcomes.items()
         ]
-        fates = await close_attempts(session, closings, self._policy, now)
-        return list(fates), [event for (ref, _), event in gathering.outcomes.items() if ref not in fates]
+        completed = [closing for closing in closings if closing.ending.state is AttemptState.completed]
+        others = [closing for closing in closings if closing.ending.state is not AttemptState.completed]
+        closed = await complete_attempts(session, completed, now) if completed else set[AttemptRef]()
+        if others:
+            closed |= (await close_attempts(session, others, self._policy, now)).keys()
+        return closed, [event for (ref, _), event in gathering.outcomes.items() if ref not in closed]
 
     async def _refuse(self, session: Session, gathering: Gathering, refused: Sequence[Report], now: datetime) -> None:
         """Judge what changed nothing: most of it is harmless, some must be told, some is somebody else's."""

@@ -1,20 +1,21 @@
 """One round of scheduling: read the queue, choose, write, and send what was written."""
 
 from collections.abc import Mapping, Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from contracts.decided import DecidedKind
 from orchestrator.decisions.matching import Pairing, line_sizes, match
 from orchestrator.decisions.placement import busy, obstacle
-from orchestrator.domain import Assigned, Demand, Worker
+from orchestrator.domain import Assigned, AttemptRef, Demand, Worker
 from orchestrator.handlers.counting import ROUND_SECONDS, TASKS_ASSIGNED
 from orchestrator.handlers.leading import Leader
 from orchestrator.handlers.telling import about_task
-from orchestrator.ports import BusLink, Couriers, Session, Store
+from orchestrator.ports import BusLink, Couriers, Placing, Store
 from servicekit.clock import Clock
 from servicekit.leader import LostLeadershipError
 
 MOST_A_ROUND = 500
+MOST_REMEMBERED = 10_000
 TOLD_AGAIN_S = 1.0
 PATIENCE = timedelta(seconds=5)
 """How long a task may wait for a free slot before it says so."""
@@ -40,46 +41,41 @@ class Scheduler:
         await self._leader.refresh_fleet()
         started = self._clock.monotonic()
         workers = self._leader.workers
+        pairings, stuck = await self._choose(workers)
         try:
-            async with self._store.transaction() as session:
-                pairings, stuck = await self._choose(session, workers)
-                assigned = await self._assign(session, pairings, epoch) if pairings else []
+            assigned = await self._assign(pairings, epoch) if pairings else []
         except LostLeadershipError as error:
             self._leader.abdicate(error.detail)
             return False
         self._hand_over(assigned, started)
-        await self._explain(stuck, workers)
+        if stuck:
+            await self._explain(stuck, workers)
         if len(assigned) < len(pairings):
             self._leader.note_fleet_change()
         return len(pairings) >= MOST_A_ROUND or 0 < len(assigned) < len(pairings)
 
-    async def _choose(
-        self, session: Session, workers: Sequence[Worker]
-    ) -> tuple[Sequence[Pairing], Mapping[str, Demand]]:
-        demands = await self._waiting(session)
-        if not demands:
+    async def _choose(self, workers: Sequence[Worker]) -> tuple[Sequence[Pairing], Mapping[str, Demand]]:
+        keys, used = await self._store.waiting_lines()
+        if not keys:
             return [], {}
-        used = await session.live_counts()
+        demands = await self._known(keys)
         sizes = line_sizes(demands, workers, used, MOST_A_ROUND)
         stuck = {key: demand for key, demand in demands.items() if key not in sizes}
-        queue = await session.queued(sizes, self._clock.now()) if sizes else []
-        pairings = match(queue, demands, workers, used)[:MOST_A_ROUND]
-        return pairings, stuck
+        queue = await self._store.queued(sizes, self._clock.now()) if sizes else []
+        return match(queue, demands, workers, used)[:MOST_A_ROUND], stuck
 
-    async def _waiting(self, session: Session) -> dict[str, Demand]:
-        keys = await session.waiting_lines()
+    async def _known(self, keys: Sequence[str]) -> dict[str, Demand]:
         unknown = [key for key in keys if key not in self._demands]
         if unknown:
-            self._demands |= await session.demands(unknown)
-        self._demands = {key: self._demands[key] for key in keys if key in self._demands}
-        return self._demands
+            self._demands |= await self._store.demands(unknown)
+        if len(self._demands) > MOST_REMEMBERED:
+            self._demands = {key: self._demands[key] for key in keys if key in self._demands}
+        return {key: self._demands[key] for key in keys if key in self._demands}
 
-    async def _assign(self, session: Session, pairings: Sequence[Pairing], epoch: int) -> list[Assigned]:
+    async def _assign(self, pairings: Sequence[Pairing], epoch: int) -> list[Assigned]:
         now = self._clock.now()
-        await session.assert_epoch(epoch)
-        assigned = await session.assign(pairings, epoch=epoch, lease_ms=self._leader.lease_ms, now=now)
-        session.emit(about_task(DecidedKind.task_assigned, one.ref, now, worker_id=one.worker_id) for one in assigned)
-        return assigned
+        placings = [_placing(pairing, now) for pairing in pairings]
+        return await self._store.assign(placings, epoch=epoch, lease_ms=self._leader.lease_ms, now=now)
 
     def _hand_over(self, assigned: Sequence[Assigned], started: float) -> None:
         if not assigned:
@@ -108,3 +104,9 @@ class Scheduler:
             await self._store.explain(waiting, now - PATIENCE, now)
         told = {key: (text, monotonic) for key, text in (obstacles | waiting).items()}
         self._told = {key: value for key, value in (self._told | told).items() if key in stuck}
+
+
+def _placing(pairing: Pairing, now: datetime) -> Placing:
+    task, worker_id = pairing
+    ref = AttemptRef(task.task_id, task.attempt + 1)
+    return Placing(ref, worker_id, about_task(DecidedKind.task_assigned, ref, now, worker_id=worker_id).json)

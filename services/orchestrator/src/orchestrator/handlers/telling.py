@@ -9,7 +9,7 @@ from pydantic import JsonValue
 from contracts.decided import DecidedKind
 from contracts.tasks import TaskState
 from orchestrator.domain import AttemptRef, Closed, Fate
-from orchestrator.ports import Moved, Said
+from orchestrator.ports import Closing, Moved, Said
 from servicekit.ids import new_event_id
 
 SYSTEM = "system"
@@ -68,6 +68,12 @@ def about_fate(closed: Closed, fate: Fate, now: datetime, actor: str) -> Said:
         data["next_attempt_at"] = fate.next_attempt_at.isoformat()
     kind = KIND_OF_STATE[fate.status]
     return about_task(kind, fate.ref, now, worker_id=closed.worker_id, actor=actor, data=data)
+
+
+def about_completion(closing: Closing, now: datetime) -> Said:
+    """A domain event about a task that is completed if its attempt is still live."""
+    data: dict[str, JsonValue] = {"execution_time_ms": closing.ending.execution_time_ms}
+    return about_task(DecidedKind.task_completed, closing.ref, now, worker_id=closing.worker_id, data=data)
 
 
 def _said(

@@ -10,7 +10,8 @@ from contracts.base import Model
 from contracts.commands import Command
 from orchestrator.ports import Said
 from orchestrator.store.attempts import AttemptStatements
-from orchestrator.store.queue import LeaderQueries, QueueStatements
+from orchestrator.store.dispatching import DispatchStatements
+from orchestrator.store.queue import LeaderQueries
 from orchestrator.store.tasks import TaskStatements
 from orchestrator.store.views import ViewQueries
 from orchestrator.store.workers import WorkerStatements
@@ -29,12 +30,13 @@ PLANNER = {
 }
 
 
-class PgSession(TaskStatements, AttemptStatements, WorkerStatements, QueueStatements):
+class PgSession(TaskStatements, AttemptStatements, WorkerStatements):
     """One transaction."""
 
     def __init__(self, conn: Connection, lease: LeaderLease) -> None:
         self.conn = conn
         self._lease = lease
+        self.has_news = False
         self._said: dict[str, list[Model | bytes]] = {}
 
     async def assert_epoch(self, epoch: int) -> None:
@@ -58,10 +60,10 @@ class PgSession(TaskStatements, AttemptStatements, WorkerStatements, QueueStatem
     async def write_outbox(self) -> bool:
         """Write all that was said, in one statement; whether there was anything."""
         await outbox.append_all(self.conn, self._said.items())
-        return bool(self._said)
+        return self.has_news or bool(self._said)
 
 
-class PgStore(LeaderQueries, ViewQueries):
+class PgStore(DispatchStatements, LeaderQueries, ViewQueries):
     """The database. `on_news` is called after each commit that left something in the outbox."""
 
     def __init__(self, database: Database, lease: LeaderLease, on_news: Callable[[], None]) -> None:

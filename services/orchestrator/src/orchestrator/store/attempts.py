@@ -7,11 +7,14 @@ is that of the arrays, since no plan but a nested loop is allowed here (see PLAN
 from collections.abc import Sequence
 from datetime import datetime
 
+from contracts import subjects
+from contracts.decided import DecidedKind
 from contracts.tasks import AttemptState
 from orchestrator.domain import AttemptRef, Closed
 from orchestrator.ports import AttemptFacts, Closing, LiveAttempt
 from orchestrator.store import rows
 from servicekit.pg import Connection
+from servicekit.traces import inject_headers
 
 CLOSE = """
     UPDATE attempts AS attempt SET state = said.state, reason = said.reason, ended_at = $7,
@@ -24,6 +27,42 @@ CLOSE = """
         AND attempt.state IN ('assigned', 'running') AND task.attempt = attempt.attempt
     RETURNING attempt.task_id, attempt.attempt, attempt.worker_id, task.burned, task.max_attempts, task.refusals,
         task.work_key, attempt.started_at
+"""
+COMPLETE = """
+    WITH closed AS (
+        UPDATE attempts AS attempt SET state = 'completed', ended_at = $8,
+            published_at = COALESCE(attempt.published_at, $8),
+            started_at = COALESCE(attempt.started_at, GREATEST(attempt.assigned_at, LEAST($8, said.started_at)))
+        FROM unnest($1::text[], $2::int[], $3::text[], $4::timestamptz[], $5::int[], $6::text[], $7::text[])
+            AS said(task_id, attempt, worker_id, started_at, execution_time_ms, analytics, told)
+        JOIN tasks AS task ON task.task_id = said.task_id
+        WHERE attempt.task_id = said.task_id AND attempt.attempt = said.attempt
+            AND attempt.worker_id = said.worker_id AND attempt.state IN ('assigned', 'running')
+            AND task.attempt = attempt.attempt
+        RETURNING attempt.task_id, attempt.attempt, attempt.worker_id, attempt.started_at, task.work_key,
+            said.execution_time_ms, said.analytics, said.told
+    ), settled AS (
+        UPDATE tasks AS task SET status = 'completed', reason = NULL, burned = task.burned + 1, avoid_worker = NULL,
+            completed_at = $8, started_at = COALESCE(closed.started_at, task.started_at), open_questions = '{}',
+            execution_time_ms = closed.execution_time_ms, analytics = closed.analytics::jsonb
+        FROM closed WHERE task.task_id = closed.task_id
+    ), counted AS (
+        UPDATE workers AS worker SET tasks_completed = worker.tasks_completed + done.many
+        FROM (SELECT worker_id, count(*) AS many FROM closed GROUP BY worker_id ORDER BY worker_id) AS done
+        WHERE worker.worker_id = done.worker_id
+    ), learned AS (
+        INSERT INTO experience AS known (worker_id, work_key, completed, mean_ms, last_at)
+        SELECT worker_id, work_key, count(*), avg(execution_time_ms), $8
+        FROM closed GROUP BY worker_id, work_key ORDER BY worker_id, work_key
+        ON CONFLICT (worker_id, work_key) DO UPDATE SET completed = known.completed + excluded.completed,
+            last_at = excluded.last_at, mean_ms = CASE WHEN known.mean_ms = 0 THEN excluded.mean_ms
+                ELSE 0.8 * known.mean_ms + 0.2 * excluded.mean_ms END
+    ), said AS (
+        INSERT INTO outbox (subject, items, payload, headers)
+        SELECT $9, count(*), convert_to(string_agg(told, ','), 'UTF8'), $10
+        FROM (SELECT told, (row_number() OVER () - 1) / 256 AS part FROM closed) AS numbered GROUP BY part
+    )
+    SELECT task_id, attempt FROM closed
 """
 FACTS = """
     SELECT attempt.task_id, attempt.attempt, attempt.worker_id, attempt.state,
@@ -59,6 +98,8 @@ class AttemptStatements:
     """Part of a session: attempts."""
 
     conn: Connection
+    has_news: bool
+    """Whether something is in the outbox that `write_outbox` did not put there."""
 
     async def close(self, closings: Sequence[Closing], now: datetime) -> list[Closed]:
         """Close live attempts; those that were not live, or not this worker's, are left out of the answer."""
@@ -75,9 +116,31 @@ class AttemptStatements:
         )
         return [rows.closed(row) for row in closed]
 
+    async def complete(self, closings: Sequence[Closing], told: Sequence[bytes], now: datetime) -> set[AttemptRef]:
+        """`close`, `settle`, `count_ended` and `emit` in one statement, for attempts that completed.
+
+        `told` is the JSON of the event for each. Those that were not live, or not this worker's, are left out.
+        """
+        ordered = sorted(zip(closings, told, strict=True), key=lambda pair: pair[0].ref.task_id)
+        closed = await self.conn.fetch(
+            COMPLETE,
+            [closing.ref.task_id for closing, _ in ordered],
+            [closing.ref.attempt for closing, _ in ordered],
+            [closing.worker_id for closing, _ in ordered],
+            [closing.ending.started_at for closing, _ in ordered],
+            [closing.ending.execution_time_ms for closing, _ in ordered],
+            [rows.storable_json(closing.ending.analytics) for closing, _ in ordered],
+            [json.decode() for _, json in ordered],
+            now,
+            subjects.for_decided(DecidedKind.task_completed),
+            dict(inject_headers()),
+        )
+        self.has_news = True
+        return {AttemptRef(row["task_id"], row["attempt"]) for row in closed}
+
     async def facts_of(self, refs: Sequence[AttemptRef]) -> dict[AttemptRef, AttemptFacts]:
         """What is known of these attempts."""
-        found = await self.conn.fetch(FACTS, *_columns(refs))
+        found = await self.conn.fetch(FACTS, *ref_columns(refs))
         return {
             AttemptRef(row["task_id"], row["attempt"]): AttemptFacts(
                 row["worker_id"], AttemptState(row["state"]), row["is_current"]
@@ -87,17 +150,14 @@ class AttemptStatements:
 
     async def mark_stale(self, refs: Sequence[AttemptRef]) -> list[AttemptRef]:
         """Remember that these attempts spoke after they were closed; those for which it is new."""
-        marked = await self.conn.fetch(MARK_STALE, *_columns(refs))
+        marked = await self.conn.fetch(MARK_STALE, *ref_columns(refs))
         return [AttemptRef(row["task_id"], row["attempt"]) for row in marked]
-
-    async def mark_published(self, refs: Sequence[AttemptRef], now: datetime) -> None:
-        """The broker has these assignments."""
-        await self.conn.execute(MARK_PUBLISHED, *_columns(refs), now)
 
     async def live_attempts_of(self, worker_id: str) -> list[LiveAttempt]:
         """The live attempts of one worker."""
         return [rows.live_attempt(row) for row in await self.conn.fetch(LIVE_OF, worker_id)]
 
 
-def _columns(refs: Sequence[AttemptRef]) -> tuple[list[str], list[int]]:
+def ref_columns(refs: Sequence[AttemptRef]) -> tuple[list[str], list[int]]:
+    """Attempts as two arrays."""
     return [ref.task_id for ref in refs], [ref.attempt for ref in refs]

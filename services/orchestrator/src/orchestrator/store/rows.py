@@ -14,6 +14,8 @@ from orchestrator.ports import LiveAttempt, Member, Moved
 
 Row = Mapping[str, Any]
 
+MOST_TOLD = 256
+"""Most events in one row of the outbox."""
 _NUL = "\x00"
 _ESCAPED_NUL = b"\\u0000"
 _REPLACEMENT = "\ufffd"

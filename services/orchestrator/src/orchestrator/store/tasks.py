@@ -3,27 +3,15 @@
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 
-from contracts.tasks import TaskState, TaskView
-from orchestrator.decisions.matching import Pairing
-from orchestrator.domain import LIVE_STATES, RETRYABLE_STATES, Assigned, AttemptRef, Fate, NewTaskRow, sources_of
+from contracts.tasks import TaskView
+from orchestrator.domain import LIVE_STATES, RETRYABLE_STATES, AttemptRef, Fate, NewTaskRow
 from orchestrator.ports import Moved, ProgressMade
 from orchestrator.store import rows
+from orchestrator.store.dispatching import INSERT, task_columns
 from servicekit.pg import Connection
 
 LIVE = "('" + "', '".join(sorted(LIVE_STATES)) + "')"
 
-INSERT = """
-    INSERT INTO tasks (task_id, description, status, priority, created_at, worker_id, requirements,
-        estimated_duration_ms, max_attempts, idempotency_key, body_hash, demand_key, work_key, rank_at)
-    SELECT task_id, description, 'queued', priority, $13, worker_id, requirements::jsonb,
-        estimated_duration_ms, max_attempts, idempotency_key, body_hash, demand_key, work_key, rank_at
-    FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::bigint[], $7::int[], $8::text[],
-        $9::text[], $10::text[], $11::text[], $12::timestamptz[])
-        AS new(task_id, description, priority, worker_id, requirements, estimated_duration_ms, max_attempts,
-            idempotency_key, body_hash, demand_key, work_key, rank_at)
-    ON CONFLICT (idempotency_key) WHERE idempotency_key IS NOT NULL DO NOTHING
-    RETURNING task_id
-"""
 BY_KEY = "SELECT * FROM tasks WHERE idempotency_key = ANY($1::text[])"
 READ = "SELECT * FROM tasks WHERE task_id = $1"
 CANCEL = """
@@ -35,21 +23,6 @@ REQUEUE = """
         assigned_worker = NULL, started_at = NULL, completed_at = NULL, execution_time_ms = NULL, analytics = NULL,
         claim = NULL, progress = NULL, open_questions = '{}', avoid_worker = NULL
     WHERE task_id = $1 AND status = ANY($3::text[]) RETURNING true
-"""
-ASSIGN = """
-    WITH picked AS (
-        UPDATE tasks AS task SET status = 'assigned', attempt = task.attempt + 1, assigned_worker = pair.worker_id,
-            reason = NULL, next_attempt_at = NULL, started_at = NULL, progress = NULL, claim = NULL
-        FROM unnest($1::text[], $2::text[]) AS pair(task_id, worker_id)
-        WHERE task.task_id = pair.task_id AND task.status = 'queued'
-            AND EXISTS (SELECT FROM workers WHERE workers.worker_id = pair.worker_id AND workers.status = 'online')
-        RETURNING task.task_id, task.attempt, task.assigned_worker, task.description, task.priority,
-            task.requirements::text AS requirements_json, task.estimated_duration_ms, task.created_at
-    ), written AS (
-        INSERT INTO attempts (task_id, attempt, worker_id, state, epoch, assigned_at)
-        SELECT task_id, attempt, assigned_worker, 'assigned', $3, $4 FROM picked
-    )
-    SELECT *, $3::bigint AS epoch, $4::timestamptz AS assigned_at FROM picked
 """
 SETTLE = """
     UPDATE tasks AS task SET status = fate.status, reason = fate.reason, burned = fate.burned,
@@ -112,9 +85,6 @@ UNASK = f"""
     RETURNING task.task_id, task.attempt, task.assigned_worker, old.status AS before, task.status AS after
 """
 
-if sources_of(TaskState.assigned) != ["queued"]:
-    raise AssertionError("ASSIGN takes queued tasks only, and so must the table of transitions")
-
 
 class TaskStatements:
     """Part of a session: tasks."""
@@ -125,23 +95,7 @@ class TaskStatements:
         """Write new tasks; the ids of those whose idempotency key was not taken."""
         # Two processes that write the same keys must take them in the same order, or they wait for each other.
         ordered = sorted(new, key=lambda row: row.task.idempotency_key or "")
-        written = await self.conn.fetch(
-            INSERT,
-            [row.task_id for row in ordered],
-            [row.task.description for row in ordered],
-            [row.task.priority.value for row in ordered],
-            [row.task.worker_id for row in ordered],
-            [row.requirements_json for row in ordered],
-            [row.task.estimated_duration_ms for row in ordered],
-            [row.task.max_attempts for row in ordered],
-            [row.task.idempotency_key for row in ordered],
-            [row.body_hash for row in ordered],
-            [row.demand_key for row in ordered],
-            [row.work_key for row in ordered],
-            [row.rank_at for row in ordered],
-            ordered[0].created_at,
-        )
-        return {row["task_id"] for row in written}
+        return {row["task_id"] for row in await self.conn.fetch(INSERT, *task_columns(ordered))}
 
     async def tasks_by_key(self, keys: Sequence[str]) -> dict[str, tuple[TaskView, str]]:
         """Task and body hash by idempotency key."""
@@ -160,12 +114,6 @@ class TaskStatements:
     async def requeue(self, task_id: str, rank_at: datetime) -> bool:
         """Queue an ended task again, with a fresh budget; whether it had ended so that it may be."""
         return bool(await self.conn.fetchval(REQUEUE, task_id, rank_at, sorted(RETRYABLE_STATES)))
-
-    async def assign(self, pairings: Sequence[Pairing], *, epoch: int, lease_ms: int, now: datetime) -> list[Assigned]:
-        """Write the attempts of all pairings whose task is still queued."""
-        task_ids = [pairing.task_id for pairing in pairings]
-        written = await self.conn.fetch(ASSIGN, task_ids, [pairing.worker_id for pairing in pairings], epoch, now)
-        return [assigned(row, lease_ms) for row in written]
 
     async def settle(self, fates: Sequence[Fate], now: datetime) -> None:
         """Write what became of tasks whose attempts were closed in this transaction."""
@@ -224,9 +172,3 @@ class TaskStatements:
         """A question is no longer open."""
         row = await self.conn.fetchrow(UNASK, task_id, question_id)
         return rows.moved(row) if row else None
-
-
-def assigned(row: rows.Row, lease_ms: int) -> Assigned:
-    """An attempt that must reach its worker."""
-    ref = AttemptRef(row["task_id"], row["attempt"])
-    return Assigned(ref, row["assigned_worker"], rows.assignment_json(row, lease_ms))

@@ -1,0 +1,177 @@
+"""SQL of the hot path: accepting, assigning and completing are one statement each, the outbox included.
+
+What a statement changes and what it says about it are joined by what RETURNING gives back, so nothing is said that was
+not done, and no second round trip is needed to know.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+from contracts import subjects
+from contracts.decided import DecidedKind
+from orchestrator.domain import Assigned, AttemptRef, Demand, NewTaskRow, Queued
+from orchestrator.ports import Placing
+from orchestrator.store import rows
+from orchestrator.store.attempts import MARK_PUBLISHED, ref_columns
+from servicekit.leader import LeaderLease
+from servicekit.pg import Database
+from servicekit.traces import inject_headers
+
+INSERT = """
+    INSERT INTO tasks (task_id, description, status, priority, created_at, worker_id, requirements,
+        estimated_duration_ms, max_attempts, idempotency_key, body_hash, demand_key, work_key, rank_at)
+    SELECT task_id, description, 'queued', priority, $13, worker_id, requirements::jsonb,
+        estimated_duration_ms, max_attempts, idempotency_key, body_hash, demand_key, work_key, rank_at
+    FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::bigint[], $7::int[], $8::text[],
+        $9::text[], $10::text[], $11::text[], $12::timestamptz[])
+        AS new(task_id, description, priority, worker_id, requirements, estimated_duration_ms, max_attempts,
+            idempotency_key, body_hash, demand_key, work_key, rank_at)
+    ON CONFLICT (idempotency_key) WHERE idempotency_key IS NOT NULL DO NOTHING
+    RETURNING task_id
+"""
+CREATE = f"""
+    WITH written AS ({INSERT})
+    INSERT INTO outbox (subject, items, payload, headers)
+    SELECT $14, items, payload, $15 FROM unnest($16::int[], $17::bytea[]) AS said(items, payload)
+"""
+# A loose scan: one descent of the index for each line, however many tasks wait in it.
+LINES = """
+    WITH RECURSIVE line(demand_key) AS (
+        (SELECT demand_key FROM tasks WHERE status = 'queued' ORDER BY demand_key LIMIT 1)
+        UNION ALL
+        SELECT (
+            SELECT demand_key FROM tasks WHERE status = 'queued' AND demand_key > line.demand_key
+            ORDER BY demand_key LIMIT 1
+        ) FROM line WHERE line.demand_key IS NOT NULL
+    ), used AS (
+        SELECT worker_id, count(*) AS live FROM attempts WHERE state IN ('assigned', 'running') GROUP BY worker_id
+    )
+    SELECT ARRAY(SELECT demand_key FROM line WHERE demand_key IS NOT NULL), ARRAY(SELECT worker_id FROM used),
+        ARRAY(SELECT live FROM used)
+"""
+DEMANDED = """
+    SELECT line.demand_key, task.worker_id, task.requirements
+    FROM unnest($1::text[]) AS line(demand_key) CROSS JOIN LATERAL (
+        SELECT worker_id, requirements FROM tasks WHERE status = 'queued' AND demand_key = line.demand_key LIMIT 1
+    ) AS task
+"""
+QUEUED = """
+    SELECT task.* FROM unnest($1::text[], $2::int[]) AS line(demand_key, size) CROSS JOIN LATERAL (
+        SELECT task_id, attempt, demand_key, work_key, rank_at, requirements ? 'repository', avoid_worker
+        FROM tasks WHERE status = 'queued' AND demand_key = line.demand_key
+            AND (next_attempt_at IS NULL OR next_attempt_at <= $3)
+        ORDER BY rank_at, task_id LIMIT line.size
+    ) AS task
+"""
+NEXT_DUE = "SELECT min(next_attempt_at) FROM tasks WHERE status = 'queued' AND next_attempt_at > $1"
+ASSIGN = """
+    WITH reign AS MATERIALIZED (
+        SELECT FROM leader_lease WHERE name = $6 AND holder = $7 AND epoch = $8 FOR SHARE
+    ), picked AS (
+        UPDATE tasks AS task SET status = 'assigned', attempt = choice.attempt, assigned_worker = choice.worker_id,
+            reason = NULL, next_attempt_at = NULL, started_at = NULL, progress = NULL, claim = NULL
+        FROM unnest($1::text[], $2::int[], $3::text[], $4::text[]) AS choice(task_id, attempt, worker_id, told)
+        WHERE EXISTS (SELECT FROM reign)
+            AND task.task_id = choice.task_id AND task.attempt = choice.attempt - 1 AND task.status = 'queued'
+            AND EXISTS (SELECT FROM workers WHERE workers.worker_id = choice.worker_id AND workers.status = 'online')
+        RETURNING task.task_id, task.attempt, task.assigned_worker, task.description, task.priority,
+            task.requirements::text AS requirements_json, task.estimated_duration_ms, task.created_at, choice.told
+    ), written AS (
+        INSERT INTO attempts (task_id, attempt, worker_id, state, epoch, assigned_at)
+        SELECT task_id, attempt, assigned_worker, 'assigned', $8, $5 FROM picked
+    ), said AS (
+        INSERT INTO outbox (subject, items, payload, headers)
+        SELECT $9, count(*), convert_to(string_agg(told, ','), 'UTF8'), $10
+        FROM (SELECT told, (row_number() OVER () - 1) / 256 AS part FROM picked) AS numbered GROUP BY part
+    )
+    SELECT *, $8::bigint AS epoch, $5::timestamptz AS assigned_at FROM picked
+"""
+
+
+class DispatchStatements:
+    """Part of the store: the hot path. Each method is one statement, and so one transaction."""
+
+    database: Database
+    _lease: LeaderLease
+    _on_news: Callable[[], None]
+
+    async def create(self, new: Sequence[NewTaskRow], told: Sequence[bytes]) -> None:
+        """Write new tasks without idempotency keys, and the JSON of the event for each."""
+        parts = [told[start : start + rows.MOST_TOLD] for start in range(0, len(told), rows.MOST_TOLD)]
+        subject, headers = _heading(DecidedKind.task_queued)
+        said = ([len(part) for part in parts], [b",".join(part) for part in parts])
+        async with self.database.acquire() as conn:
+            await conn.execute(CREATE, *task_columns(new), subject, headers, *said)
+        self._on_news()
+
+    async def waiting_lines(self) -> tuple[list[str], dict[str, int]]:
+        """The demand keys of all queued tasks, each once; and live attempts by worker."""
+        async with self.database.acquire() as conn:
+            keys, workers, counts = await conn.fetchrow(LINES) or ([], [], [])
+        return keys, dict(zip(workers, counts, strict=True))
+
+    async def demands(self, keys: Sequence[str]) -> dict[str, Demand]:
+        """What these lines demand."""
+        async with self.database.acquire() as conn:
+            return {row["demand_key"]: rows.demand(row) for row in await conn.fetch(DEMANDED, list(keys))}
+
+    async def queued(self, sizes: Mapping[str, int], now: datetime) -> list[Queued]:
+        """The first due tasks of each line (by demand key), at most that many of each."""
+        async with self.database.acquire() as conn:
+            found = await conn.fetch(QUEUED, list(sizes), list(sizes.values()), now)
+        return [Queued(*row) for row in found]
+
+    async def assign(self, placings: Sequence[Placing], *, epoch: int, lease_ms: int, now: datetime) -> list[Assigned]:
+        """Write the attempts of all tasks that are still queued, on workers that are still online, and say so.
+
+        Raises LostLeadershipError if this process does not lead under `epoch`.
+        """
+        columns = (
+            [placing.ref.task_id for placing in placings],
+            [placing.ref.attempt for placing in placings],
+            [placing.worker_id for placing in placings],
+            [placing.told.decode() for placing in placings],
+        )
+        terms, heading = self._lease.terms(epoch), _heading(DecidedKind.task_assigned)
+        async with self.database.acquire() as conn:
+            written = await conn.fetch(ASSIGN, *columns, now, *terms, *heading)
+            if not written:
+                await self._lease.assert_epoch(conn, epoch)
+        self._on_news()
+        return [assigned(row, lease_ms) for row in written]
+
+    async def mark_published(self, refs: Sequence[AttemptRef], now: datetime) -> None:
+        """The broker has these assignments."""
+        async with self.database.acquire() as conn:
+            await conn.execute(MARK_PUBLISHED, *ref_columns(refs), now)
+
+
+def task_columns(new: Sequence[NewTaskRow]) -> tuple[Any, ...]:
+    """The arguments of INSERT."""
+    return (
+        [row.task_id for row in new],
+        [row.task.description for row in new],
+        [row.task.priority.value for row in new],
+        [row.task.worker_id for row in new],
+        [row.requirements_json for row in new],
+        [row.task.estimated_duration_ms for row in new],
+        [row.task.max_attempts for row in new],
+        [row.task.idempotency_key for row in new],
+        [row.body_hash for row in new],
+        [row.demand_key for row in new],
+        [row.work_key for row in new],
+        [row.rank_at for row in new],
+        new[0].created_at,
+    )
+
+
+def assigned(row: rows.Row, lease_ms: int) -> Assigned:
+    """An attempt that must reach its worker."""
+    ref = AttemptRef(row["task_id"], row["attempt"])
+    return Assigned(ref, row["assigned_worker"], rows.assignment_json(row, lease_ms))
+
+
+def _heading(kind: DecidedKind) -> tuple[str, dict[str, str]]:
+    """Subject and headers of an outbox row."""
+    return subjects.for_decided(kind), dict(inject_headers())
