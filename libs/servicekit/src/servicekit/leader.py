@@ -82,9 +82,13 @@ class LeaderLease:
         async with self._db.acquire() as connection:
             await connection.execute(RELEASE, self._name, self._holder)
 
+    def terms(self, epoch: int) -> tuple[str, str, int]:
+        """The arguments of ASSERT, for a statement that asserts the epoch itself."""
+        return self._name, self._holder, epoch
+
     async def assert_epoch(self, connection: Connection, epoch: int) -> None:
         """Call it first in each transaction that only the leader may make. Raises LostLeadershipError."""
-        if await connection.fetchval(ASSERT, self._name, self._holder, epoch) is None:
+        if await connection.fetchval(ASSERT, *self.terms(epoch)) is None:
             raise LostLeadershipError(self._name, epoch)
 
 
