@@ -10,8 +10,8 @@ class Settings(ServiceSettings):
 
     ingest_max_events: int = Field(default=5_000, ge=1)
     """Most events that are written in one transaction."""
-    ingest_wait_ms: int = Field(default=5, ge=0)
-    """How long a transaction waits for more events when there are few."""
+    ingest_wait_ms: int = Field(default=0, ge=0)
+    """How long a transaction waits for more events when there are few; 0 takes what came during the one before."""
     tail_items: int = Field(default=1_000, ge=1)
     """Items of a task's live tail in Redis; an item holds up to 25 entries."""
     tail_ttl_s: int = Field(default=86_400, ge=1)
