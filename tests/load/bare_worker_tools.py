@@ -1,4 +1,4 @@
-"""The yardstick of a worker's tool calls: an `mcp` server with one tool that does nothing, on the same stack of HTTP."""
+"""The yardstick of a worker's tool calls: an `mcp` server with one tool that does nothing, on the same HTTP stack."""
 
 import sys
 from typing import Any

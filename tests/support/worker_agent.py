@@ -6,7 +6,7 @@ import signal
 import socket
 import subprocess
 import sys
-from collections.abc import AsyncGenerator, Callable, Iterator
+from collections.abc import AsyncGenerator, Callable, Generator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -242,7 +242,7 @@ async def other_side(nats: TestNats) -> AsyncGenerator[OtherSide]:
 
 
 @contextmanager
-def worker_process(folder: Path, nats: TestNats, sandbox: SandboxServer, **env: str) -> Iterator[WorkerProcess]:
+def worker_process(folder: Path, nats: TestNats, sandbox: SandboxServer, **env: str) -> Generator[WorkerProcess]:
     """A worker-agent, started; it is gone afterwards."""
     http_port = free_port()
     variables = {

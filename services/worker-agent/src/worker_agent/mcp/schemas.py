@@ -8,11 +8,14 @@ Schema = dict[str, Any]
 NULL: Schema = {"type": "null"}
 KEYS_OF_NAMES = frozenset({"properties", "$defs"})
 EMPTY_DEFAULTS = (None, [], {})
+NOISE = {"title": None, "pattern": None, "maximum": 2**53, "maxLength": 65_536}
+"""Keywords left out: always, or when they say what no agent comes near. The contract holds them all the same."""
 
 
 def input_schema(model: type[BaseModel]) -> Schema:
     """What a tool takes. Unknown parameters are refused, at every depth; an optional one is simply not required."""
-    return _tidied(model.model_json_schema(mode="validation"), strict=True)
+    schema = _tidied(model.model_json_schema(mode="validation"), strict=True)
+    return {key: value for key, value in schema.items() if key != "description"}
 
 
 def output_schema(model: type[BaseModel]) -> Schema:
@@ -21,7 +24,7 @@ def output_schema(model: type[BaseModel]) -> Schema:
 
 
 def _tidied(schema: Schema, *, strict: bool) -> Schema:
-    tidy = {key: _value(key, value, strict=strict) for key, value in schema.items() if key not in {"title", "pattern"}}
+    tidy = {key: _value(key, value, strict=strict) for key, value in schema.items() if not _is_noise(key, value)}
     if "default" in tidy and (tidy["default"] in EMPTY_DEFAULTS or isinstance(tidy["default"], dict)):
         del tidy["default"]
     if strict and "properties" in tidy:
@@ -37,6 +40,10 @@ def _value(key: str, value: Any, *, strict: bool) -> Any:
     if isinstance(value, list) and key in {"anyOf", "oneOf", "allOf", "prefixItems"}:
         return [_tidied(one, strict=strict) for one in cast("list[Schema]", value)]
     return value
+
+
+def _is_noise(key: str, value: Any) -> bool:
+    return key in NOISE and NOISE[key] in (None, value)
 
 
 def _without_null(schema: Schema) -> Schema:

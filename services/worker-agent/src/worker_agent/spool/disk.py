@@ -49,7 +49,10 @@ class Disk:
         return self._sizes[segment]
 
     def scan(self, segment: int) -> Iterator[tuple[int, int, Record]]:
-        """Every whole record of a segment; what follows them is cut off, since it was never promised to anyone."""
+        """Every whole record of a segment, up to its end or the first that is damaged; what follows is cut off.
+
+        At the end of the newest segment that was never promised to anyone; elsewhere a copy of it is kept.
+        """
         data = self._path(segment).read_bytes()
         end = 0
         for offset, size, record in decode_all(data):
@@ -58,7 +61,7 @@ class Disk:
         self._sizes[segment] = self._lengths[segment] = end
         if end < len(data):
             if any(data[end:]):
-                log.warning("spool_tail_cut", segment=segment, whole_bytes=end, cut_bytes=len(data) - end)
+                self._put_aside(segment, end, data)
             os.ftruncate(self._file(segment), end)
             os.fsync(self._file(segment))
 
@@ -90,6 +93,14 @@ class Disk:
     def _path(self, segment: int) -> Path:
         return self._folder / f"{segment:010d}{SUFFIX}"
 
+    def _put_aside(self, segment: int, end: int, data: bytes) -> None:
+        if segment == self.segments()[-1]:
+            log.warning("spool_tail_cut", segment=segment, whole_bytes=end)
+            return
+        copy = self._path(segment).with_suffix(".damaged")
+        copy.write_bytes(data)
+        log.error("spool_segment_damaged", segment=segment, whole_bytes=end, copy=str(copy))
+
     def _file(self, segment: int) -> int:
         if segment not in self._files:
             self._files[segment] = os.open(self._path(segment), WRITING, 0o600)
@@ -100,9 +111,16 @@ class Disk:
             # Left over from an attempt to open it that failed: nothing in it was promised.
             self._path(segment).unlink()
         self._close_file(segment)
+        self._trim(segment - 1)
         self._sizes[segment] = self._lengths[segment] = 0
         self._append(segment, encode(header))
         _sync_folder(self._folder)
+
+    def _trim(self, segment: int) -> None:
+        """Give back the zeros at the end of a segment that will not grow any more."""
+        if segment in self._files:
+            os.ftruncate(self._files[segment], self._sizes[segment])
+            self._lengths[segment] = self._sizes[segment]
 
     def _append(self, segment: int, data: bytes) -> None:
         file, size = self._file(segment), self._sizes[segment]

@@ -1,0 +1,50 @@
+"""The settings, as the environment gives them."""
+
+from pathlib import Path
+
+import pytest
+from pydantic import ValidationError
+
+from worker_agent.settings import Settings
+
+
+@pytest.fixture(autouse=True)
+def _empty(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in Settings.model_fields:
+        monkeypatch.delenv(name.upper(), raising=False)
+
+
+def test_a_worker_needs_no_settings() -> None:
+    settings = Settings()
+    assert settings.worker_id
+    assert (settings.max_concurrent_tasks, settings.default_agent) == (3, "auditor")
+
+
+def test_the_references_variables_mean_what_it_says(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("WORKER_TAGS", "unified, mcp,analytics,")
+    monkeypatch.setenv("MAX_CONCURRENT_TASKS", "7")
+    settings = Settings()
+    assert (settings.worker_tags, settings.max_concurrent_tasks) == (("unified", "mcp", "analytics"), 7)
+
+
+def test_the_hosts_name_makes_a_legal_id(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("socket.gethostname", lambda: "node.example.org" + "x" * 100)
+    assert Settings().worker_id.startswith("node-example-org")
+    assert len(Settings().worker_id) == 64
+
+
+def test_the_data_folder_does_not_move_with_the_process(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("DATA_DIR", "here")
+    assert Settings().data_dir == tmp_path / "here"
+
+
+@pytest.mark.parametrize(("name", "value"), [("WORKER_ID", "a.b"), ("MAX_CONCURRENT_TASKS", "0"), ("HTTP_PORT", "x")])
+def test_a_wrong_setting_is_named(monkeypatch: pytest.MonkeyPatch, name: str, value: str) -> None:
+    monkeypatch.setenv(name, value)
+    with pytest.raises(ValidationError, match=name.lower()):
+        Settings()
+
+
+def test_every_setting_is_documented() -> None:
+    assert [name for name, field in Settings.model_fields.items() if not field.description] == []

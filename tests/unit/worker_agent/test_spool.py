@@ -1,0 +1,243 @@
+"""The spool on a real disk: nothing that was promised is lost, whatever happens to the process."""
+
+import asyncio
+import os
+import shutil
+import tempfile
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+from json import loads
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tests.support.waiting import eventually
+from worker_agent.errors import EventTooLarge, SpoolFull, SpoolUnavailable
+from worker_agent.ports import SealedBatch
+from worker_agent.spool import committer
+from worker_agent.spool.disk import Disk, Job
+from worker_agent.spool.spool import Spool, SpoolLimits
+
+SMALL = SpoolLimits(max_bytes=64_000, reserve_bytes=8_000, segment_bytes=4_000, max_event_bytes=2_000)
+
+
+@asynccontextmanager
+async def opened(folder: Path, limits: SpoolLimits = SMALL) -> AsyncGenerator[Spool]:
+    spool = await Spool.open(folder, limits, lambda subject: subject == "last")
+    try:
+        yield spool
+    finally:
+        await spool.close()
+
+
+def contents(batch: SealedBatch) -> list[int]:
+    return [event["n"] for event in loads(batch.message)["events"]]
+
+
+def files(folder: Path, suffix: str = ".seg") -> list[Path]:
+    return sorted(folder.glob(f"*{suffix}"))
+
+
+async def put(spool: Spool, number: int, subject: str = "a", **options: bool) -> int:
+    return await spool.append(subject, b'{"n":%d}' % number, 1_000 + number, **options)
+
+
+async def drain(spool: Spool) -> list[SealedBatch]:
+    taken: list[SealedBatch] = []
+    while spool.events:
+        batches = await spool.seal()
+        spool.acknowledge([batch.number for batch in batches])
+        taken += batches
+    return taken
+
+
+async def test_events_come_out_in_order_with_dense_numbers(tmp_path: Path) -> None:
+    async with opened(tmp_path) as spool:
+        await asyncio.gather(*(put(spool, number) for number in range(700)))
+        batches = await drain(spool)
+    assert [number for batch in batches for number in contents(batch)] == list(range(700))
+    assert [batch.number for batch in batches] == [1, 2, 3]
+    assert [batch.message_id for batch in batches] == [f"{spool.producer}.{n}" for n in (1, 2, 3)]
+    assert loads(batches[0].message)["producer"] == spool.producer
+
+
+async def test_what_the_broker_does_not_have_is_there_after_a_restart(tmp_path: Path) -> None:
+    async with opened(tmp_path) as spool:
+        await asyncio.gather(*(put(spool, number) for number in range(5)))
+        (sealed,) = await spool.seal()
+        await put(spool, 5)
+        await put(spool, 6, "b")
+    async with opened(tmp_path) as again:
+        assert again.producer == spool.producer
+        batches = {batch.subject: batch for batch in await again.seal()}
+        assert batches["a"] == sealed
+        assert contents(batches["b"]) == [6]
+        again.acknowledge([batch.number for batch in batches.values()])
+        assert [contents(batch) for batch in await drain(again)] == [[5]]
+
+
+async def test_what_the_broker_has_is_gone_after_a_restart(tmp_path: Path) -> None:
+    async with opened(tmp_path) as spool:
+        for number in range(300):
+            await put(spool, number)
+        last = (await drain(spool))[-1].number
+    async with opened(tmp_path) as again:
+        assert again.events == 0
+        await put(again, 1)
+        assert [batch.number for batch in await drain(again)] == [last + 1]
+
+
+async def test_files_that_are_done_with_are_removed(tmp_path: Path) -> None:
+    async with opened(tmp_path) as spool:
+        for number in range(400):
+            await put(spool, number)
+        assert len(files(tmp_path)) >= 3
+        await drain(spool)
+        await eventually(lambda: len(files(tmp_path)) == 1)
+        assert spool.stats().file_bytes < SMALL.segment_bytes * 2
+
+
+async def test_a_full_spool_refuses_clearly_and_keeps_room_for_the_last_word(tmp_path: Path) -> None:
+    async with opened(tmp_path) as spool:
+        results = [await _try(spool) for _ in range(100)]
+        assert results.index("full") > 40
+        with pytest.raises(SpoolFull, match="not recorded"):
+            await spool.append("a", b"x" * 1_000, 1)
+        await put(spool, 1, "last", reserved=True)
+        batches = await drain(spool)
+        assert batches[-1].subject == "last"
+        await eventually(lambda: spool.stats().file_bytes < SMALL.max_bytes / 2)
+        await put(spool, 2)
+
+
+async def _try(spool: Spool) -> str:
+    try:
+        await spool.append("a", b"x" * 1_000, 1)
+    except SpoolFull:
+        return "full"
+    return "stored"
+
+
+async def test_an_event_that_no_message_could_hold_is_refused(tmp_path: Path) -> None:
+    async with opened(tmp_path) as spool:
+        with pytest.raises(EventTooLarge, match="at most 2000 bytes"):
+            await spool.append("a", b"x" * 2_000, 1)
+
+
+async def test_the_last_word_is_delivered_after_all_else(tmp_path: Path) -> None:
+    async with opened(tmp_path) as spool:
+        first = await put(spool, 1)
+        end = await put(spool, 2, "last")
+        (batch,) = await spool.seal()
+        assert (contents(batch), spool.is_delivered(first)) == ([1], False)
+        spool.acknowledge([batch.number])
+        assert (spool.is_delivered(first), spool.is_delivered(end)) == (True, False)
+        await drain(spool)
+        assert spool.is_delivered(end)
+
+
+async def test_the_age_of_the_oldest_event_is_told(tmp_path: Path) -> None:
+    async with opened(tmp_path) as spool:
+        assert spool.stats().oldest_ms is None
+        await put(spool, 1)
+        await put(spool, 2)
+        stats = spool.stats()
+    assert (stats.events, stats.oldest_ms) == (2, 1_001)
+
+
+async def test_a_disk_that_fails_is_told_and_the_spool_goes_on_when_it_is_back(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    perform = Disk.perform
+    async with opened(tmp_path) as spool:
+        await put(spool, 1)
+
+        def fail(_disk: Disk, _job: Job) -> dict[int, bytes]:
+            raise OSError(28, "No space left on device")
+
+        monkeypatch.setattr(Disk, "perform", fail)
+        with pytest.raises(SpoolUnavailable, match="No space left"):
+            await put(spool, 2)
+        with pytest.raises(SpoolUnavailable):
+            await spool.seal()
+        monkeypatch.setattr(Disk, "perform", perform)
+        await put(spool, 3)
+        assert [contents(batch) for batch in await drain(spool)] == [[1], [3]]
+    async with opened(tmp_path) as again:
+        assert again.events == 0
+
+
+@pytest.mark.parametrize("fast_s", [0.0, 10.0])
+async def test_a_commit_may_run_on_the_loop_or_on_its_thread(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, fast_s: float
+) -> None:
+    monkeypatch.setattr(committer, "FAST_S", fast_s)
+    async with opened(tmp_path) as spool:
+        for number in range(100):
+            await put(spool, number)
+        batches = await drain(spool)
+    assert [number for batch in batches for number in contents(batch)] == list(range(100))
+
+
+async def test_a_damaged_segment_costs_nothing_of_the_others_and_is_kept_for_a_look(tmp_path: Path) -> None:
+    async with opened(tmp_path) as spool:
+        for number in range(300):
+            await put(spool, number)
+    segments = files(tmp_path)
+    content = bytearray(segments[1].read_bytes())
+    content[100] ^= 255
+    segments[1].write_bytes(content)
+    async with opened(tmp_path) as again:
+        numbers = [number for batch in await drain(again) for number in contents(batch)]
+    assert numbers == sorted(numbers)
+    assert 150 < len(numbers) < 300
+    assert [path.stem for path in files(tmp_path, ".damaged")] == [segments[1].stem]
+
+
+async def _filled(folder: Path) -> tuple[list[int], dict[int, bytes]]:
+    """A spool with batches acknowledged, batches on their way, and events unsealed; where each record ends."""
+    async with opened(folder, SpoolLimits()) as spool:
+        for number in range(4):
+            await put(spool, number, "ab"[number % 2])
+        for batch in await spool.seal():
+            spool.acknowledge([batch.number])
+        for number in range(4, 8):
+            await put(spool, number, "ab"[number % 2])
+        sealed = {batch.number: batch.message for batch in await spool.seal()}
+        for number in range(8, 12):
+            await put(spool, number, "ab"[number % 2])
+    return list(range(4, 12)), sealed
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.floats(0, 1))
+def test_a_cut_at_any_byte_leaves_a_spool_that_works(share: float) -> None:
+    folder = Path(tempfile.mkdtemp(prefix="mews-spool-"))
+    try:
+        asyncio.run(_cut_and_go_on(folder, share))
+    finally:
+        shutil.rmtree(folder)
+
+
+async def _cut_and_go_on(folder: Path, share: float) -> None:
+    waiting, sealed = await _filled(folder)
+    (segment,) = files(folder)
+    length = len(segment.read_bytes().rstrip(b"\0"))
+    os.truncate(segment, round(share * length))
+    async with opened(folder, SpoolLimits()) as spool:
+        batches = await drain(spool)
+        kept = sorted(number for batch in batches for number in contents(batch))
+        # Never an event from nowhere, never one twice; what was acknowledged comes back only if that word is cut off.
+        assert kept == sorted(set(kept))
+        assert set(kept) <= set(range(12))
+        if share == 1.0:
+            assert kept == waiting
+        for batch in batches:
+            if batch.number in sealed and len(contents(batch)) == len(loads(sealed[batch.number])["events"]):
+                assert contents(batch) == [event["n"] for event in loads(sealed[batch.number])["events"]]
+        await put(spool, 99)
+        assert [contents(batch) for batch in await drain(spool)] == [[99]]
+    async with opened(folder, SpoolLimits()) as again:
+        assert again.events == 0
