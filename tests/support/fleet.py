@@ -3,13 +3,14 @@
 from collections.abc import Callable
 from typing import Any
 
+from nats.errors import TimeoutError as NothingCame
+
 from contracts import streams, subjects
 from contracts.batches import COMMAND_BATCH
 from contracts.commands import Command
 from contracts.events import EventBase
 from contracts.tasks import Assignment
 from contracts.workers import Heartbeat
-from nats.errors import TimeoutError as NothingCame
 from servicekit.bus import Bus, ensure_worker_consumers
 from servicekit.ids import new_id
 from tests.support.examples import NOW
@@ -103,7 +104,9 @@ class HandWorker:
         body = {"status": status, "started_at": NOW, "ended_at": NOW, **more}
         return self.event("outcome", body, assignment)
 
-    def event(self, kind: str, body: dict[str, Any], assignment: Assignment | None = None, **envelope: Any) -> EventBase:
+    def event(
+        self, kind: str, body: dict[str, Any], assignment: Assignment | None = None, **envelope: Any
+    ) -> EventBase:
         """An event of this worker, of an attempt if one is given."""
         about = {"task_id": assignment.task_id, "attempt": assignment.attempt} if assignment else {}
         if assignment is None:

@@ -1,19 +1,25 @@
 """The real orchestrator in the test's own event loop, with hand-driven workers."""
 
 from collections.abc import AsyncGenerator, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
+from functools import partial
 from typing import Any
 
 import asyncpg
 import httpx
+from nats.errors import TimeoutError as NothingCame
 
+from contracts.batches import DECIDED_BATCH
 from contracts.tasks import TaskView
 from contracts.workers import WorkerView
 from orchestrator import app
 from orchestrator.settings import Settings
 from servicekit.bus import Bus
+from servicekit.clock import Clock
+from tests.support.buskit import a_bus
 from tests.support.fleet import HandWorker
 from tests.support.running import running_service
+from tests.support.stack import Database, TestNats
 from tests.support.waiting import eventually
 
 # Backoffs and ticks of production would make every test of a second attempt slow.
@@ -70,6 +76,18 @@ class Orchestra:
         """The task, once it is in this state."""
         return await self.when(task_id, lambda view: view.status == status, within)
 
+    async def events(self, task_id: str) -> list[str]:
+        """The kinds of the domain events about a task that have reached the bus, in order."""
+        subscription = await self.bus.js.subscribe("event.task.*", ordered_consumer=True)
+        kinds: list[str] = []
+        with suppress(NothingCame):
+            while True:
+                message = await subscription.next_msg(timeout=0.5)
+                found = DECIDED_BATCH.validate_json(message.data).events
+                kinds += [event.kind.value for event in found if event.task_id == task_id]
+        await subscription.unsubscribe()
+        return kinds
+
     async def sql(self, statement: str, *values: Any) -> list[asyncpg.Record]:
         """Ask the database."""
         conn = await asyncpg.connect(self._dsn)
@@ -87,12 +105,19 @@ class Orchestra:
 
 
 @asynccontextmanager
-async def orchestra(settings: Settings, bus: Bus, dsn: str) -> AsyncGenerator[Orchestra]:
-    """Migrate, serve, and wait until ready."""
-    async with running_service(app.create_app, settings, app.MIGRATIONS, app.SCHEMA) as client:
-        yield Orchestra(client, bus, dsn)
+async def orchestra(
+    database: Database, nats: TestNats, clock: Clock | None = None, **more: Any
+) -> AsyncGenerator[Orchestra]:
+    """Migrate, serve, and wait until ready; settings may be given."""
+    create_app = partial(app.create_app, clock=clock)
+    async with (
+        a_bus(nats) as bus,
+        running_service(create_app, settings_for(database, nats, **more), app.MIGRATIONS, app.SCHEMA) as client,
+    ):
+        yield Orchestra(client, bus, database.dsn(app.SCHEMA))
 
 
-def settings_for(env: dict[str, str], **more: Any) -> Settings:
+def settings_for(database: Database, nats: TestNats, **more: Any) -> Settings:
     """Settings by which the orchestrator finds these servers, with fast ticks."""
+    env = database.env(app.SCHEMA) | nats.env()
     return Settings.model_validate({name.lower(): value for name, value in env.items()} | FAST | more)
