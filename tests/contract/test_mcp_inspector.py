@@ -1,76 +1,65 @@
-"""The official Inspector's command line against the gateway, as a person would use it."""
+"""The official Inspector's command line against the gateway and the real services, as a person would use it."""
 
 import json
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.support.gateway import gateway
+from tests.conftest import StackEnv
 from tests.support.node import Finished, NodeTools
-from tests.support.upstreams import World, upstreams
-from tests.support.views import running_task
+from tests.support.whole_gateway import whole_gateway
 
 TOOL_ERROR = 5
+
+Inspect = Callable[..., Awaitable[Finished]]
 
 pytestmark = [pytest.mark.node, pytest.mark.timeout(420)]
 
 
 @pytest.fixture
-def world() -> World:
-    return World()
+async def inspect(node_tools: NodeTools, tmp_path: Path, stack_env: StackEnv) -> AsyncGenerator[Inspect]:
+    """`inspect("tools/list", …)` runs the Inspector to its end."""
+    async with whole_gateway(stack_env) as url:
+
+        async def run(method: str, *arguments: str) -> Finished:
+            return await node_tools.inspector(url, "--transport", "http", "--method", method, *arguments, home=tmp_path)
+
+        yield run
 
 
-@pytest.fixture
-async def url(world: World) -> AsyncGenerator[str]:
-    async with upstreams(world) as addresses, gateway(addresses) as found:
-        yield found
+async def answer(inspect: Inspect, tool: str, *arguments: str) -> dict[str, Any]:
+    ended = await inspect("tools/call", "--tool-name", tool, "--tool-arg", *arguments)
+    assert ended.code == 0, ended.out + ended.err
+    return json.loads(ended.out)
 
 
-@pytest.fixture
-def inspect(node_tools: NodeTools, tmp_path: Path, url: str) -> Any:
-    async def run(method: str, *arguments: str) -> Finished:
-        return await node_tools.inspector(url, "--transport", "http", "--method", method, *arguments, home=tmp_path)
-
-    return run
-
-
-async def test_it_lists_the_tools(inspect: Any) -> None:
-    ended = await inspect("tools/list", "--strict")
-    assert ended.code == 0, ended.err
-    names = [tool["name"] for tool in json.loads(ended.out)["tools"]]
-    assert names[:2] == ["assign_task", "monitor_task"]
-    assert len(names) == 9
-
-
-async def test_it_assigns_a_task(inspect: Any, world: World) -> None:
-    arguments = ("--tool-name", "assign_task", "--tool-arg", "description=Audit it", "priority=high")
-    ended = await inspect("tools/call", *arguments)
-    assert ended.code == 0, ended.err
-    (task,) = world.tasks.values()
-    assert json.loads(ended.out)["structuredContent"]["task_id"] == task.task_id
-    assert (task.description, task.priority) == ("Audit it", "high")
-
-
-async def test_it_monitors_in_the_newer_era_too(inspect: Any, world: World) -> None:
-    world.put(running_task())
-    arguments = ("--tool-name", "monitor_task", "--tool-arg", "task_id=task-abc123", "include_streams=true")
-    ended = await inspect("tools/call", *arguments, "--protocol-era", "modern", "--format", "json")
-    assert ended.code == 0, ended.err
-    assert json.loads(ended.out)["result"]["structuredContent"]["status"] == "executing"
-
-
-async def test_it_shows_a_wrong_value_with_the_right_ones(inspect: Any) -> None:
-    arguments = ("--tool-name", "assign_task", "--tool-arg", "description=x", "priority=urgent")
-    ended = await inspect("tools/call", *arguments)
-    assert ended.code == TOOL_ERROR
-    assert "allowed: critical, high, medium, low" in json.loads(ended.out)["content"][0]["text"]
-
-
-async def test_it_reads_a_resource(inspect: Any, world: World) -> None:
-    world.put(running_task())
-    ended = await inspect("resources/read", "--uri", "mews://tasks/task-abc123")
+async def test_it_assigns_a_task_and_sees_it_everywhere(inspect: Inspect) -> None:
+    made = (await answer(inspect, "assign_task", "description=Audit it", "priority=high"))["structuredContent"]
+    assert made["priority"] == "high"
+    shown = await answer(inspect, "monitor_task", f"task_id={made['task_id']}", "include_streams=true")
+    assert shown["content"][0]["text"].startswith(f"Task {made['task_id']} Monitoring:\nStatus: queued\n")
+    listed = await answer(inspect, "list_tasks", "status=queued")
+    assert [task["task_id"] for task in listed["structuredContent"]["tasks"]] == [made["task_id"]]
+    ended = await inspect("resources/read", "--uri", f"mews://tasks/{made['task_id']}")
     assert ended.code == 0, ended.err
     (contents,) = json.loads(ended.out)["contents"]
-    assert json.loads(contents["text"])["status"] == "executing"
+    assert json.loads(contents["text"])["state"] == "queued"
+
+
+async def test_it_speaks_the_newer_era_too(inspect: Inspect) -> None:
+    modern = ("--protocol-era", "modern", "--format", "json")
+    ended = await inspect("tools/call", "--tool-name", "manage_workers", "--tool-arg", "action=list", *modern)
+    assert ended.code == 0, ended.err
+    assert json.loads(ended.out)["result"]["structuredContent"] == {"workers": []}
+
+
+async def test_it_finds_nothing_wrong_with_the_tools_and_shows_what_is_wrong_with_a_call(inspect: Inspect) -> None:
+    ended = await inspect("tools/list", "--strict")
+    assert ended.code == 0, ended.err
+    assert len(json.loads(ended.out)["tools"]) == 9
+    wrong = ("--tool-name", "assign_task", "--tool-arg", "description=x", "priority=urgent")
+    ended = await inspect("tools/call", *wrong)
+    assert ended.code == TOOL_ERROR
+    assert "allowed: critical, high, medium, low" in json.loads(ended.out)["content"][0]["text"]

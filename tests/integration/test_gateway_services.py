@@ -1,20 +1,11 @@
 """A whole task over MCP on the real services: assigned, watched, asked about, verified; only the worker is by hand."""
 
 from collections.abc import AsyncGenerator
-from contextlib import AsyncExitStack
 from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 
-import analytics_query.app
-import analytics_query.settings
-import orchestrator.app
-import orchestrator.settings
-import question_broker.app
-import question_broker.settings
-import telemetry_ingest.app
-import telemetry_ingest.settings
 from contracts.batches import ANSWER_BATCH
 from contracts.commands import CommandAction
 from contracts.events import Evidence
@@ -25,20 +16,11 @@ from servicekit.ids import new_id
 from tests.conftest import StackEnv
 from tests.support.buskit import a_bus
 from tests.support.fleet import HandWorker
-from tests.support.gateway import ERAS, client, gateway
-from tests.support.running import running_service
+from tests.support.gateway import ERAS, client
 from tests.support.stack import TestNats
-from tests.support.upstreams import Addresses
 from tests.support.views import example_outcome
 from tests.support.waiting import eventually
-
-ROOMS = (
-    (orchestrator, "orchestrator"),
-    (telemetry_ingest, "telemetry"),
-    (analytics_query, "analytics"),
-    (question_broker, "questions"),
-)
-FAST = {"schedule_tick_ms": 20, "watch_tick_ms": 50}
+from tests.support.whole_gateway import whole_gateway
 
 
 @pytest.fixture
@@ -49,15 +31,8 @@ async def bus(nats_server: TestNats) -> AsyncGenerator[Bus]:
 
 @pytest.fixture
 async def url(stack_env: StackEnv) -> AsyncGenerator[str]:
-    """The gateway before the four real services."""
-    async with AsyncExitStack() as stack:
-        found: list[str] = []
-        for room, schema in ROOMS:
-            env = {name.lower(): value for name, value in stack_env(schema).items()}
-            settings = room.settings.Settings.model_validate(env | FAST)
-            service = running_service(room.app.create_app, settings, room.app.MIGRATIONS, room.app.SCHEMA)
-            found.append(str((await stack.enter_async_context(service)).base_url))
-        yield await stack.enter_async_context(gateway(Addresses(*found), monitor_wait_ms=30_000))
+    async with whole_gateway(stack_env) as found:
+        yield found
 
 
 class Caller:
