@@ -23,7 +23,7 @@ CONSUMER = "analytics-query"
 def received(sealed: Batch[Event]) -> Received[Batch[Event]]:
     first = sealed.events[0]
     subject = subjects.for_event(first.kind, first.worker_id, first.task_id)
-    return Received(subject, sealed, 1, 0, 1, {}, Msg(Client()))
+    return Received(sealed, Msg(Client(), subject))
 
 
 def batches(*numbers: int, producer: str = "spool", worker_id: str = "w1") -> list[Received[Batch[Event]]]:

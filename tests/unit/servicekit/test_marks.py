@@ -49,6 +49,20 @@ def test_membership_says_what_was_claimed(numbers: list[int], asked: int) -> Non
     assert (asked in marks) == (asked < 1 or asked in numbers)
 
 
+@given(NUMBERS, NUMBERS)
+def test_claiming_many_at_once_is_claiming_them_one_by_one(before: list[int], numbers: list[int]) -> None:
+    marks, _ = claimed(before)
+    after, fresh = marks.claim_all(numbers)
+    one_by_one, expected = claimed(numbers, marks)
+    assert after == one_by_one
+    assert [number for number, is_fresh in zip(numbers, fresh, strict=True) if is_fresh] == expected
+
+
+@given(st.integers(min_value=0, max_value=5), st.integers(min_value=0, max_value=20))
+def test_a_dense_run_is_claimed_whole(low: int, count: int) -> None:
+    assert Marks(low).claim_all(list(range(low + 1, low + 1 + count))) == (Marks(low + count), [True] * count)
+
+
 @given(st.permutations(range(1, 13)))
 def test_dense_numbers_leave_a_low_mark_only(numbers: list[int]) -> None:
     assert claimed(numbers)[0] == Marks(12)

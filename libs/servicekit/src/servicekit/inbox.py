@@ -1,6 +1,7 @@
 """The inbox: which batches a consumer has applied, recorded in the transaction that applies them."""
 
 from collections.abc import Sequence
+from itertools import compress
 from typing import Any, TypeVar
 
 import asyncpg
@@ -53,18 +54,18 @@ async def claim(
     """
     if not received:
         return []
-    keys = [_key(one) for one in received]
-    marks = await _locked(connection, consumer, sorted(set(keys)))
-    fresh: list[Received[Batch[ItemT]]] = []
+    by_producer = _by_producer(received)
+    marks = await _locked(connection, consumer, sorted(by_producer))
     changed: dict[str, Marks] = {}
-    for key, one in zip(keys, received, strict=True):
-        marks[key], is_fresh = marks[key].claim(one.batch.batch)
-        if is_fresh:
-            fresh.append(one)
-            changed[key] = marks[key]
+    fresh: set[int] = set()
+    for producer, places in by_producer.items():
+        claimed, is_fresh = marks[producer].claim_all([received[place].batch.batch for place in places])
+        if any(is_fresh):
+            changed[producer] = claimed
+            fresh.update(compress(places, is_fresh))
     if changed:
         await _save(connection, consumer, changed)
-    return fresh
+    return [one for place, one in enumerate(received) if place in fresh]
 
 
 async def forget_idle(connection: Connection, consumer: str, idle_s: float) -> int:
@@ -77,10 +78,22 @@ def create_inbox(op: Operations) -> None:
     execute_all(op, INBOX_DDL)
 
 
-def _key(received: Received[Batch[Any]]) -> str:
-    """The producer, as this sender names it: a worker that uses another's producer id disturbs nobody but itself."""
-    sender = subjects.sender(received.subject)
-    return received.batch.producer if sender is None else f"{sender}/{received.batch.producer}"
+def _by_producer(received: Sequence[Received[Batch[Any]]]) -> dict[str, list[int]]:
+    """The places of each producer's batches.
+
+    A producer is known by its sender's name too: a worker that uses another's producer id disturbs nobody but itself.
+    """
+    names: dict[tuple[str, str], str] = {}
+    places: dict[str, list[int]] = {}
+    for place, one in enumerate(received):
+        said = (one.message.subject, one.batch.producer)
+        name = names.get(said)
+        if name is None:
+            sender = subjects.sender(said[0])
+            name = names[said] = said[1] if sender is None else f"{sender}/{said[1]}"
+            places.setdefault(name, [])
+        places[name].append(place)
+    return places
 
 
 async def _locked(connection: Connection, consumer: str, keys: list[str]) -> dict[str, Marks]:

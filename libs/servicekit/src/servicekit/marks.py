@@ -1,6 +1,7 @@
 """Which numbered batches of a producer have been applied: a low mark, and the ranges above it."""
 
 from bisect import bisect_right
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 
@@ -18,6 +19,17 @@ class Marks:
     def __contains__(self, number: int) -> bool:
         place = bisect_right(self.above, number)
         return number <= self.low or place % 2 == 1 or (place > 0 and self.above[place - 1] == number)
+
+    def claim_all(self, numbers: Sequence[int]) -> tuple["Marks", list[bool]]:
+        """`claim` for many numbers: what each of them was."""
+        first, count = self.low + 1, len(numbers)
+        if not self.above and numbers == list(range(first, first + count)):
+            return Marks(self.low + count), [True] * count
+        marks, fresh = self, list[bool]()
+        for number in numbers:
+            marks, is_fresh = marks.claim(number)
+            fresh.append(is_fresh)
+        return marks, fresh
 
     def claim(self, number: int) -> tuple["Marks", bool]:
         """The marks with `number` applied, and whether it was not applied before. Raises ValueError below 1."""

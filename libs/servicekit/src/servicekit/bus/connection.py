@@ -2,16 +2,17 @@
 
 import asyncio
 import ssl
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from typing import Any, Self
 
 import nats.errors
-from nats.aio.client import DEFAULT_INBOX_PREFIX, Client
+from nats.aio.client import DEFAULT_INBOX_PREFIX
 from nats.aio.msg import Msg
 from nats.js import JetStreamContext
 
 from servicekit.bus.acks import AckInbox
+from servicekit.bus.client import LastingClient
 from servicekit.health import NotReady
 from servicekit.logs import get_logger
 from servicekit.metrics import BUS_CONNECTED
@@ -25,7 +26,6 @@ RECONNECT_WAIT_S = 0.25
 CONNECT_TIMEOUT_S = 5
 PING_INTERVAL_S = 10
 DRAIN_TIMEOUT_S = 5
-CANCEL_AGAIN_S = 0.1
 PENDING_BYTES = 4 * 1024 * 1024
 API_TIMEOUT_S = 5.0
 RETRY_FIRST_S, RETRY_MOST_S = 0.2, 5.0
@@ -37,7 +37,7 @@ class Bus:
     """One connection to NATS. `nc` and `js` are nats-py's client and JetStream context."""
 
     def __init__(self, settings: ServiceSettings, name: str, inbox_prefix: str = DEFAULT_INBOX_PREFIX.decode()) -> None:
-        self.nc: Client = _LastingClient()
+        self.nc = LastingClient()
         self.js: JetStreamContext = self.nc.jetstream(timeout=API_TIMEOUT_S)
         self.acks = AckInbox(self.nc)
         self._options: dict[str, Any] = {**_options(settings), "name": name, "inbox_prefix": inbox_prefix}
@@ -143,6 +143,10 @@ class Bus:
         """Ask and wait for one answer. Raises `nats.errors.NoRespondersError` or `nats.errors.TimeoutError`."""
         return await self.nc.request(subject, payload, timeout=timeout_s, headers=headers)
 
+    async def publish_empty(self, subjects: Sequence[str]) -> None:
+        """Publish nothing but the fact on many subjects at once: it is how stored messages are acknowledged."""
+        await self.nc.publish_empty(subjects)
+
     async def flush(self) -> None:
         """Wait until the broker has read all that was sent."""
         await self.nc.flush()
@@ -213,27 +217,6 @@ class Bus:
             if task is not None and not task.done():
                 task.cancel()
                 await asyncio.wait({task}, timeout=DRAIN_TIMEOUT_S)
-
-
-class _LastingClient(Client):
-    """nats-py closes itself for good on errors such as an expired login; this one connects again.
-
-    It also stays closed: in nats-py, a reconnect that is under way may outlive `close`.
-    """
-
-    async def close(self) -> None:
-        await super().close()
-        while self._reconnection_task is not None and not self._reconnection_task.done():
-            self._reconnection_task.cancel()
-            await asyncio.wait({self._reconnection_task}, timeout=CANCEL_AGAIN_S)
-            self._status = Client.DISCONNECTED
-            await super().close()
-
-    async def _process_err(self, err_msg: str) -> None:
-        error = nats.errors.Error(f"nats: {err_msg}")
-        await self._error_cb(error)
-        if "permissions violation" not in err_msg.lower():
-            await self._process_op_err(error)
 
 
 def _options(settings: ServiceSettings) -> dict[str, Any]:

@@ -4,6 +4,7 @@ import asyncio
 from collections import deque
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
+from functools import lru_cache
 from typing import Any, Generic, TypeVar
 
 import pydantic
@@ -13,7 +14,7 @@ from contracts import subjects
 from servicekit.bus.connection import Bus
 from servicekit.bus.failures import reason_of
 from servicekit.bus.pulling import HEARTBEAT_S, Puller
-from servicekit.bus.received import Received, delivery_of
+from servicekit.bus.received import Received, size_of
 from servicekit.bus.settling import (
     DeadLetterSink,
     Handler,
@@ -35,6 +36,8 @@ STOP_S = 15.0
 # Decoding goes on in one piece until it has taken about a millisecond; then others may run.
 DECODE_BYTES = 64 * 1024
 DEFAULT_POLICY = RetryPolicy()
+# The same few answers are asked for again and again.
+_belongs = lru_cache(maxsize=4096)(subjects.belongs_to)
 
 log = get_logger(__name__)
 
@@ -72,9 +75,9 @@ class BatchConsumer(Generic[BodyT]):
         self._policy = policy
         self._settler = Settler(bus, stream, durable, handler, dead_letters, policy, clock or SystemClock())
         self._puller = Puller(bus, stream, durable, self._on_message, self._on_status)
-        self._backlog: deque[Received[BodyT] | Rejected] = deque()
-        self._backlog_events = 0
-        self._undivided_bytes = 0
+        self._backlog: deque[Msg] = deque()
+        self._ready: Gathering[BodyT] = Gathering()
+        self._room = asyncio.Event()
         self._wake = asyncio.Event()
         self._pause_s = policy.first_pause_s
         self._messages = BUS_MESSAGES.labels(durable)
@@ -112,12 +115,13 @@ class BatchConsumer(Generic[BodyT]):
         if self._settler.stopping.is_set():
             return
         await self._puller.start()
-        while not self._settler.stopping.is_set():
-            await self._ask()
-            received, rejected = await self._gather()
-            if received or rejected:
-                await self._settler.settle(received, rejected)
-                self._pause_s = self._policy.first_pause_s
+        decoding = asyncio.create_task(self._decode_ahead(), name=f"decode-{self._durable}")
+        try:
+            while not self._settler.stopping.is_set():
+                await self._ask()
+                await self._gather_and_settle()
+        finally:
+            decoding.cancel()
 
     async def _ask(self) -> None:
         if self._puller.missing:
@@ -126,40 +130,29 @@ class BatchConsumer(Generic[BodyT]):
             self._puller.restart()
         await self._puller.refill(len(self._backlog))
 
-    async def _gather(self) -> tuple[list[Received[BodyT]], list[Rejected]]:
-        if not self._backlog:
+    async def _gather_and_settle(self) -> None:
+        if not self._ready.events:
             await self._woken(HEARTBEAT_S)
-        if self._max_wait_s and self._backlog:
+        if self._max_wait_s and self._ready.events:
             await self._filled()
-        return self._taken()
+        if self._ready.events:
+            gathering, self._ready = self._ready, Gathering()
+            self._room.set()
+            self._count(gathering)
+            await self._settler.settle(gathering.received, gathering.rejected)
+            self._pause_s = self._policy.first_pause_s
 
-    def _taken(self) -> tuple[list[Received[BodyT]], list[Rejected]]:
-        received: list[Received[BodyT]] = []
-        rejected: list[Rejected] = []
-        events = 0
-        while self._backlog and events < self._max_events:
-            one = self._backlog.popleft()
-            if isinstance(one, Rejected):
-                rejected.append(one)
-                events += 1
-            else:
-                received.append(one)
-                events += one.size
-        self._backlog_events -= events
-        self._count(received, rejected, events)
-        return received, rejected
-
-    def _count(self, received: list[Received[BodyT]], rejected: list[Rejected], events: int) -> None:
-        self._messages.inc(len(received) + len(rejected))
-        self._events.inc(events)
-        again = sum(one.redelivered for one in received)
+    def _count(self, gathering: "Gathering[BodyT]") -> None:
+        self._messages.inc(len(gathering.received) + len(gathering.rejected))
+        self._events.inc(gathering.events)
+        again = sum(one.redelivered for one in gathering.received)
         if again:
             self._redeliveries.inc(again)
 
     async def _filled(self) -> None:
         with suppress(TimeoutError):
             async with asyncio.timeout(self._max_wait_s):
-                while self._backlog_events < self._max_events and not self._settler.stopping.is_set():
+                while self._ready.events < self._max_events and not self._settler.stopping.is_set():
                     self._wake.clear()
                     await self._wake.wait()
 
@@ -171,27 +164,34 @@ class BatchConsumer(Generic[BodyT]):
             async with asyncio.timeout(within_s):
                 await self._wake.wait()
 
-    async def _on_message(self, message: Msg) -> None:
-        self._settler.take(message)
-        one = self._read(message)
-        self._backlog.append(one)
-        self._backlog_events += 1 if isinstance(one, Rejected) else one.size
-        self._wake.set()
-        self._undivided_bytes += len(message.data)
-        if self._undivided_bytes > DECODE_BYTES:
-            self._undivided_bytes = 0
-            await asyncio.sleep(0)
+    async def _decode_ahead(self) -> None:
+        """Decode the next gathering while the database is busy with the last, but not more than that one."""
+        undivided = 0
+        while True:
+            while self._backlog and self._ready.events < self._max_events:
+                message = self._backlog.popleft()
+                self._ready.add(self._read(message))
+                undivided += len(message.data)
+                if undivided > DECODE_BYTES:
+                    undivided = 0
+                    self._wake.set()
+                    await asyncio.sleep(0)
+            self._wake.set()
+            self._room.clear()
+            await self._room.wait()
 
     def _read(self, message: Msg) -> Received[BodyT] | Rejected:
         try:
             body = self._decode(message.data)
-        except ValueError as error:
+            reason = self._validate(message.subject, body) if self._validate else None
+        except Exception as error:
             return Rejected(message, reason_of(error))
-        reason = self._validate(message.subject, body) if self._validate else None
-        if reason is not None:
-            return Rejected(message, reason)
-        count, sequence, timestamp = delivery_of(message)
-        return Received(message.subject, body, sequence, timestamp, count, message.headers or {}, message)
+        return Received(body, message) if reason is None else Rejected(message, reason)
+
+    def _on_message(self, message: Msg) -> None:
+        self._settler.take(message)
+        self._backlog.append(message)
+        self._room.set()
 
     def _on_status(self) -> None:
         self._wake.set()
@@ -202,7 +202,7 @@ class BatchConsumer(Generic[BodyT]):
     async def _give_back(self, delay_s: float) -> None:
         await self._puller.stop()
         self._backlog.clear()
-        self._backlog_events = 0
+        self._ready = Gathering()
         await self._settler.give_back(delay_s)
 
     async def _or_stop(self, waiting: Awaitable[None]) -> None:
@@ -214,10 +214,30 @@ class BatchConsumer(Generic[BodyT]):
                 task.cancel()
 
 
+class Gathering(Generic[BodyT]):
+    """Messages to be settled together."""
+
+    __slots__ = ("events", "received", "rejected")
+
+    def __init__(self) -> None:
+        self.received: list[Received[BodyT]] = []
+        self.rejected: list[Rejected] = []
+        self.events = 0
+
+    def add(self, one: Received[BodyT] | Rejected) -> None:
+        """Take one in; what is rejected weighs as much as one event."""
+        if isinstance(one, Rejected):
+            self.rejected.append(one)
+            self.events += 1
+        else:
+            self.received.append(one)
+            self.events += size_of(one.batch)
+
+
 def foreign_event(subject: str, batch: Any) -> str | None:
     """A reason against a `Batch[Event]` with an event that may not travel on its subject; for `validate`."""
     for event in batch.events:
-        if not subjects.belongs_to(subject, event.kind, event.worker_id, event.task_id):
+        if not _belongs(subject, event.kind, event.worker_id, event.task_id):
             return (
                 f"event {event.event_id}: kind {event.kind!r} of worker {event.worker_id!r} "
                 f"and task {event.task_id!r} does not belong on {subject!r}"

@@ -1,7 +1,7 @@
 """Pull requests to a durable consumer: two outstanding on one inbox, so that messages never wait for a round trip."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 
 import nats.errors
 import orjson
@@ -36,7 +36,7 @@ class Puller:
         bus: Bus,
         stream: str,
         durable: str,
-        on_message: Callable[[Msg], Awaitable[None]],
+        on_message: Callable[[Msg], None],
         on_status: Callable[[], None],
     ) -> None:
         self.missing = False
@@ -109,7 +109,7 @@ class Puller:
             return self._on_status()
         self._asked = max(0, self._asked - 1)
         self._bytes_a_message += SMOOTHING * (len(message.data) - self._bytes_a_message)
-        return await self._on_message(message)
+        return self._on_message(message)
 
     def _note(self, headers: dict[str, str]) -> None:
         """Take in a status: a heartbeat, or a request that has ended with so many messages undelivered."""

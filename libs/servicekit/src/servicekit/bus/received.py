@@ -1,6 +1,5 @@
 """A stored message as a handler sees it, and what is said back to the broker about it."""
 
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Generic, NamedTuple, TypeVar
 
@@ -9,7 +8,6 @@ from nats.aio.msg import Msg
 
 BodyT = TypeVar("BodyT")
 
-ACK = b""
 NAK = b"-NAK"
 TERM = b"+TERM"
 NANOSECONDS = 1_000_000_000
@@ -24,18 +22,32 @@ class Delivery(NamedTuple):
     timestamp_ns: int
 
 
-@dataclass(frozen=True, slots=True)
-class Received(Generic[BodyT]):
+class Received(NamedTuple, Generic[BodyT]):
     """A decoded message. `batch` is a `contracts.batches.Batch`, or whatever else the consumer decodes."""
 
-    subject: str
     batch: BodyT
-    stream_sequence: int
-    timestamp_ns: int
-    delivered: int
-    headers: dict[str, str]
     message: Msg
     """The message itself: for the consumer, which acknowledges it."""
+
+    @property
+    def subject(self) -> str:
+        """Where it was published."""
+        return self.message.subject
+
+    @property
+    def headers(self) -> dict[str, str]:
+        """Its headers."""
+        return self.message.headers or {}
+
+    @property
+    def stream_sequence(self) -> int:
+        """Its place in the stream."""
+        return delivery_of(self.message).stream_sequence
+
+    @property
+    def delivered(self) -> int:
+        """How often the broker has delivered it."""
+        return delivery_of(self.message).deliveries
 
     @property
     def redelivered(self) -> bool:
@@ -45,7 +57,7 @@ class Received(Generic[BodyT]):
     @property
     def published_at(self) -> datetime:
         """When the broker stored it."""
-        return datetime.fromtimestamp(self.timestamp_ns / NANOSECONDS, UTC)
+        return datetime.fromtimestamp(delivery_of(self.message).timestamp_ns / NANOSECONDS, UTC)
 
     @property
     def size(self) -> int:

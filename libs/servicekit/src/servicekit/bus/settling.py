@@ -12,7 +12,7 @@ from nats.aio.msg import Msg
 
 from servicekit.bus.connection import Bus
 from servicekit.bus.failures import is_infrastructure, reason_of
-from servicekit.bus.received import ACK, TERM, Received, delivery_of, nak
+from servicekit.bus.received import TERM, Received, delivery_of, nak
 from servicekit.clock import Clock
 from servicekit.logs import get_logger
 from servicekit.metrics import BUS_FAILURES, BUS_SECONDS
@@ -118,8 +118,7 @@ class Settler(Generic[BodyT]):
     async def _apply(self, received: list[Received[BodyT]]) -> None:
         error = await self._insist(received)
         if error is None:
-            for one in received:
-                await self._say(one.message, ACK)
+            await self._acknowledge(received)
         elif len(received) == 1:
             await self._retry_or_bury(received[0], error)
         else:
@@ -175,6 +174,13 @@ class Settler(Generic[BodyT]):
     def _place(self, message: Msg) -> str:
         delivery = delivery_of(message)
         return f"{self._durable}:{delivery.stream_sequence}:{delivery.timestamp_ns}"
+
+    async def _acknowledge(self, received: list[Received[BodyT]]) -> None:
+        replies = [one.message.reply for one in received]
+        for reply in replies:
+            self._in_hand.pop(reply, None)
+        with suppress(nats.errors.Error, OSError):
+            await self._bus.publish_empty(replies)
 
     async def _say(self, message: Msg, answer: bytes) -> None:
         """Answer the broker without waiting for it: an answer that is lost means one more delivery, and no harm."""
