@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from contracts.commands import CommandAction
+from tests.support.audit_projects import write_project
 from tests.support.sandbox import SandboxServer, launch, running_sandbox
 from tests.support.stack import TestNats, run
 from tests.support.waiting import eventually
@@ -20,6 +21,11 @@ from tests.support.worker_agent import (
     other_side,
     worker_process,
 )
+
+PROJECT = {
+    "shop.py": "def total(prices):\n    return sum(price for price in prices if price > 0)\n",
+    "test_shop.py": "from shop import total\n\n\ndef test_total():\n    assert total([1, -1, 2]) == 3\n",
+}
 
 
 @pytest.fixture(scope="module")
@@ -200,3 +206,71 @@ async def test_an_answer_survives_a_restart_of_the_worker(worker: WorkerProcess,
     assert told.structured_content["answer"] == "this one"
     await side.command(CommandAction.cancel, task_id="task-q")
     await side.outcome("task-q")
+
+
+async def test_an_agent_that_stays_after_its_completion_is_ended_and_its_work_counts(
+    tmp_path: Path, nats: TestNats, side: OtherSide, sandbox: SandboxServer
+) -> None:
+    with worker_process(tmp_path, nats, sandbox, COMPLETION_LINGER_MS="300") as worker:
+        await worker.ready()
+        await side.assign("task-r", agent="command", command="echo up; sleep 300", verify="true")
+        async with agent_client(worker, "task-r") as client:
+            await client.call_tool("report_completion", {"status": "completed"})
+        outcome = await side.outcome("task-r")
+    assert (outcome.status, outcome.verified.passed, outcome.observed.signal) == ("completed", True, 15)
+
+
+async def test_an_attempt_fails_when_the_sandbox_stays_away_and_the_worker_is_not_ready_meanwhile(
+    tmp_path: Path, nats: TestNats, side: OtherSide
+) -> None:
+    with running_sandbox() as own, worker_process(tmp_path, nats, own, SANDBOX_PATIENCE_MS="500") as worker:
+        await worker.ready()
+        own.stop()
+        await side.assign("task-s", agent="command", command="true")
+        outcome = await side.outcome("task-s")
+        assert (outcome.status, outcome.retryable) == ("failed", True)
+        assert "the sandbox does not answer" in outcome.reason
+        assert await eventually(lambda: worker.reasons(), within=10) == {"sandbox"}
+        again = launch(own.socket.parent, {})
+        await worker.ready()
+        await side.assign("task-t", agent="command", command="true")
+        assert (await side.outcome("task-t")).status == "completed"
+        again.stop()
+
+
+async def test_a_full_spool_tells_the_agent_and_takes_reports_again_when_the_bus_is_back(
+    tmp_path: Path, nats: TestNats, side: OtherSide, sandbox: SandboxServer
+) -> None:
+    with worker_process(tmp_path, nats, sandbox, SPOOL_MAX_MB="16") as worker:
+        await worker.ready()
+        await side.assign("task-u", agent="command", command="echo up; sleep 300")
+        await side.first("stream", "task-u")
+        async with agent_client(worker, "task-u") as client:
+            nats.kill()
+            taken: list[str] = []
+            while True:
+                body = {"analytics_type": "code", "data": {"rows": ["x" * 1000] * 400}}
+                result = await client.call_tool("report_analytics", body)
+                if result.is_error:
+                    break
+                taken.append((result.structured_content or {})["event_id"])
+            assert "[spool_full]" in result.content[0].text  # pyright: ignore[reportAttributeAccessIssue]
+            assert len(taken) > 20
+            nats.start()
+            await eventually(lambda: {e.event_id for e in side.of("analytics")} >= set(taken), within=30)
+            assert not (await client.call_tool("report_progress", {"status": "going on"})).is_error
+
+
+async def test_the_default_agent_audits_a_project_and_reports_through_the_tools(
+    worker: WorkerProcess, side: OtherSide, tmp_path: Path
+) -> None:
+    project = write_project(tmp_path / "project", PROJECT)
+    await side.assign("task-v", repository=str(project))
+    first = await eventually(lambda: [e for e in side.events if e.kind in ("question", "outcome")], within=60)
+    for question in [event for event in first if event.kind == "question"]:
+        await side.answer(question, question.body.default_answer or "go on")
+    outcome = await side.outcome("task-v", within=60)
+    assert (outcome.status, outcome.observed.agent) == ("completed", "auditor"), outcome
+    kinds = {event.kind for event in side.events if event.task_id == "task-v" and event.evidence == "reported"}
+    assert {"progress", "plan", "tests", "quality", "completion"} <= kinds
+    assert outcome.claimed.summary.tests is not None

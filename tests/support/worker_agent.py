@@ -77,6 +77,12 @@ class WorkerProcess:
 
             await eventually(is_ready, within)
 
+    async def reasons(self) -> set[str]:
+        """Names of the readiness checks that have a reason against them."""
+        async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{self.http_port}", timeout=5) as http:
+            checks = (await http.get("/readyz")).json()["checks"]
+        return {name for name, said in checks.items() if said != "ok"}
+
     async def metrics(self) -> str:
         """What it says of itself."""
         async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{self.http_port}", timeout=5) as http:

@@ -72,6 +72,13 @@ def test_what_stands_whatever_a_verification_would_say(
     assert reason in (ending.reason or "")
 
 
+def test_an_agent_that_was_ended_after_it_had_finished_did_its_work() -> None:
+    ended = record(lingered=True, process=process(reason=EndReason.CANCELLED), claim=claim(CompletionStatus.completed))
+    assert before_verification(ended, "the agent was ended by signal 15") is None
+    failed = ended.model_copy(update={"claim": claim(CompletionStatus.failed)})
+    assert before_verification(failed, None) is not None
+
+
 def test_a_claim_of_success_does_not_make_a_failure_good() -> None:
     ending = before_verification(record(claim=claim(CompletionStatus.completed)), "the agent exited with 1")
     assert ending is not None

@@ -9,7 +9,9 @@ from dataclasses import dataclass
 from functools import partial
 
 from fastapi import FastAPI
+from pydantic import ValidationError
 
+from contracts.commands import WorkerConfig
 from contracts.workers import Registration
 from servicekit.bus import Bus, ensure_worker_consumers
 from servicekit.clock import Clock, SystemClock
@@ -17,7 +19,7 @@ from servicekit.health import NotReady, Readiness
 from servicekit.http import create_http_app
 from servicekit.ids import new_id
 from servicekit.lifecycle import Background
-from servicekit.logs import get_logger
+from servicekit.logs import configure_logging, get_logger
 from worker_agent import __version__, loops, subscriptions
 from worker_agent.agents import adapters
 from worker_agent.bus import BusOutbound
@@ -29,7 +31,7 @@ from worker_agent.handlers.commands import Commands
 from worker_agent.handlers.introduction import registration, usable_agents
 from worker_agent.handlers.reports import register
 from worker_agent.handlers.slots import Slots
-from worker_agent.handlers.workshop import Patience, Workshop, insist
+from worker_agent.handlers.workshop import Defaults, Patience, Workshop, insist
 from worker_agent.mcp.http import bind, create_mcp_app, serving, url_of
 from worker_agent.mcp.server import create_server
 from worker_agent.sandboxes import UnixSandbox
@@ -112,11 +114,11 @@ async def _make(stack: AsyncExitStack, settings: Settings, clock: Clock) -> Part
     stack.push_async_callback(spool.close)
     listening = bind(settings.worker_mcp_port or state.mcp_port)
     workshop = _workshop(settings, clock, sandbox, journal, url_of(listening))
-    slots = Slots(state.config.max_concurrent_tasks or settings.max_concurrent_tasks)
-    default_agent = state.config.default_agent or settings.default_agent
-    attempts = Attempts(settings.worker_id, workshop, spool, slots, default_agent)
+    slots = Slots(settings.max_concurrent_tasks)
+    attempts = Attempts(settings.worker_id, workshop, spool, slots, _defaults(settings))
     changes = Changes()
-    commands = Commands(state, attempts, journal, changes.tell)
+    commands = Commands(state, attempts, journal, changes.tell, partial(_set_log_level, settings))
+    await commands.apply(state.config)
     await commands.save(mcp_port=listening.getsockname()[1])
     mcp_app = create_mcp_app(create_server(__version__, clock), attempts.by_token, settings.max_tool_body_bytes)
     await stack.enter_async_context(serving(mcp_app, listening))
@@ -223,9 +225,28 @@ def _add_checks(readiness: Readiness, parts: Parts, introduced: asyncio.Event) -
 
 
 def _workshop(settings: Settings, clock: Clock, sandbox: UnixSandbox, journal: FileJournal, mcp_url: str) -> Workshop:
-    limits = AttemptLimits(settings.run_ms, settings.silence_ms, settings.verify_ms, memory_mb=settings.memory_limit_mb)
-    patience = Patience(settings.sandbox_patience_ms / 1000, settings.stop_grace_ms, settings.usage_ms / 1000)
-    return Workshop(sandbox, adapters(settings.agent_python), journal, clock, limits, patience, mcp_url)
+    patience = Patience(
+        settings.sandbox_patience_ms / 1000,
+        settings.stop_grace_ms,
+        settings.usage_ms / 1000,
+        settings.completion_linger_ms / 1000,
+    )
+    return Workshop(sandbox, adapters(settings.agent_python), journal, clock, patience, mcp_url)
+
+
+def _defaults(settings: Settings) -> Defaults:
+    memory_mb = settings.memory_limit_mb
+    limits = AttemptLimits(settings.run_ms, settings.silence_ms, settings.verify_ms, memory_mb=memory_mb)
+    return Defaults(settings.default_agent, limits)
+
+
+def _set_log_level(settings: Settings, config: WorkerConfig) -> None:
+    if config.log_level is None:
+        return
+    try:
+        configure_logging(SERVICE, Settings.model_validate(settings.model_dump() | {"log_level": config.log_level}))
+    except ValidationError:
+        log.warning("config_refused", log_level=config.log_level)
 
 
 def _spool_limits(settings: Settings) -> SpoolLimits:

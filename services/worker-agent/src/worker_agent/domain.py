@@ -96,6 +96,8 @@ class AttemptRecord(Model):
     """Why the attempt failed before the agent could do its work."""
     retryable: bool = True
     timed_out: bool = False
+    lingered: bool = False
+    """Whether the agent was ended because it stayed long after saying that it had finished."""
     cancelled: Cancellation | None = None
     claim: Completion | None = None
     questions: list[QuestionNote] = []

@@ -65,6 +65,8 @@ class Settings(ServiceSettings):
     """Memory of an agent whose task names no limit; the sandbox's own limit if left out."""
     stop_grace_ms: int = Field(default=5_000, ge=0)
     """Time between TERM and KILL for an agent that is cancelled."""
+    completion_linger_ms: int = Field(default=60_000, ge=0)
+    """How long an agent may stay after report_completion before it is ended; its work counts all the same."""
     sandbox_patience_ms: int = Field(default=60_000, ge=0)
     """How long the sandbox may be away before an attempt that needs it fails."""
     workspace_retention_ms: int = Field(default=10 * MINUTE_MS, ge=0)

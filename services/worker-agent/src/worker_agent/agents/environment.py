@@ -9,7 +9,7 @@ MAX_VALUE = 128 * 1024 - 64
 
 
 def environment(job: AgentJob) -> dict[str, str]:
-    """Where the worker's MCP endpoint is, and what the task is; the task's own variables go over these."""
+    """The task's own variables; and over them where the worker's MCP endpoint is, and what the task is."""
     assignment = job.assignment
     own = {
         "MEWS_MCP_URL": job.mcp_url,
@@ -18,7 +18,7 @@ def environment(job: AgentJob) -> dict[str, str]:
         "MEWS_PROMPT": assignment.description,
         "MEWS_REQUIREMENTS": dumps(assignment.requirements.free),
     }
-    return {name: _fitting(value) for name, value in own.items()} | assignment.requirements.env
+    return assignment.requirements.env | {name: _fitting(value) for name, value in own.items()}
 
 
 def _fitting(value: str) -> str:

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime
 
-from contracts.events.recovery import CompletionStatus, Observed, Outcome, OutcomeStatus, Verified
+from contracts.events.recovery import Completion, CompletionStatus, Observed, Outcome, OutcomeStatus, Verified
 from contracts.sandbox import EndReason, Process
 from worker_agent.domain import AttemptRecord
 
@@ -36,13 +36,7 @@ def before_verification(record: AttemptRecord, agent_failure: str | None) -> End
         return Ending(OutcomeStatus.failed, record.failure, record.retryable)
     if process is None:
         return Ending(OutcomeStatus.failed, "the agent's process is gone")
-    if process.reason is not None and process.reason in REASONS:
-        return Ending(OutcomeStatus.failed, REASONS[process.reason])
-    if agent_failure is not None:
-        return Ending(OutcomeStatus.failed, agent_failure)
-    if claim is not None and claim.status is CompletionStatus.failed:
-        return Ending(OutcomeStatus.failed, claim.summary.overview or "the agent says that it failed")
-    return None
+    return _of_the_run(record, process, agent_failure) or _of_the_claim(claim)
 
 
 def after_verification(verified: Verified | None) -> Ending:
@@ -78,3 +72,20 @@ def outcome(
         observed=observed,
         verified=verified,
     )
+
+
+def _of_the_run(record: AttemptRecord, process: Process, agent_failure: str | None) -> Ending | None:
+    if record.lingered:
+        # It was ended by the worker-agent after it had said that it was done: how it ended says nothing.
+        return None
+    if process.reason is not None and process.reason in REASONS:
+        return Ending(OutcomeStatus.failed, REASONS[process.reason])
+    if agent_failure is not None:
+        return Ending(OutcomeStatus.failed, agent_failure)
+    return None
+
+
+def _of_the_claim(claim: Completion | None) -> Ending | None:
+    if claim is not None and claim.status is CompletionStatus.failed:
+        return Ending(OutcomeStatus.failed, claim.summary.overview or "the agent says that it failed")
+    return None

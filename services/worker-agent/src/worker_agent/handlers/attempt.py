@@ -23,6 +23,8 @@ class Attempt:
         self.record = record
         self.reporter = Reporter(record.assignment.worker_id, record.key, record.starts, redactor, spool, clock)
         self.cancelled = asyncio.Event()
+        self.claimed_at = clock.monotonic() if record.claim is not None else None
+        """When the agent said that it had finished."""
         self._journal = journal
         self._clock = clock
         self._answers: dict[str, asyncio.Future[Answer]] = {}
@@ -47,6 +49,7 @@ class Attempt:
 
     async def claim(self, completion: Completion) -> None:
         """Keep what the agent says about its end, for the outcome."""
+        self.claimed_at = self._clock.monotonic()
         await self.update(claim=completion)
 
     async def note_question(self, identity: bytes, deadline_ms: int | None) -> QuestionNote:

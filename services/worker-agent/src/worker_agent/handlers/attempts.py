@@ -14,7 +14,7 @@ from worker_agent.errors import SandboxUnavailable
 from worker_agent.handlers.attempt import Attempt
 from worker_agent.handlers.run import Run
 from worker_agent.handlers.slots import Slots
-from worker_agent.handlers.workshop import Workshop
+from worker_agent.handlers.workshop import Defaults, Workshop
 from worker_agent.ports import EventSpool
 
 TOKEN_BYTES = 32
@@ -26,8 +26,8 @@ log = get_logger(__name__)
 class Attempts:
     """The attempts that this worker holds, each run by a task of its own, and those it remembers."""
 
-    def __init__(self, worker_id: str, workshop: Workshop, spool: EventSpool, slots: Slots, default_agent: str) -> None:
-        self.default_agent = default_agent
+    def __init__(self, worker_id: str, workshop: Workshop, spool: EventSpool, slots: Slots, defaults: Defaults) -> None:
+        self.defaults = defaults
         self.slots = slots
         self._worker_id = worker_id
         self._workshop = workshop
@@ -156,7 +156,7 @@ class Attempts:
         async with self.slots.taken(lambda: begun or attempt.cancelled.is_set()):
             while attempt.record.held:
                 try:
-                    await Run(attempt, self._workshop, self.default_agent).to_outcome()
+                    await Run(attempt, self._workshop, self.defaults).to_outcome()
                 except Exception as error:
                     # An attempt never vanishes: whatever went wrong is its outcome.
                     log.exception("attempt_crashed", task_id=attempt.key.task_id)

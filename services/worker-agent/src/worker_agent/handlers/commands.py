@@ -1,6 +1,7 @@
 """Commands: what the manager changes about this worker, or about one attempt. A repeat changes nothing."""
 
 from collections.abc import Callable
+from dataclasses import replace
 
 from pydantic import ValidationError
 
@@ -8,6 +9,7 @@ from contracts.commands import Command, CommandAction, WorkerConfig
 from servicekit.logs import get_logger
 from worker_agent.domain import WorkerState
 from worker_agent.handlers.attempts import Attempts
+from worker_agent.handlers.workshop import Defaults
 from worker_agent.ports import Journal
 
 REMEMBERED = 1_000
@@ -18,11 +20,19 @@ log = get_logger(__name__)
 class Commands:
     """Obeys commands, and knows what they have made of this worker."""
 
-    def __init__(self, state: WorkerState, attempts: Attempts, journal: Journal, changed: Callable[[], None]) -> None:
+    def __init__(
+        self,
+        state: WorkerState,
+        attempts: Attempts,
+        journal: Journal,
+        changed: Callable[[], None],
+        apply_elsewhere: Callable[[WorkerConfig], None],
+    ) -> None:
         self.state = state
         self._attempts = attempts
         self._journal = journal
         self._changed = changed
+        self._apply_elsewhere = apply_elsewhere
         self.restart_wanted = False
 
     @property
@@ -80,5 +90,13 @@ class Commands:
         """Let a configuration take effect."""
         if config.max_concurrent_tasks is not None:
             await self._attempts.slots.resize(config.max_concurrent_tasks)
-        if config.default_agent is not None:
-            self._attempts.default_agent = config.default_agent
+        self._attempts.defaults = with_config(self._attempts.defaults, config)
+        self._apply_elsewhere(config)
+
+
+def with_config(defaults: Defaults, config: WorkerConfig) -> Defaults:
+    """The defaults, as far as a configuration changes them."""
+    limits = defaults.limits
+    if config.memory_limit_mb is not None:
+        limits = replace(limits, memory_mb=config.memory_limit_mb)
+    return Defaults(config.default_agent or defaults.agent, limits)

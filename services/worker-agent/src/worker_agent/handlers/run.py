@@ -13,8 +13,8 @@ from worker_agent.domain import Phase
 from worker_agent.errors import SandboxRefused, SandboxUnavailable, TaskUnusable
 from worker_agent.handlers.attempt import Attempt
 from worker_agent.handlers.conclusion import conclude, report_outcome
-from worker_agent.handlers.watch import OutputPump, ProcessLost, sample_usage, watchdog
-from worker_agent.handlers.workshop import Workshop, insist, patiently
+from worker_agent.handlers.watch import Allowance, OutputPump, Passed, ProcessLost, sample_usage, watchdog
+from worker_agent.handlers.workshop import Defaults, Workshop, insist, patiently
 from worker_agent.ports import AgentJob, Launch
 
 ROLE = "agent"
@@ -29,11 +29,11 @@ log = get_logger(__name__)
 class Run:
     """Takes one attempt from where it is to its outcome. Cancelling the task leaves it where it is."""
 
-    def __init__(self, attempt: Attempt, workshop: Workshop, default_agent: str) -> None:
+    def __init__(self, attempt: Attempt, workshop: Workshop, defaults: Defaults) -> None:
         self._attempt = attempt
         self._workshop = workshop
-        self._default_agent = default_agent
-        self._limits = limits_of(attempt.record.assignment.requirements.limits, workshop.limits)
+        self._default_agent = defaults.agent
+        self._limits = limits_of(attempt.record.assignment.requirements.limits, defaults.limits)
         self._process_id = attempt.key.process_id(ROLE)
 
     async def to_outcome(self) -> None:
@@ -131,20 +131,15 @@ class Run:
         attempt.reporter.touch()
         reader = workshop.adapters[attempt.record.agent].reader()
         pump = OutputPump(attempt, self._process_id, reader, workshop)
-        process, passed_limit = await self._watch(pump)
-        await attempt.update(
-            phase=Phase.ended,
-            process=process,
-            agent_end=reader.end(process),
-            failure=passed_limit,
-            timed_out=passed_limit is not None,
-        )
+        process, passed = await self._watch(pump)
+        changes = passed.changes if passed is not None else {}
+        await attempt.update(phase=Phase.ended, process=process, agent_end=reader.end(process), **changes)
 
-    async def _watch(self, pump: OutputPump) -> tuple[Process, str | None]:
-        """Until the agent has ended, by itself or because a limit was passed: then which one."""
+    async def _watch(self, pump: OutputPump) -> tuple[Process, Passed | None]:
+        """Until the agent has ended, by itself or because something was passed: then what."""
         workshop = self._workshop
         following = asyncio.ensure_future(pump.run())
-        dog = asyncio.ensure_future(watchdog(self._attempt, *self._time_limits(), workshop.clock))
+        dog = asyncio.ensure_future(watchdog(self._attempt, self._allowance(), workshop.clock))
         sampling = asyncio.ensure_future(
             sample_usage(self._attempt, self._process_id, workshop.sandbox, workshop.patience.usage_every_s)
         )
@@ -164,10 +159,11 @@ class Run:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
 
-    def _time_limits(self) -> tuple[float, float]:
+    def _allowance(self) -> Allowance:
         started_at = self._attempt.record.started_at or self._workshop.clock.now()
         gone_s = max(0.0, (self._workshop.clock.now() - started_at).total_seconds())
-        return self._limits.run_ms / 1000 + MARGIN_S - gone_s, self._limits.silence_ms / 1000
+        run_s = self._limits.run_ms / 1000 + MARGIN_S - gone_s
+        return Allowance(run_s, self._limits.silence_ms / 1000, self._workshop.patience.linger_s)
 
     async def _stop_agent(self) -> Process | None:
         sandbox, grace_ms = self._workshop.sandbox, self._workshop.patience.grace_ms

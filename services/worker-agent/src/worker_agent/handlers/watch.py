@@ -1,7 +1,9 @@
 """Watching over a running agent: its output and its use of resources become events, and its limits are kept."""
 
 import asyncio
+from dataclasses import dataclass
 from datetime import datetime
+from typing import Any, NamedTuple
 
 from contracts.events import Evidence
 from contracts.events.reporting import Report, StreamData
@@ -16,6 +18,7 @@ from worker_agent.handlers.attempt import Attempt
 from worker_agent.handlers.workshop import RETRY_S, Workshop, insist
 from worker_agent.ports import AgentReader, SandboxBackend
 
+LOOK_EVERY_S = 1.0
 KIND_OF_BODY: dict[type[Report], str] = {StreamData: "stream", ResourceUsage: "resource"}
 log = get_logger(__name__)
 
@@ -117,17 +120,42 @@ async def sample_usage(attempt: Attempt, process_id: str, sandbox: SandboxBacken
             log.info("usage_not_sampled", task_id=attempt.key.task_id, error=str(error))
 
 
-async def watchdog(attempt: Attempt, run_s: float, silence_s: float, clock: Clock) -> str:
-    """Return, as soon as a limit is passed, which one it is."""
-    deadline = clock.monotonic() + run_s
+class Passed(NamedTuple):
+    """A limit that was passed: which one, in words; or the agent had finished and did not go."""
+
+    limit: str | None
+
+    @property
+    def changes(self) -> dict[str, Any]:
+        """What becomes of the attempt's record."""
+        if self.limit is None:
+            return {"lingered": True}
+        return {"timed_out": True, "failure": self.limit}
+
+
+@dataclass(frozen=True, slots=True)
+class Allowance:
+    """How long an agent may run, be silent, and stay after it has said that it has finished, in s."""
+
+    run_s: float
+    silence_s: float
+    linger_s: float
+
+
+async def watchdog(attempt: Attempt, allowance: Allowance, clock: Clock) -> Passed:
+    """Return as soon as something is passed."""
+    deadline = clock.monotonic() + allowance.run_s
     while True:
         now = clock.monotonic()
+        quiet_until = attempt.reporter.heard_at + allowance.silence_s
+        gone_by = attempt.claimed_at + allowance.linger_s if attempt.claimed_at is not None else deadline
         if now >= deadline:
-            return "the agent ran longer than it may"
-        quiet_until = attempt.reporter.heard_at + silence_s
+            return Passed("the agent ran longer than it may")
         if now >= quiet_until:
-            return f"the agent gave no sign of life for {silence_s:g} s"
-        await asyncio.sleep(max(0.01, min(deadline, quiet_until) - now))
+            return Passed(f"the agent gave no sign of life for {allowance.silence_s:g} s")
+        if now >= gone_by:
+            return Passed(None)
+        await asyncio.sleep(max(0.01, min(deadline, quiet_until, gone_by, now + LOOK_EVERY_S) - now))
 
 
 def _joined(bodies: list[Report]) -> list[Report]:

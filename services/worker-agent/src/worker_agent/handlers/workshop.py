@@ -17,11 +17,23 @@ Result = TypeVar("Result")
 
 @dataclass(frozen=True, slots=True)
 class Patience:
-    """How long the sandbox may be away before an attempt fails, and how long a process gets between TERM and KILL."""
+    """How long the worker-agent waits for what."""
 
     sandbox_away_s: float
+    """For the sandbox to come back, before an attempt that needs it fails."""
     grace_ms: int
+    """For a process to end, between TERM and KILL."""
     usage_every_s: float
+    linger_s: float
+    """How long an agent may stay after it has said that it has finished."""
+
+
+@dataclass(frozen=True, slots=True)
+class Defaults:
+    """What holds for a task that says nothing of it."""
+
+    agent: str
+    limits: AttemptLimits
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +44,6 @@ class Workshop:
     adapters: Mapping[str, AgentAdapter]
     journal: Journal
     clock: Clock
-    limits: AttemptLimits
     patience: Patience
     mcp_url: str
 

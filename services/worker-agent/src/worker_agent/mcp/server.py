@@ -12,12 +12,14 @@ from mcp.types import (
     ListToolsResult,
     PaginatedRequestParams,
 )
+from prometheus_client import Counter
 from pydantic import ValidationError
 from starlette.requests import Request
 
 from contracts.events.recovery import Completion
 from contracts.questions import AskManager, Collaborate, RequestResources
 from servicekit.clock import Clock
+from servicekit.metrics import REGISTRY
 from worker_agent.errors import WorkerError
 from worker_agent.handlers import questions
 from worker_agent.handlers.attempt import Attempt
@@ -32,6 +34,8 @@ INSTRUCTIONS = (
     "before you act, each decision, test run and error as it happens, and call report_completion last. "
     "task_id may always be left out. If the manager must choose something, use ask_manager."
 )
+
+TOOL_CALLS = Counter("mews_tool_calls", "Calls of worker tools.", ["tool", "outcome"], registry=REGISTRY)
 
 Context = ServerRequestContext[Any, Any]
 Act = Callable[[Context, Attempt, ToolSpec, Any, Clock], Awaitable[CallToolResult]]
@@ -63,14 +67,22 @@ async def call(ctx: Context, attempt: Attempt, name: str, arguments: Mapping[str
     tool = BY_NAME.get(name)
     if tool is None:
         raise MCPError(INVALID_PARAMS, f"there is no tool {name!r}; the tools are: {', '.join(BY_NAME)}")
+    outcome, result = await _called(ctx, attempt, tool, arguments, clock)
+    TOOL_CALLS.labels(name, outcome).inc()
+    return result
+
+
+async def _called(
+    ctx: Context, attempt: Attempt, tool: ToolSpec, arguments: Mapping[str, Any], clock: Clock
+) -> tuple[str, CallToolResult]:
     try:
         body = tool.body.model_validate(arguments, extra="forbid")
     except ValidationError as error:
-        return refused(complaint(name, tool.body, error))
+        return "wrong_arguments", refused(complaint(tool.name, tool.body, error))
     try:
-        return await ACTIONS[tool.action](ctx, attempt, tool, body, clock)
+        return "ok", await ACTIONS[tool.action](ctx, attempt, tool, body, clock)
     except WorkerError as error:
-        return refused(f"{name}: {error.detail} [{error.code}]")
+        return error.code, refused(f"{tool.name}: {error.detail} [{error.code}]")
 
 
 async def _record(_ctx: Context, attempt: Attempt, tool: ToolSpec, body: Any, _clock: Clock) -> CallToolResult:

@@ -1,0 +1,103 @@
+"""Commands: obeyed once, and remembered."""
+
+from typing import Any
+
+import pytest
+
+from contracts.commands import Command, CommandAction, WorkerConfig
+from contracts.tasks import Limits
+from tests.support.examples import NOW
+from worker_agent.decisions.limits import AttemptLimits, limits_of
+from worker_agent.domain import WorkerState
+from worker_agent.handlers.commands import Commands, with_config
+from worker_agent.handlers.slots import Slots
+from worker_agent.handlers.workshop import Defaults
+
+DEFAULTS = Defaults("auditor", AttemptLimits(1, 2, 3))
+
+
+class Recorded:
+    """Stands for the attempts and the journal: it notes what it is told."""
+
+    def __init__(self) -> None:
+        self.slots = Slots(2)
+        self.defaults = DEFAULTS
+        self.saved: list[WorkerState] = []
+        self.cancelled: list[tuple[Any, ...]] = []
+        self.changes = 0
+        self.configs: list[WorkerConfig] = []
+
+    async def save_state(self, state: WorkerState) -> None:
+        self.saved.append(state)
+
+    async def cancel(self, *arguments: Any) -> None:
+        self.cancelled.append(arguments)
+
+    def changed(self) -> None:
+        self.changes += 1
+
+
+def command(action: CommandAction, command_id: str = "c1", **fields: Any) -> Command:
+    values = {"command_id": command_id, "action": action, "worker_id": "w", "issued_at": NOW}
+    return Command.model_validate(values | fields)
+
+
+@pytest.fixture
+def told() -> Recorded:
+    return Recorded()
+
+
+@pytest.fixture
+def commands(told: Recorded) -> Commands:
+    return Commands(WorkerState(), told, told, told.changed, told.configs.append)  # pyright: ignore[reportArgumentType]
+
+
+async def test_a_command_is_on_disk_before_it_takes_effect_and_is_obeyed_once(
+    commands: Commands, told: Recorded
+) -> None:
+    await commands.obey(command(CommandAction.restart))
+    assert (told.saved[-1].commands, commands.restart_wanted, told.changes) == (["c1"], True, 1)
+    commands.restart_wanted = False
+    await commands.obey(command(CommandAction.restart))
+    assert (commands.restart_wanted, told.changes) == (False, 1)
+
+
+async def test_a_paused_or_drained_worker_takes_no_tasks_until_it_resumes(commands: Commands) -> None:
+    for number, action in enumerate((CommandAction.pause, CommandAction.drain)):
+        await commands.obey(command(action, f"c{number}"))
+        assert not commands.takes_tasks
+        await commands.obey(command(CommandAction.resume, f"r{number}"))
+        assert commands.takes_tasks
+
+
+async def test_a_task_is_cancelled_by_its_attempt(commands: Commands, told: Recorded) -> None:
+    await commands.obey(command(CommandAction.cancel, task_id="task-1", attempt=2, reason="no"))
+    assert told.cancelled == [("task-1", 2, "no")]
+
+
+async def test_a_configuration_takes_effect_and_adds_to_the_one_before(commands: Commands, told: Recorded) -> None:
+    await commands.obey(command(CommandAction.update_config, config={"max_concurrent_tasks": 5}))
+    await commands.obey(command(CommandAction.update_config, "c2", config={"default_agent": "command"}))
+    assert (told.slots.limit, told.defaults.agent) == (5, "command")
+    assert told.saved[-1].config == WorkerConfig(max_concurrent_tasks=5, default_agent="command")
+    assert told.configs[-1].default_agent == "command"
+
+
+@pytest.mark.parametrize("config", [{"unknown": 1}, {"max_concurrent_tasks": 0}])
+async def test_a_wrong_configuration_changes_nothing(commands: Commands, told: Recorded, config: Any) -> None:
+    await commands.obey(command(CommandAction.update_config, config=config))
+    assert (told.slots.limit, told.saved[-1].config) == (2, WorkerConfig())
+
+
+@pytest.mark.parametrize("action", [CommandAction.pause, CommandAction.cancel])
+async def test_what_this_worker_cannot_do_changes_nothing(
+    commands: Commands, told: Recorded, action: CommandAction
+) -> None:
+    fields = {"task_id": "task-1"} if action is CommandAction.pause else {}
+    await commands.obey(command(action, **fields))
+    assert (commands.takes_tasks, told.cancelled) == (True, [])
+
+
+def test_the_memory_limit_of_a_configuration_is_a_default() -> None:
+    assert with_config(DEFAULTS, WorkerConfig(memory_limit_mb=64)).limits.memory_mb == 64
+    assert limits_of(Limits(memory_mb=8), with_config(DEFAULTS, WorkerConfig(memory_limit_mb=64)).limits).memory_mb == 8
