@@ -53,3 +53,42 @@ def test_durables_have_distinct_names_and_subjects_of_their_stream() -> None:
     names = [d.name for s in STREAMS for d in s.durables]
     assert len(names) == len(set(names))
     assert all(set(d.subjects) <= set(s.subjects) for s in STREAMS for d in s.durables)
+
+
+@pytest.mark.parametrize(
+    ("subject", "lane"),
+    [
+        ("worker.registered", "worker.registered"),
+        ("worker.progress.w1", "worker.progress"),
+        ("worker.stream.w1.task-1", "worker.stream"),
+        ("manager.question.w1", "manager.question"),
+        ("event.task.completed", "event.task"),
+        ("worker.command.w1", "worker.command.w1"),
+        ("worker.answer.w1", "worker.answer.w1"),
+    ],
+)
+def test_a_lane_is_what_consumers_take_all_or_nothing_of(subject: str, lane: str) -> None:
+    assert subjects.lane(subject) == lane
+
+
+def test_no_durable_filters_within_a_lane() -> None:
+    for stream in STREAMS:
+        for durable in stream.durables:
+            for pattern in durable.subjects:
+                lane = subjects.lane(pattern.replace("*", "x"))
+                whole = {one for one in stream.subjects if subjects.lane(one.replace("*", "x")) == lane}
+                assert whole == {pattern}
+
+
+@pytest.mark.parametrize(
+    ("subject", "sender"),
+    [
+        ("worker.progress.w1", "w1"),
+        ("worker.stream.w1.task-1", "w1"),
+        ("manager.question.w1", "w1"),
+        ("worker.registered", None),
+        ("event.task.completed", None),
+    ],
+)
+def test_the_sender_is_the_worker_whose_subject_it_is(subject: str, sender: str | None) -> None:
+    assert subjects.sender(subject) == sender

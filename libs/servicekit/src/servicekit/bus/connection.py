@@ -40,11 +40,12 @@ class Bus:
         self.nc = LastingClient()
         self.js: JetStreamContext = self.nc.jetstream(timeout=API_TIMEOUT_S)
         self.acks = AckInbox(self.nc)
-        self._options: dict[str, Any] = {**_options(settings), "name": name, "inbox_prefix": inbox_prefix}
+        self._options: dict[str, Any] = {**connect_options(settings), "name": name, "inbox_prefix": inbox_prefix}
         self.connections = 0
         """How many connections there have been."""
         self._connected = asyncio.Event()
         self._settled = asyncio.Event()
+        self._last_error = ""
         self._again = False
         self._setups: list[Callback] = []
         self._on_reconnect: list[Callback] = []
@@ -170,7 +171,7 @@ class Bus:
     async def _establish(self) -> None:
         await self.nc.connect(
             **self._options,
-            error_cb=_log_error,
+            error_cb=self._on_error,
             disconnected_cb=self._lost,
             reconnected_cb=self._found,
         )
@@ -180,6 +181,8 @@ class Bus:
         self.connections += 1
         self._connected.set()
         BUS_CONNECTED.set(1)
+        self._last_error = ""
+        log.info("bus.connected", connections=self.connections)
         setups, self._setups = self._setups, []
         for setup in setups:
             await setup()
@@ -192,6 +195,12 @@ class Bus:
         self.acks.give_up_all()
         for callback in self._on_disconnect:
             callback()
+
+    async def _on_error(self, error: Exception) -> None:
+        """Log what is new: an outage makes the same error many times a second."""
+        if repr(error) != self._last_error:
+            self._last_error = repr(error)
+            log.warning("bus.error", error=self._last_error)
 
     async def _refresh(self) -> None:
         while self._again and self.connected:
@@ -219,7 +228,8 @@ class Bus:
                 await asyncio.wait({task}, timeout=DRAIN_TIMEOUT_S)
 
 
-def _options(settings: ServiceSettings) -> dict[str, Any]:
+def connect_options(settings: ServiceSettings) -> dict[str, Any]:
+    """What nats-py's `connect` is told. Raises OSError for a certificate file that is not there."""
     scheme = "tls" if settings.nats_tls else "nats"
     options: dict[str, Any] = {
         "servers": [f"{scheme}://{host}" for host in _hosts(settings.nats_host, settings.nats_port)],
@@ -244,7 +254,7 @@ def _options(settings: ServiceSettings) -> dict[str, Any]:
 
 def _hosts(hosts: str, port: int) -> list[str]:
     named = [host.strip() for host in hosts.split(",") if host.strip()]
-    return [host if ":" in host else f"{host}:{port}" for host in named]
+    return [f"{host}:{port}" if ":" not in host or host.endswith("]") else host for host in named]
 
 
 def _tls(settings: ServiceSettings) -> ssl.SSLContext:
@@ -252,7 +262,3 @@ def _tls(settings: ServiceSettings) -> ssl.SSLContext:
     if settings.nats_tls_certificate:
         context.load_cert_chain(settings.nats_tls_certificate, settings.nats_tls_key)
     return context
-
-
-async def _log_error(error: Exception) -> None:
-    log.warning("bus.error", error=repr(error))

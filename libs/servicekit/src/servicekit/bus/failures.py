@@ -7,7 +7,12 @@ import pydantic
 from servicekit import pg
 
 # What PostgreSQL says about the values it was given.
-ABOUT_DATA = (asyncpg.DataError, asyncpg.IntegrityConstraintViolationError)
+ABOUT_DATA = (
+    asyncpg.DataError,
+    asyncpg.IntegrityConstraintViolationError,
+    asyncpg.ProgramLimitExceededError,
+    asyncpg.RaiseError,
+)
 # Never about one message: privileges, missing tables, a server that is read-only, full, stopping or too busy.
 ABOUT_THE_WORLD = (
     OSError,
@@ -16,7 +21,8 @@ ABOUT_THE_WORLD = (
     asyncpg.InternalClientError,
     nats.errors.Error,
 )
-DRIVERS = ("redis.", "httpx.", "httpcore.")
+DRIVERS = {"redis", "httpx", "httpcore"}
+POOL_ERRORS = {"TimeoutError", "DisconnectionError", "ResourceClosedError"}
 REASON_LENGTH = 2_000
 SHOWN_ERRORS = 5
 
@@ -26,7 +32,7 @@ def is_infrastructure(error: BaseException) -> bool:
     cause = _database_error(error)
     if isinstance(cause, ABOUT_DATA):
         return False
-    if pg.is_transient(cause) or isinstance(cause, ABOUT_THE_WORLD) or type(cause).__module__.startswith(DRIVERS):
+    if pg.is_transient(cause) or isinstance(cause, ABOUT_THE_WORLD) or _is_of_a_driver(type(cause)):
         return True
     return getattr(cause, "category", None) == "unavailable"
 
@@ -40,6 +46,13 @@ def reason_of(error: BaseException) -> str:
     else:
         text = f"{type(error).__name__}: {error}"
     return text[:REASON_LENGTH]
+
+
+def _is_of_a_driver(kind: type[BaseException]) -> bool:
+    """Told by name, since a process that does not use a driver should not load it."""
+    if kind.__module__ == "sqlalchemy.exc":
+        return kind.__name__ in POOL_ERRORS
+    return kind.__module__.split(".")[0] in DRIVERS
 
 
 def _database_error(error: BaseException) -> BaseException:
