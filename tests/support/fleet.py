@@ -1,6 +1,8 @@
-"""Workers as the orchestrator knows them, driven by hand: registration, heartbeats, assignments taken, outcomes said."""
+"""Workers as the orchestrator knows them, driven by hand: they register, beat, take assignments, say outcomes."""
 
-from collections.abc import Callable
+import asyncio
+from collections.abc import AsyncGenerator, Callable
+from contextlib import asynccontextmanager
 from typing import Any
 
 from nats.errors import TimeoutError as NothingCame
@@ -64,6 +66,22 @@ class HandWorker:
         await self._bus.publish_core(
             subjects.heartbeat(self.worker_id), Heartbeat.model_validate(body | more).to_json()
         )
+
+    @asynccontextmanager
+    async def alive(self, every_s: float = 0.05) -> AsyncGenerator[list[Assignment]]:
+        """Heartbeats meanwhile; they name the attempts in the list that it gives, which the test fills."""
+        named: list[Assignment] = []
+
+        async def beat_on() -> None:
+            while True:
+                await self.beat(*named)
+                await asyncio.sleep(every_s)
+
+        beating = asyncio.create_task(beat_on())
+        try:
+            yield named
+        finally:
+            beating.cancel()
 
     async def take(self, within: float = 5.0) -> Assignment:
         """The next assignment, acknowledged."""

@@ -1,7 +1,11 @@
 """The real orchestrator in the test's own event loop, with hand-driven workers."""
 
-from collections.abc import AsyncGenerator, Callable
-from contextlib import asynccontextmanager, suppress
+import asyncio
+import os
+import signal
+import sys
+from collections.abc import AsyncGenerator, Callable, Generator
+from contextlib import asynccontextmanager, contextmanager, suppress
 from functools import partial
 from typing import Any
 
@@ -10,12 +14,15 @@ import httpx
 from nats.errors import TimeoutError as NothingCame
 
 from contracts.batches import DECIDED_BATCH
+from contracts.decided import DecidedEvent
 from contracts.tasks import TaskView
 from contracts.workers import WorkerView
+from devstack.ports import free_port
 from orchestrator import app
 from orchestrator.settings import Settings
 from servicekit.bus import Bus
 from servicekit.clock import Clock
+from servicekit.migrations import run_migrations
 from tests.support.buskit import a_bus
 from tests.support.fleet import HandWorker
 from tests.support.running import running_service
@@ -78,15 +85,20 @@ class Orchestra:
 
     async def events(self, task_id: str) -> list[str]:
         """The kinds of the domain events about a task that have reached the bus, in order."""
-        subscription = await self.bus.js.subscribe("event.task.*", ordered_consumer=True)
-        kinds: list[str] = []
-        with suppress(NothingCame):
+        return [event.kind.value for event in await self.told("event.task.*") if event.task_id == task_id]
+
+    async def told(self, subject: str, at_least: int = 0) -> list[DecidedEvent]:
+        """The domain events on a subject, in order, once no more of them come."""
+        subscription = await self.bus.js.subscribe(subject, ordered_consumer=True)
+        found: list[DecidedEvent] = []
+        try:
             while True:
-                message = await subscription.next_msg(timeout=0.5)
-                found = DECIDED_BATCH.validate_json(message.data).events
-                kinds += [event.kind.value for event in found if event.task_id == task_id]
-        await subscription.unsubscribe()
-        return kinds
+                message = await subscription.next_msg(timeout=0.5 if len(found) >= at_least else 5)
+                found += DECIDED_BATCH.validate_json(message.data).events
+        except NothingCame:
+            return found
+        finally:
+            await subscription.unsubscribe()
 
     async def sql(self, statement: str, *values: Any) -> list[asyncpg.Record]:
         """Ask the database."""
@@ -121,3 +133,73 @@ def settings_for(database: Database, nats: TestNats, **more: Any) -> Settings:
     """Settings by which the orchestrator finds these servers, with fast ticks."""
     env = database.env(app.SCHEMA) | nats.env()
     return Settings.model_validate({name.lower(): value for name, value in env.items()} | FAST | more)
+
+
+@contextmanager
+def frozen(pid: int) -> Generator[None]:
+    """A process that stands still meanwhile, without knowing it; the test may kill it."""
+    os.kill(pid, signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        with suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGCONT)
+
+
+async def outlast(seconds: float) -> None:
+    """Let time pass where it is the time itself that is tested, and there is nothing to wait for."""
+    now = asyncio.get_running_loop().time
+    until = now() + seconds
+    await eventually(lambda: now() >= until, within=seconds + 5)
+
+
+class Replica:
+    """The orchestrator as a process of its own, which a test may kill or freeze."""
+
+    def __init__(self, database: Database, nats: TestNats, **more: Any) -> None:
+        self.port = free_port()
+        given = FAST | {"http_port": self.port, "log_level": "warning"} | more
+        servers = database.env(app.SCHEMA) | nats.env()
+        self._env = dict(os.environ) | servers | {name.upper(): str(value) for name, value in given.items()}
+        self._process: asyncio.subprocess.Process | None = None
+        self.client = httpx.AsyncClient(base_url=f"http://127.0.0.1:{self.port}", timeout=10)
+
+    @property
+    def pid(self) -> int:
+        """Its process id."""
+        assert self._process is not None
+        return self._process.pid
+
+    async def start(self) -> httpx.AsyncClient:
+        """Start, and wait until ready; a client of it."""
+        self._process = await asyncio.create_subprocess_exec(
+            sys.executable, "-m", "orchestrator", "serve", env=self._env, stderr=asyncio.subprocess.DEVNULL
+        )
+
+        async def ready() -> bool:
+            try:
+                return (await self.client.get("/readyz")).status_code == 200
+            except httpx.TransportError:
+                return False
+
+        await eventually(ready, within=30)
+        return self.client
+
+    async def kill(self) -> None:
+        """End it at once, in the middle of whatever it does."""
+        if self._process is not None and self._process.returncode is None:
+            self._process.kill()
+            await self._process.wait()
+
+
+@asynccontextmanager
+async def replicas(database: Database, nats: TestNats, many: int, **more: Any) -> AsyncGenerator[list[Replica]]:
+    """Processes that are killed at the end, with the schema migrated; none is started."""
+    await run_migrations(app.MIGRATIONS, app.SCHEMA, settings_for(database, nats))
+    made = [Replica(database, nats, **more) for _ in range(many)]
+    try:
+        yield made
+    finally:
+        for replica in made:
+            await replica.kill()
+            await replica.client.aclose()

@@ -65,7 +65,7 @@ async def _start(background: Background, settings: Settings, clock: Clock, datab
     leader = Leader(tasks, clock, settings.lease_ms, settings.offline_after_ms)
     alarm.belong_to(leader)
     couriers = AssignmentCouriers(bus, tasks, clock)
-    link = Link(bus)
+    link = Link(bus, settings.lease_ms)
     policy = RetryPolicy(settings.retry_base_ms, settings.retry_cap_ms, settings.max_refusals)
     creator = Creator(tasks, clock, alarm.ring)
     watch = Watch(tasks, leader, couriers, link, clock, policy, alarm.ring)

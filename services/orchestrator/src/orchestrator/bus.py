@@ -12,7 +12,8 @@ from servicekit.logs import get_logger
 
 GATHER_S = 0.05
 """Marks are gathered for this long: most attempts of short tasks are closed by then and need none."""
-ANSWER_S = 2.0
+LONGEST_ANSWER_S = 2.0
+ANSWERS_A_LEASE = 5
 
 log = get_logger(__name__)
 
@@ -69,10 +70,11 @@ class AssignmentCouriers:
 
 
 class Link:
-    """Whether the bus is there."""
+    """Whether the bus is there. A broker that takes a good part of a lease to answer was not."""
 
-    def __init__(self, bus: Bus) -> None:
+    def __init__(self, bus: Bus, lease_ms: int) -> None:
         self._bus = bus
+        self._within_s = min(LONGEST_ANSWER_S, lease_ms / 1000 / ANSWERS_A_LEASE)
 
     @property
     def connected(self) -> bool:
@@ -84,7 +86,7 @@ class Link:
         if not self._bus.connected:
             return False
         try:
-            async with asyncio.timeout(ANSWER_S):
+            async with asyncio.timeout(self._within_s):
                 await self._bus.flush()
         except (TimeoutError, OSError) as error:
             log.warning("the broker does not answer", error=repr(error))
