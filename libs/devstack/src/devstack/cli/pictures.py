@@ -24,6 +24,7 @@ from devstack.watching import Look
 SHOWN_ENTRIES = 10
 SHOWN_MILESTONES = 6
 LINE = 240
+ENTRY_LINES = 20
 BAR = 40
 
 STATE_STYLES = {
@@ -80,18 +81,18 @@ class LinesView(View):
     def show(self, look: Look) -> None:
         """Print what is new."""
         for entry in look.fresh:
-            self._print(entry_line(entry))
+            self._print(*entry_lines(entry))
         if (head := head_line(look.report)) != self._head:
             self._head = head
             self._print(head)
         for question in look.report.questions:
             if question.question_id not in self._asked:
                 self._asked.add(question.question_id)
-                self._print("\n         ".join(question_lines(question)))
+                self._print(*question_lines(question))
 
-    def _print(self, line: str) -> None:
-        text = Text(f"{time.monotonic() - self._since:6.1f}s  {line}")
-        self._console.print(text, soft_wrap=True)
+    def _print(self, first: str, *others: str) -> None:
+        lines = [f"{time.monotonic() - self._since:6.1f}s  {first}", *(f"{'':9}{line}" for line in others)]
+        self._console.print(Text("\n".join(lines)), soft_wrap=True)
 
 
 class LiveView(View):
@@ -160,6 +161,14 @@ def entry_line(entry: TailEntry) -> str:
     """An entry of the stream in one line."""
     stale = " (stale)" if entry.stale else ""
     return f"[{entry.stream_type or entry.kind}] {one_line(entry.content)}{stale}"
+
+
+def entry_lines(entry: TailEntry) -> list[str]:
+    """An entry of the stream in as many lines as it has, up to a limit."""
+    given = [line for line in entry.content.splitlines() if line.strip()] or [""]
+    shown = [entry_line(entry.model_copy(update={"content": given[0]}))]
+    shown += [f"  {one_line(line)}" for line in given[1:ENTRY_LINES]]
+    return shown + ([f"  … {len(given) - ENTRY_LINES} more lines"] if len(given) > ENTRY_LINES else [])
 
 
 def question_lines(question: QuestionView) -> list[str]:
