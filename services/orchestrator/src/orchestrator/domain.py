@@ -121,6 +121,7 @@ class Assigned:
 
     ref: AttemptRef
     worker_id: str
+    created_at: datetime
     payload: bytes
 
 

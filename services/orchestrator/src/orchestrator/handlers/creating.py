@@ -133,6 +133,28 @@ class Creator:
         return [answers.get(row.task_id) or _created(row) for row in rows]
 
 
+def view_json(row: NewTaskRow) -> bytes:
+    """The JSON of a new task's TaskView."""
+    task = row.task
+    # Written as TaskView says, but without being one in between: this is half of the cost of accepting a task.
+    view = {
+        "task_id": row.task_id,
+        "description": task.description,
+        "status": TaskState.queued,
+        "priority": task.priority,
+        "created_at": row.created_at,
+        "requirements": orjson.Fragment(row.requirements_json),
+        "attempt": 0,
+        "max_attempts": task.max_attempts,
+        "attempts": [],
+    }
+    if task.worker_id is not None:
+        view["worker_id"] = task.worker_id
+    if task.estimated_duration_ms is not None:
+        view["estimated_duration_ms"] = task.estimated_duration_ms
+    return orjson.dumps(view, option=orjson.OPT_UTC_Z)
+
+
 async def _repeats(session: Session, rows: Sequence[NewTaskRow]) -> dict[str, Answer]:
     known = await session.tasks_by_key([row.task.idempotency_key or "" for row in rows])
     answers: dict[str, Answer] = {}
@@ -192,25 +214,4 @@ def _told(row: NewTaskRow) -> Said:
 
 
 def _created(row: NewTaskRow) -> Created:
-    return Created(row.task_id, _view_json(row), is_new=True)
-
-
-def _view_json(row: NewTaskRow) -> bytes:
-    task = row.task
-    # Written as TaskView says, but without being one in between: this is half of the cost of accepting a task.
-    view = {
-        "task_id": row.task_id,
-        "description": task.description,
-        "status": TaskState.queued,
-        "priority": task.priority,
-        "created_at": row.created_at,
-        "requirements": orjson.Fragment(row.requirements_json),
-        "attempt": 0,
-        "max_attempts": task.max_attempts,
-        "attempts": [],
-    }
-    if task.worker_id is not None:
-        view["worker_id"] = task.worker_id
-    if task.estimated_duration_ms is not None:
-        view["estimated_duration_ms"] = task.estimated_duration_ms
-    return orjson.dumps(view, option=orjson.OPT_UTC_Z)
+    return Created(row.task_id, view_json(row), is_new=True)

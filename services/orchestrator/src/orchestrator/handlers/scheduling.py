@@ -7,7 +7,7 @@ from contracts.decided import DecidedKind
 from orchestrator.decisions.matching import Pairing, line_sizes, match
 from orchestrator.decisions.placement import busy, obstacle
 from orchestrator.domain import Assigned, AttemptRef, Demand, Worker
-from orchestrator.handlers.counting import ROUND_SECONDS, TASKS_ASSIGNED
+from orchestrator.handlers.counting import QUEUE_SECONDS, ROUND_SECONDS, TASKS_ASSIGNED
 from orchestrator.handlers.leading import Leader
 from orchestrator.handlers.telling import about_task
 from orchestrator.ports import BusLink, Couriers, Placing, Store
@@ -80,9 +80,11 @@ class Scheduler:
     def _hand_over(self, assigned: Sequence[Assigned], started: float) -> None:
         if not assigned:
             return
-        now = self._clock.monotonic()
+        now, wall = self._clock.monotonic(), self._clock.now()
         for one in assigned:
             self._leader.leases.grant(one.ref, one.worker_id, now)
+            if one.ref.attempt == 1:
+                QUEUE_SECONDS.observe((wall - one.created_at).total_seconds())
         self._couriers.send(assigned)
         TASKS_ASSIGNED.inc(len(assigned))
         ROUND_SECONDS.observe(now - started)

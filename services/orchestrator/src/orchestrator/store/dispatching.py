@@ -169,7 +169,7 @@ def task_columns(new: Sequence[NewTaskRow]) -> tuple[Any, ...]:
 def assigned(row: rows.Row, lease_ms: int) -> Assigned:
     """An attempt that must reach its worker."""
     ref = AttemptRef(row["task_id"], row["attempt"])
-    return Assigned(ref, row["assigned_worker"], rows.assignment_json(row, lease_ms))
+    return Assigned(ref, row["assigned_worker"], row["created_at"], rows.assignment_json(row, lease_ms))
 
 
 def _heading(kind: DecidedKind) -> tuple[str, dict[str, str]]:

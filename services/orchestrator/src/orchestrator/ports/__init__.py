@@ -1,0 +1,160 @@
+"""What the handlers need from outside: the store, the way to the workers, the wake-up call."""
+
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
+from datetime import datetime
+from typing import Protocol
+
+from contracts.base import Page
+from contracts.tasks import QueueView, TaskView
+from contracts.workers import WorkerStatus, WorkerView
+from orchestrator.domain import Assigned, AttemptRef, Demand, NewTaskRow, Queued
+from orchestrator.ports.values import (
+    AttemptFacts,
+    Closing,
+    LiveAttempt,
+    Member,
+    Moved,
+    Placing,
+    ProgressMade,
+    Said,
+    TaskFilter,
+    WorkerTally,
+)
+from orchestrator.ports.writing import Session
+
+__all__ = [
+    "AttemptFacts",
+    "BusLink",
+    "Closing",
+    "Couriers",
+    "Dispatch",
+    "LeaderReads",
+    "LiveAttempt",
+    "Member",
+    "Moved",
+    "Placing",
+    "ProgressMade",
+    "Said",
+    "Session",
+    "Store",
+    "TaskFilter",
+    "Views",
+    "Wake",
+    "WorkerTally",
+]
+
+Wake = Callable[[], None]
+"""Tells the scheduler that something may have become possible."""
+
+
+class Dispatch(Protocol):
+    """The hot path of the scheduler: one statement, and so one transaction, each."""
+
+    async def create(self, new: Sequence[NewTaskRow], told: Sequence[bytes]) -> None:
+        """Write new tasks without idempotency keys, and the JSON of the event for each."""
+        ...
+
+    async def waiting_lines(self) -> tuple[list[str], dict[str, int]]:
+        """The demand keys of all queued tasks, each once; and live attempts by worker."""
+        ...
+
+    async def demands(self, keys: Sequence[str]) -> dict[str, Demand]:
+        """What these lines demand."""
+        ...
+
+    async def queued(self, sizes: Mapping[str, int], now: datetime) -> list[Queued]:
+        """The first due tasks of each line (by demand key), at most that many of each."""
+        ...
+
+    async def assign(self, placings: Sequence[Placing], *, epoch: int, lease_ms: int, now: datetime) -> list[Assigned]:
+        """Write the attempts of all tasks that are still queued, on workers that are still online, and say so.
+
+        Raises LostLeadershipError if this process does not lead under `epoch`.
+        """
+        ...
+
+    async def mark_published(self, refs: Sequence[AttemptRef], now: datetime) -> None:
+        """The broker has these assignments."""
+        ...
+
+
+class LeaderReads(Protocol):
+    """What the leader reads outside any transaction."""
+
+    async def fleet(self) -> list[Member]:
+        """All workers."""
+        ...
+
+    async def live_attempts(self) -> list[LiveAttempt]:
+        """All live attempts."""
+        ...
+
+    async def unpublished(self, older_than: datetime, lease_ms: int, limit: int) -> list[Assigned]:
+        """Attempts that were committed and may not have reached the broker."""
+        ...
+
+    async def explain(self, reasons: Mapping[str, str], older_than: datetime, now: datetime) -> None:
+        """Write the reason of due tasks by demand key, where it is another; so many at once and no more."""
+        ...
+
+
+class Views(Protocol):
+    """What the API shows."""
+
+    async def task_view(self, task_id: str) -> TaskView | None:
+        """A task with its attempts."""
+        ...
+
+    async def task_page(self, chosen: TaskFilter, cursor: str | None, limit: int) -> Page[TaskView]:
+        """Tasks, newest first, without their attempts."""
+        ...
+
+    async def worker_view(self, worker_id: str) -> WorkerView | None:
+        """A worker."""
+        ...
+
+    async def worker_page(self, status: Sequence[WorkerStatus], cursor: str | None, limit: int) -> Page[WorkerView]:
+        """Workers by id."""
+        ...
+
+    async def queue_view(self) -> QueueView:
+        """The queue at this moment."""
+        ...
+
+
+class Store(Dispatch, LeaderReads, Views, Protocol):
+    """The database."""
+
+    def transaction(self) -> AbstractAsyncContextManager[Session]:
+        """A transaction: committed at the end of the block, rolled back when it raises."""
+        ...
+
+    async def notify_leader(self) -> None:
+        """Wake the leader in another process."""
+        ...
+
+
+class Couriers(Protocol):
+    """Brings assignments to the broker."""
+
+    def send(self, assigned: Sequence[Assigned]) -> None:
+        """Publish soon; what fails is found again by the relay."""
+        ...
+
+    def on_the_way(self, ref: AttemptRef) -> bool:
+        """Whether this process is publishing it, or has and is about to mark it."""
+        ...
+
+
+class BusLink(Protocol):
+    """Whether the bus is there."""
+
+    @property
+    def connected(self) -> bool:
+        """What the client believes."""
+        ...
+
+    async def answers(self) -> bool:
+        """Whether the broker answers now."""
+        ...

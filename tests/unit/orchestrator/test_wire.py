@@ -1,0 +1,78 @@
+"""What is written by hand for speed is exactly what the contracts say."""
+
+from typing import Any
+
+import orjson
+import pytest
+
+from contracts.decided import DecidedEvent, DecidedKind
+from contracts.tasks import Assignment, NewTask, Requirements, TaskState, TaskView
+from orchestrator.domain import AttemptRef, NewTaskRow
+from orchestrator.handlers.creating import view_json
+from orchestrator.handlers.telling import about_task, about_worker
+from orchestrator.store.rows import assignment_json, storable_json
+from tests.support.examples import NOW
+
+FULL: dict[str, Any] = {
+    "description": "ü",
+    "priority": "critical",
+    "worker_id": "w1",
+    "requirements": {"tags": ["gpu"], "own": {"a": [1, None]}, "limits": {"run_ms": 5}},
+    "estimated_duration_ms": 0,
+    "max_attempts": 7,
+}
+
+
+@pytest.mark.parametrize("given", [FULL, {"description": "x"}])
+def test_a_new_task_is_shown_as_its_view(given: dict[str, Any]) -> None:
+    task = NewTask.model_validate(given)
+    row = NewTaskRow("task-1", task, task.requirements.to_json().decode(), "", "", "", NOW, NOW)
+    view = TaskView(
+        task_id="task-1", status=TaskState.queued, created_at=NOW, **task.model_dump(exclude={"idempotency_key"})
+    )
+    assert orjson.loads(view_json(row)) == orjson.loads(view.to_json())
+
+
+@pytest.mark.parametrize("estimated", [None, 0, 5])
+def test_an_assignment_is_written_as_its_contract(estimated: int | None) -> None:
+    requirements = Requirements.model_validate(FULL["requirements"])
+    fields = {
+        "task_id": "task-1",
+        "attempt": 2,
+        "description": "ü",
+        "priority": "high",
+        "estimated_duration_ms": estimated,
+        "created_at": NOW,
+        "assigned_at": NOW,
+        "epoch": 3,
+    }
+    row = fields | {"assigned_worker": "w1", "requirements_json": requirements.to_json()}
+    wanted = Assignment.model_validate(fields | {"worker_id": "w1", "requirements": requirements, "lease_ms": 30_000})
+    assert orjson.loads(assignment_json(row, 30_000)) == orjson.loads(wanted.to_json())
+
+
+def test_domain_events_are_written_as_their_contract() -> None:
+    ref = AttemptRef("task-1", 2)
+    about = about_task(DecidedKind.task_failed, ref, NOW, worker_id="w1", actor="ada", data={"reason": "r"})
+    event = DecidedEvent.model_validate_json(about.json)
+    assert orjson.loads(about.json) == orjson.loads(event.to_json())
+    assert (event.kind, event.task_id, event.attempt) == (DecidedKind.task_failed, "task-1", 2)
+    assert (event.worker_id, event.actor, event.data, event.occurred_at) == ("w1", "ada", {"reason": "r"}, NOW)
+    fresh = DecidedEvent.model_validate_json(about_task(DecidedKind.task_queued, AttemptRef("t", 0), NOW).json)
+    assert (fresh.attempt, fresh.worker_id, fresh.data) == (None, None, {})
+    worker = DecidedEvent.model_validate_json(about_worker(DecidedKind.worker_online, "w1", NOW).json)
+    assert (worker.worker_id, worker.task_id) == ("w1", None)
+
+
+@pytest.mark.parametrize(
+    ("given", "stored"),
+    [
+        (None, None),
+        ({"a": 1}, {"a": 1}),
+        ({"a\x00": ["\x00", {"b": "x\x00y"}]}, {"a\ufffd": ["\ufffd", {"b": "x\ufffdy"}]}),
+        ({"a": "\\u0000"}, {"a": "\\u0000"}),
+    ],
+)
+def test_what_jsonb_cannot_hold_is_replaced(given: Any, stored: Any) -> None:
+    text = storable_json(given)
+    assert (orjson.loads(text) if text else None) == stored
