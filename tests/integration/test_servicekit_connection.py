@@ -265,7 +265,6 @@ async def test_an_answer_comes_back_to_the_worker_that_asked(nats_server: TestNa
 
     async with a_bus(nats_server) as service, a_bus(nats_server) as worker:
         await serve(service, "orchestrator", {"get_task": get_task})
-        await service.flush()
         assert await call(worker, subjects.rpc("orchestrator", "get_task", "w1"), b"{}") == b"w1:{}"
 
 
@@ -280,7 +279,6 @@ async def test_a_refusal_and_a_silence_say_what_they_are(nats_server: TestNats) 
 
     async with a_bus(nats_server) as service, a_bus(nats_server) as worker:
         await serve(service, "orchestrator", {"get_task": refuse})
-        await service.flush()
         subject = subjects.rpc("orchestrator", "get_task", "w1")
         with pytest.raises(RpcError, match="no task 'x'") as refused:
             await call(worker, subject, b"{}")

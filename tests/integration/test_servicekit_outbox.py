@@ -5,6 +5,7 @@ import random
 from typing import Any
 
 import orjson
+import pytest
 
 from contracts.batches import MAX_BATCH
 from contracts.streams import EVENTS
@@ -45,6 +46,10 @@ async def numbers(bus: Bus) -> list[int]:
 
 async def is_empty(db: Pg) -> bool:
     return await db.pool.fetchval("SELECT NOT EXISTS (SELECT FROM outbox) AND NOT EXISTS (SELECT FROM outbox_sealed)")
+
+
+async def one_is_left(db: Pg) -> bool:
+    return await db.pool.fetchval("SELECT NOT EXISTS (SELECT FROM outbox) AND (SELECT count(*) = 1 FROM outbox_sealed)")
 
 
 async def test_what_is_committed_is_published_in_order_and_forgotten(database: Database, nats_server: TestNats) -> None:
@@ -95,13 +100,32 @@ async def test_neighbours_of_one_subject_share_batches_of_at_most_256(
 async def test_large_items_are_spread_over_batches(database: Database, nats_server: TestNats) -> None:
     async with connected(database) as db, a_bus(nats_server) as bus:
         await declare_streams(bus.js)
-        items = [b'{"n":%d,"text":"%b"}' % (n, b"x" * 400_000) for n in range(7)]
+        items = [b'{"n":%d,"text":"%b"}' % (n, b"x" * 200_000) for n in range(7)]
         async with db.transaction() as connection:
             await append(connection, QUEUED, items)
         async with running(OutboxRelay(db, bus, "orchestrator").run()):
             await eventually(lambda: is_empty(db))
         assert [len(body["events"]) for _, body in await stored(bus)] == [2, 2, 2, 1]
         assert await numbers(bus) == list(range(7))
+
+
+async def test_an_item_that_fits_into_no_batch_is_refused_where_it_is_said(database: Database) -> None:
+    async with connected(database) as db, db.transaction() as connection:
+        with pytest.raises(ValueError, match="does not fit into a batch"):
+            await append(connection, QUEUED, [b"x" * 600_000])
+
+
+async def test_a_batch_that_no_stream_takes_holds_up_no_other(database: Database, nats_server: TestNats) -> None:
+    async with connected(database) as db, a_bus(nats_server) as bus:
+        await declare_streams(bus.js)
+        await say(db, "no.such.stream", 1)
+        await say(db, QUEUED, 2)
+        async with running(OutboxRelay(db, bus, "orchestrator", tick_s=0.05).run()):
+            await eventually(lambda: one_is_left(db))
+            await say(db, QUEUED, 3)
+            await eventually(lambda: one_is_left(db))
+        assert await numbers(bus) == [2, 3]
+        assert [row["subject"] for row in await db.pool.fetch(SEALED, 10)] == ["no.such.stream"]
 
 
 async def test_each_lane_has_dense_numbers_of_its_own(database: Database, nats_server: TestNats) -> None:

@@ -2,7 +2,7 @@
 
 import ssl
 from datetime import UTC, datetime
-from pathlib import Path
+from importlib.util import find_spec
 
 import pytest
 from nats.aio.client import Client
@@ -61,15 +61,22 @@ def test_an_event_may_travel_on_its_own_subject_only() -> None:
     assert "'w2'" in (foreign_event("worker.progress.w1", mixed) or "")
 
 
-def test_the_settings_reach_the_client(tmp_path: Path) -> None:
-    settings = ServiceSettings(
-        nats_host="a, b:5000,[::1]", nats_port=4333, nats_user="u", nats_password="p", nats_credentials="/x.creds"
-    )  # type: ignore[call-arg]
+def test_the_settings_reach_the_client() -> None:
+    settings = ServiceSettings(nats_host="a, b:5000,[::1]", nats_port=4333, nats_user="u", nats_password="p")  # type: ignore[arg-type]
     options = connect_options(settings)
     assert options["servers"] == ["nats://a:4333", "nats://b:5000", "nats://[::1]:4333"]
-    assert (options["user"], options["password"], options["user_credentials"]) == ("u", "p", "/x.creds")
+    assert (options["user"], options["password"]) == ("u", "p")
     assert options["max_reconnect_attempts"] == -1
     assert "tls" not in options
+
+
+def test_credentials_reach_the_client_or_say_which_package_they_need() -> None:
+    settings = ServiceSettings(nats_credentials="/run/nats.creds")
+    if find_spec("nkeys"):
+        assert connect_options(settings)["user_credentials"] == "/run/nats.creds"
+    else:
+        with pytest.raises(RuntimeError, match=r"servicekit\[credentials\]"):
+            connect_options(settings)
 
 
 def test_an_encrypted_connection_checks_the_server() -> None:

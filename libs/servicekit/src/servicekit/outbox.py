@@ -146,13 +146,13 @@ class OutboxRelay:
                 pause = min(pause * 2, MOST_PAUSE_S)
 
     async def _next(self, connection: Connection) -> list[Sealed]:
-        if self._has_sealed:
-            rows = await connection.fetch(SEALED, SEALED_ROWS)
-            if rows:
-                return [Sealed(*row) for row in rows]
-            self._has_sealed = False
+        """What is sealed and not yet published, and new batches: one that cannot be published holds up no other."""
+        left = [Sealed(*row) for row in await connection.fetch(SEALED, SEALED_ROWS)] if self._has_sealed else []
+        self._has_sealed = bool(left)
+        if len(left) == SEALED_ROWS:
+            return left
         async with connection.transaction():
-            return await seal(connection, self._producer)
+            return left + await seal(connection, self._producer)
 
     async def _publish(self, connection: Connection, batches: list[Sealed]) -> bool:
         self._has_sealed = True
@@ -190,7 +190,10 @@ class OutboxRelay:
 
 
 async def append(connection: Connection, subject: str, items: Sequence[Model | bytes]) -> None:
-    """Say items (models, or their JSON) on a subject once the caller's transaction is committed; then `notify`."""
+    """Say items (models, or their JSON) on a subject once the caller's transaction is committed; then `notify`.
+
+    Raises ValueError for an item above 512 KiB, which no batch could hold.
+    """
     await append_all(connection, [(subject, items)])
 
 
@@ -214,6 +217,8 @@ def _parts(items: Sequence[Model | bytes]) -> Iterable[list[bytes]]:
     size = 0
     for item in items:
         json = item if isinstance(item, bytes) else item.to_json()
+        if len(json) > MAX_BATCH_BYTES:
+            raise ValueError(f"an item of {len(json)} bytes does not fit into a batch of {MAX_BATCH_BYTES}")
         if part and (len(part) == MAX_BATCH or size + len(json) > MAX_BATCH_BYTES):
             yield part
             part, size = [], 0

@@ -27,7 +27,8 @@ SEAL = """
     WITH ORDINALITY AS new (message_id, subject, payload, headers, created_at, place) ORDER BY place
 """
 TAKE_ROWS = 2_000
-MAX_BATCH_BYTES = 1024 * 1024
+# Well below the megabyte that a NATS server takes unless it is told otherwise.
+MAX_BATCH_BYTES = 512 * 1024
 
 
 class Sealed(NamedTuple):

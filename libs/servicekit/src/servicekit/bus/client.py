@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Sequence
 
 import nats.errors
-from nats.aio.client import Client
+from nats.aio.client import DEFAULT_FLUSH_TIMEOUT, Client
 
 CANCEL_AGAIN_S = 0.1
 
@@ -25,6 +25,11 @@ class LastingClient(Client):
         if subjects:
             await self._send_command("".join([f"PUB {subject}  0\r\n\r\n" for subject in subjects]).encode())
             await self._flush_pending()
+
+    async def flush(self, timeout: int = DEFAULT_FLUSH_TIMEOUT) -> None:
+        """Wait until the server has read all that was sent; nats-py's own PING overtakes what waits to be written."""
+        await self._flush_pending(force_flush=True)
+        await super().flush(timeout)
 
     async def close(self) -> None:
         """Close, and end a reconnect that is under way."""

@@ -4,6 +4,7 @@ import asyncio
 import ssl
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
+from importlib.util import find_spec
 from typing import Any, Self
 
 import nats.errors
@@ -229,7 +230,7 @@ class Bus:
 
 
 def connect_options(settings: ServiceSettings) -> dict[str, Any]:
-    """What nats-py's `connect` is told. Raises OSError for a certificate file that is not there."""
+    """What nats-py's `connect` is told. Raises OSError for a missing file, RuntimeError for a missing package."""
     scheme = "tls" if settings.nats_tls else "nats"
     options: dict[str, Any] = {
         "servers": [f"{scheme}://{host}" for host in _hosts(settings.nats_host, settings.nats_port)],
@@ -246,6 +247,8 @@ def connect_options(settings: ServiceSettings) -> dict[str, Any]:
     if settings.nats_password:
         options["password"] = settings.nats_password.get_secret_value()
     if settings.nats_credentials:
+        if find_spec("nkeys") is None:
+            raise RuntimeError("NATS_CREDENTIALS needs the package nkeys: install servicekit[credentials]")
         options["user_credentials"] = settings.nats_credentials
     if settings.nats_tls:
         options["tls"] = _tls(settings)

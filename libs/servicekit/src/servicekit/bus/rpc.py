@@ -44,6 +44,7 @@ async def serve(bus: Bus, service: str, handlers: Mapping[str, Handler]) -> None
         micro = await add_service(bus.nc, name=service, version=VERSION)
         for verb, handler in handlers.items():
             await _add(micro, service, verb, handler)
+        await bus.flush()
 
     await bus.once_connected(start)
 
