@@ -101,7 +101,7 @@ def replayed(*records: object) -> Index:
 
 def test_a_sealed_batch_comes_back_as_it_was() -> None:
     made = replayed(
-        Header("spool-9", 5),
+        Header("spool-9", 5, "boot"),
         StoredEvent("a", 1, b""),
         StoredEvent("a", 1, b""),
         Seal(5, position_of(1, 1), 1, "a"),
@@ -113,7 +113,12 @@ def test_a_sealed_batch_comes_back_as_it_was() -> None:
 
 
 def test_an_acknowledged_batch_does_not_come_back() -> None:
-    made = replayed(Header("s", 1), StoredEvent("a", 1, b""), Seal(1, position_of(1, 1), 1, "a"), Acknowledgement(1))
+    made = replayed(
+        Header("s", 1, "b"),
+        StoredEvent("a", 1, b""),
+        Seal(1, position_of(1, 1), 1, "a"),
+        Acknowledgement(position_of(1, 1)),
+    )
     assert (made.events, made.on_their_way, made.next_batch) == (0, {}, 2)
 
 
@@ -129,5 +134,15 @@ def test_a_later_batch_of_a_subject_says_that_the_one_before_arrived() -> None:
 
 
 def test_a_batch_whose_first_events_are_removed_had_arrived() -> None:
-    made = replayed(Header("s", 1), StoredEvent("a", 1, b""), Seal(1, position_of(1, 1), 2, "a"))
+    made = replayed(Header("s", 1, "b"), StoredEvent("a", 1, b""), Seal(1, position_of(1, 1), 2, "a"))
     assert (made.events, made.on_their_way) == (0, {})
+
+
+def test_after_the_machine_was_down_new_batches_have_a_new_name_and_sealed_ones_their_own() -> None:
+    made = replayed(Header("old", 7, "boot"), StoredEvent("a", 1, b""), Seal(7, position_of(1, 1), 1, "a"))
+    made.rename("new")
+    fill(made, "b", segment=2)
+    (fresh,) = made.choose(10**6)
+    assert (fresh.message_id, made.on_their_way["a"].message_id) == ("new.1", "old.7")
+    made.replay(3, 0, SIZE, Header("new", 2, "boot-2"))
+    assert (made.producer, made.next_batch, made.boot) == ("new", 2, "boot-2")

@@ -15,8 +15,9 @@ from worker_agent.spool.records import (
 )
 
 NUMBERS = st.integers(0, 2**63)
+NAMES = st.text("abcdef0123456789-", min_size=1, max_size=40)
 RECORDS: st.SearchStrategy[Record] = st.one_of(
-    st.builds(Header, st.text(min_size=1, max_size=40), NUMBERS),
+    st.builds(Header, NAMES, NUMBERS, NAMES),
     st.builds(StoredEvent, st.text(min_size=1, max_size=80), NUMBERS, st.binary(max_size=200)),
     st.builds(Seal, NUMBERS, NUMBERS, st.integers(1, 256), st.text(min_size=1, max_size=80)),
     st.builds(Acknowledgement, NUMBERS),

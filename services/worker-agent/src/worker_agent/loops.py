@@ -66,7 +66,7 @@ async def _publish(spool: OutgoingSpool, outbound: Outbound) -> bool:
         log.error("spool_not_sealed", error=error.detail)
         return False
     stored = await outbound.publish(batches)
-    spool.acknowledge([batch.number for batch, is_stored in zip(batches, stored, strict=True) if is_stored])
+    spool.acknowledge([batch.message_id for batch, is_stored in zip(batches, stored, strict=True) if is_stored])
     return all(stored)
 
 

@@ -26,9 +26,8 @@ from worker_agent.domain import AgentEnd, AttemptKey, AttemptRecord, WorkerState
 
 @dataclass(frozen=True, slots=True)
 class SealedBatch:
-    """A batch as it goes to the bus: its number, subject, `Nats-Msg-Id` and JSON. Never cut anew."""
+    """A batch as it goes to the bus: its subject, `Nats-Msg-Id` and JSON. Never cut anew."""
 
-    number: int
     subject: str
     message_id: str
     message: bytes
@@ -76,7 +75,7 @@ class OutgoingSpool(Protocol):
         """All batches to publish now, sealed on disk. Raises SpoolUnavailable."""
         ...
 
-    def acknowledge(self, numbers: Sequence[int]) -> None:
+    def acknowledge(self, message_ids: Sequence[str]) -> None:
         """The broker has these batches."""
         ...
 

@@ -15,7 +15,7 @@ WEIGHT = 0.1
 SMALL_BYTES = 64 * 1024
 SLOW_S = 1.0
 
-Loaded = dict[int, bytes]
+Loaded = dict[str, bytes]
 Done = Callable[[Loaded | Exception], None]
 
 
@@ -32,16 +32,11 @@ class Committer:
     def submit(self, job: Job, done: Done) -> None:
         """Perform a job, and tell how it went: from the event loop, perhaps before this returns."""
         size = len(job.data) + sum(batch.bytes for batch in job.load)
-        if self._average_s < FAST_S and size < SMALL_BYTES and job.opening is None:
-            try:
-                loaded = self._timed(job)
-            except Exception as error:
-                # It is told, as it is from the thread.
-                done(error)
-            else:
-                done(loaded)
+        is_quick = self._average_s < FAST_S or not job.sync
+        if is_quick and size < SMALL_BYTES and job.opening is None:
+            done(self._performed(job))
             return
-        work = self._thread.submit(self._timed, job)
+        work = self._thread.submit(self._performed, job)
         work.add_done_callback(partial(self._tell, done))
 
     async def run(self, work: Callable[[], None]) -> None:
@@ -52,14 +47,16 @@ class Committer:
         """End the thread."""
         self._thread.shutdown()
 
-    def _timed(self, job: Job) -> Loaded:
+    def _performed(self, job: Job) -> Loaded | Exception:
         start = perf_counter()
         try:
             return self._disk.perform(job)
+        except Exception as error:
+            # Whoever waits for the commit is told, whichever thread it failed on.
+            return error
         finally:
-            self._average_s += WEIGHT * (min(SLOW_S, perf_counter() - start) - self._average_s)
+            if job.sync:
+                self._average_s += WEIGHT * (min(SLOW_S, perf_counter() - start) - self._average_s)
 
-    def _tell(self, done: Done, work: ThreadFuture[Loaded]) -> None:
-        error = work.exception()
-        told = error if isinstance(error, Exception) else work.result()
-        self._loop.call_soon_threadsafe(done, told)
+    def _tell(self, done: Done, work: ThreadFuture[Loaded | Exception]) -> None:
+        self._loop.call_soon_threadsafe(done, work.result())

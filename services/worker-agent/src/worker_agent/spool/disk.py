@@ -21,11 +21,12 @@ log = get_logger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """One group commit: bytes for one segment, then batches to read back, then segments to remove."""
+    """One group commit: bytes for one segment, synced or not; then segments to remove, and batches to read back."""
 
     segment: int
     opening: Header | None
     data: bytes
+    sync: bool
     load: tuple[Batch, ...] = ()
     remove: tuple[int, ...] = ()
 
@@ -65,18 +66,18 @@ class Disk:
             os.ftruncate(self._file(segment), end)
             os.fsync(self._file(segment))
 
-    def perform(self, job: Job) -> dict[int, bytes]:
-        """Write and sync; then the joined events of each batch to load, by number. Raises OSError: nothing was kept.
+    def perform(self, job: Job) -> dict[str, bytes]:
+        """Write; then the joined events of each batch to load, by message id, without those that cannot be read now.
 
-        A batch that cannot be read now is left out.
+        Raises OSError: then nothing of the data was kept.
         """
         if job.opening is not None:
             self._open_new(job.segment, job.opening)
-        if job.data:
-            self._append(job.segment, job.data)
+        if job.data or job.sync:
+            self._append(job.segment, job.data, sync=job.sync)
         for segment in job.remove:
             self._remove(segment)
-        return {batch.number: joined for batch in job.load if (joined := self._joined(batch)) is not None}
+        return {batch.message_id: joined for batch in job.load if (joined := self._joined(batch)) is not None}
 
     def first_event_ms(self, position: int) -> int:
         """When the event at a position was spooled."""
@@ -113,16 +114,17 @@ class Disk:
         self._close_file(segment)
         self._trim(segment - 1)
         self._sizes[segment] = self._lengths[segment] = 0
-        self._append(segment, encode(header))
+        self._append(segment, encode(header), sync=True)
         _sync_folder(self._folder)
 
     def _trim(self, segment: int) -> None:
-        """Give back the zeros at the end of a segment that will not grow any more."""
+        """Sync a segment that will not grow any more, without the zeros at its end."""
         if segment in self._files:
             os.ftruncate(self._files[segment], self._sizes[segment])
+            os.fsync(self._files[segment])
             self._lengths[segment] = self._sizes[segment]
 
-    def _append(self, segment: int, data: bytes) -> None:
+    def _append(self, segment: int, data: bytes, *, sync: bool) -> None:
         file, size = self._file(segment), self._sizes[segment]
         end = size + len(data)
         try:
@@ -130,7 +132,8 @@ class Disk:
                 _write_all(file, bytes(end - size + GROWTH_BYTES), size)
                 self._lengths[segment] = end + GROWTH_BYTES
             _write_all(file, data, size)
-            os.fdatasync(file)
+            if sync:
+                os.fdatasync(file)
         except OSError:
             with suppress(OSError):
                 os.ftruncate(file, size)
@@ -142,11 +145,11 @@ class Disk:
         try:
             payloads = [payload_of(frame) for frame in self._frames(batch)]
         except OSError as error:
-            log.error("spool_read_failed", batch=batch.number, error=str(error))
+            log.error("spool_read_failed", batch=batch.message_id, error=str(error))
             return None
         whole = [payload for payload in payloads if payload is not None]
         if len(whole) < len(payloads):
-            log.error("spool_events_damaged", batch=batch.number, events=len(payloads) - len(whole))
+            log.error("spool_events_damaged", batch=batch.message_id, events=len(payloads) - len(whole))
         return b",".join(whole)
 
     def _frames(self, batch: Batch) -> list[bytes]:

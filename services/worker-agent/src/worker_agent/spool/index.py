@@ -26,17 +26,28 @@ def place_of(position: int) -> tuple[int, int]:
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """A sealed batch: its number is never used for other events."""
+    """A sealed batch: this number of this producer is never used for other events."""
 
+    producer: str
     number: int
     subject: str
     positions: Sequence[int]
     sizes: Sequence[int]
 
     @property
+    def message_id(self) -> str:
+        """What tells it from every other batch."""
+        return f"{self.producer}.{self.number}"
+
+    @property
+    def last(self) -> int:
+        """Position of its last event."""
+        return self.positions[-1]
+
+    @property
     def seal(self) -> Seal:
         """What is written on disk before it is published."""
-        return Seal(self.number, self.positions[-1], len(self.positions), self.subject)
+        return Seal(self.number, self.last, len(self.positions), self.subject)
 
     @property
     def bytes(self) -> int:
@@ -102,6 +113,8 @@ class Index:
     def __init__(self, comes_last: Callable[[str], bool], max_batch_bytes: int) -> None:
         self.producer = ""
         self.next_batch = 1
+        self.boot = ""
+        """Run of the machine in which the newest segment was begun."""
         self.events = 0
         self.bytes = 0
         self.on_their_way: dict[str, Batch] = {}
@@ -145,23 +158,28 @@ class Index:
     def replay(self, segment: int, offset: int, size: int, record: Record) -> None:
         """Take in a record found on disk at start, in the order in which they were written."""
         match record:
-            case Header(producer, next_batch):
+            case Header(producer, next_batch, boot):
+                self.boot = boot
+                self.next_batch = max(self.next_batch, next_batch) if producer == self.producer else next_batch
                 self.producer = producer
-                self.next_batch = max(self.next_batch, next_batch)
             case StoredEvent(subject):
                 self.add(subject, position_of(segment, offset), size)
             case Seal():
                 self._replay_seal(record)
-            case Acknowledgement(number):
-                for batch in [batch for batch in self.on_their_way.values() if batch.number == number]:
+            case Acknowledgement(last):
+                for batch in [batch for batch in self.on_their_way.values() if batch.last == last]:
                     self.acknowledge(batch)
+
+    def rename(self, producer: str) -> None:
+        """Seal under another name from now on, counting from 1; what is sealed already keeps its own."""
+        self.producer, self.next_batch = producer, 1
 
     def _cut(self, subject: str) -> Batch | None:
         queue = self._queues[subject]
         count = queue.fitting(self._max_batch_bytes, self._barrier(subject))
         if not count:
             return None
-        batch = Batch(self.next_batch, subject, *self._take(subject, count))
+        batch = Batch(self.producer, self.next_batch, subject, *self._take(subject, count))
         self.next_batch += 1
         self.on_their_way[subject] = batch
         return batch
@@ -202,7 +220,7 @@ class Index:
         if seal.subject in self.on_their_way:
             # A subject gets its next batch only once the broker has the one before.
             self.acknowledge(self.on_their_way[seal.subject])
-        batch = Batch(seal.batch, seal.subject, *self._take(seal.subject, count))
+        batch = Batch(self.producer, seal.batch, seal.subject, *self._take(seal.subject, count))
         if count < seal.count:
             # Some of its events lie in a segment that is removed, which happens only once the broker has the batch.
             self._forget(batch)

@@ -20,10 +20,13 @@ MAX_RECORD_BYTES = 64 * 1024 * 1024
 
 @dataclass(frozen=True, slots=True)
 class Header:
-    """First record of a segment: whose spool it is, and the next number that a batch will get."""
+    """First record of a segment: under which name its batches are sealed, the next number that one gets, and the
+    run of the machine (its boot id) in which it was written.
+    """
 
     producer: str
     next_batch: int
+    boot: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,9 +50,9 @@ class Seal:
 
 @dataclass(frozen=True, slots=True)
 class Acknowledgement:
-    """The broker has this batch."""
+    """The broker has the batch whose last event is at this position."""
 
-    batch: int
+    last: int
 
 
 Record = Header | StoredEvent | Seal | Acknowledgement
@@ -63,10 +66,11 @@ def encode(record: Record) -> bytes:
             return _frame(EVENT.pack(EVENT_TYPE, at_ms, len(name)) + name + payload)
         case Seal(batch, last, count, subject):
             return _frame(SEAL.pack(SEAL_TYPE, batch, last, count) + subject.encode())
-        case Acknowledgement(batch):
-            return _frame(ACKNOWLEDGEMENT.pack(ACKNOWLEDGEMENT_TYPE, batch))
-        case Header(producer, next_batch):
-            return _frame(HEADER.pack(HEADER_TYPE, VERSION, next_batch) + producer.encode())
+        case Acknowledgement(last):
+            return _frame(ACKNOWLEDGEMENT.pack(ACKNOWLEDGEMENT_TYPE, last))
+        case Header(producer, next_batch, boot):
+            names = f"{producer}\n{boot}".encode()
+            return _frame(HEADER.pack(HEADER_TYPE, VERSION, next_batch) + names)
 
 
 def decode_all(data: bytes | memoryview) -> Iterator[tuple[int, int, Record]]:
@@ -107,4 +111,5 @@ def _decode(body: bytes) -> Record:
     _, version, next_batch = HEADER.unpack_from(body)
     if kind != HEADER_TYPE or version != VERSION:
         raise SpoolUnavailable(f"the spool was written by another version (record {kind}, version {version})")
-    return Header(body[HEADER.size :].decode(), next_batch)
+    producer, boot = body[HEADER.size :].decode().split("\n")
+    return Header(producer, next_batch, boot)

@@ -15,7 +15,8 @@ from worker_agent.spool.disk import Disk, Job
 from worker_agent.spool.index import Batch, Index, position_of
 from worker_agent.spool.records import Acknowledgement, Header, StoredEvent, encode
 
-ACKNOWLEDGEMENT_DELAY_S = 0.1
+SYNC_DELAY_S = 0.1
+BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 RETRY_DELAY_S = 1.0
 
 log = get_logger(__name__)
@@ -60,7 +61,9 @@ class Spool:
         self._incoming_bytes = 0
         self._control = bytearray()
         self._load: list[Batch] = []
-        self._messages: dict[int, bytes] = {}
+        self._messages: dict[str, bytes] = {}
+        self._unsynced = self._sync_due = False
+        self._boot = BOOT_ID.read_text().strip()
         self._committed: asyncio.Future[None] | None = None
         self._next_committed: asyncio.Future[None] = self._loop.create_future()
         self._work = asyncio.Event()
@@ -107,22 +110,22 @@ class Spool:
         fresh = self._index.choose(self._limits.max_on_their_way_bytes - sum(b.bytes for b in on_their_way.values()))
         for batch in fresh:
             self._control += encode(batch.seal)
-        self._load = [batch for batch in on_their_way.values() if batch.number not in self._messages]
+        self._load = [batch for batch in on_their_way.values() if batch.message_id not in self._messages]
         if self._load:
             committed = self._next_committed
             self._start_commit()
             await committed
-        due = [batch for batch in on_their_way.values() if batch.number in self._messages]
-        return [self._sealed(batch) for batch in sorted(due, key=lambda batch: batch.number)]
+        due = [batch for batch in on_their_way.values() if batch.message_id in self._messages]
+        return [self._sealed(batch) for batch in sorted(due, key=lambda batch: batch.last)]
 
-    def acknowledge(self, numbers: Iterable[int]) -> None:
+    def acknowledge(self, message_ids: Iterable[str]) -> None:
         """The broker has these batches: forget them."""
-        by_number = {batch.number: batch for batch in self._index.on_their_way.values()}
-        for number in numbers:
-            self._index.acknowledge(by_number[number])
-            self._control += encode(Acknowledgement(number))
-            del self._messages[number]
-        self._commit_later(ACKNOWLEDGEMENT_DELAY_S)
+        by_id = {batch.message_id: batch for batch in self._index.on_their_way.values()}
+        for message_id in message_ids:
+            self._index.acknowledge(by_id[message_id])
+            self._control += encode(Acknowledgement(by_id[message_id].last))
+            del self._messages[message_id]
+        self._commit_later(SYNC_DELAY_S)
         if not self._index.events:
             self._work.clear()
             if self._drained is not None and not self._drained.done():
@@ -153,6 +156,7 @@ class Spool:
 
     async def close(self) -> None:
         """Write what is left and close the files."""
+        self._sync_due = self._unsynced
         while self._has_something or self._committed is not None:
             committed = self._committed or self._next_committed
             self._start_commit()
@@ -167,7 +171,7 @@ class Spool:
 
     @property
     def _has_something(self) -> bool:
-        return bool(self._incoming or self._control or self._load)
+        return bool(self._incoming or self._control or self._load or self._sync_due)
 
     @property
     def _file_bytes(self) -> int:
@@ -181,7 +185,11 @@ class Spool:
             self._sizes[segment] = self._size
         # A segment that lost its header is not written on: the next one begins with it.
         self._roll = self._size == 0
-        self._index.producer = self._index.producer or new_id("spool")
+        if self._boot != self._index.boot:
+            # Seals are written before their batch is published, but synced a little later: they survive the death of
+            # this process, though not of the machine. After that, no number of the old name may be used again.
+            self._index.rename(new_id("spool"))
+            self._roll = True
 
     def _check_room(self, size: int, reserved: bool) -> None:
         limits = self._limits
@@ -213,6 +221,7 @@ class Spool:
 
     def _commit_now(self) -> None:
         self._timer = None
+        self._sync_due = self._unsynced or bool(self._control)
         self._start_commit()
 
     def _next_job(self) -> tuple[Job, list[_Incoming], bytes]:
@@ -224,13 +233,17 @@ class Spool:
             one.position = position_of(self._segment, at)
             at += len(one.frame)
         data = control + b"".join(one.frame for one in incoming)
-        return Job(self._segment, opening, data, load, self._finished_segments()), incoming, control
+        sync = bool(incoming) or self._sync_due
+        self._unsynced, self._sync_due = not sync, False
+        if self._unsynced:
+            self._commit_later(SYNC_DELAY_S)
+        return Job(self._segment, opening, data, sync, load, self._finished_segments()), incoming, control
 
     def _open_segment(self) -> Header | None:
         if not self._roll and self._size < self._limits.segment_bytes:
             return None
         self._segment, self._roll = self._segment + 1, False
-        header = Header(self._index.producer, self._index.next_batch)
+        header = Header(self._index.producer, self._index.next_batch, self._boot)
         self._size = len(encode(header))
         return header
 
@@ -244,7 +257,7 @@ class Spool:
         return tuple(finished)
 
     def _finish_commit(
-        self, job: Job, incoming: list[_Incoming], control: bytes, result: dict[int, bytes] | Exception
+        self, job: Job, incoming: list[_Incoming], control: bytes, result: dict[str, bytes] | Exception
     ) -> None:
         committed, self._committed = self._committed, None
         assert committed is not None
@@ -261,7 +274,7 @@ class Spool:
         else:
             self._commit_later(RETRY_DELAY_S)
 
-    def _apply(self, loaded: dict[int, bytes], job: Job, incoming: list[_Incoming]) -> None:
+    def _apply(self, loaded: dict[str, bytes], job: Job, incoming: list[_Incoming]) -> None:
         self._size += len(job.data)
         self._sizes[job.segment] = self._size
         for segment in job.remove:
@@ -283,7 +296,5 @@ class Spool:
                 one.done.set_exception(SpoolUnavailable(f"the disk did not take it ({error}); it is not recorded"))
 
     def _sealed(self, batch: Batch) -> SealedBatch:
-        head = f'{{"producer":"{self.producer}","batch":{batch.number},"events":['.encode()
-        return SealedBatch(
-            batch.number, batch.subject, f"{self.producer}.{batch.number}", head + self._messages[batch.number] + b"]}"
-        )
+        head = f'{{"producer":"{batch.producer}","batch":{batch.number},"events":['.encode()
+        return SealedBatch(batch.subject, batch.message_id, head + self._messages[batch.message_id] + b"]}")
