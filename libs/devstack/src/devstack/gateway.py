@@ -11,13 +11,11 @@ from mcp import Client, MCPError
 from mcp.client.streamable_http import streamable_http_client
 from mcp.types import INTERNAL_ERROR, CallToolResult, TextContent
 
+from devstack.calls import Answer, CallRefused, GatewayAway, Target
 from devstack.errors import DevstackError
-from devstack.paths import Layout
-from devstack.state import read_state
 
 CONNECT_WITHIN_S = 5.0
 ANSWER_WITHIN_S = 30.0
-PATH = "/mcp"
 # Where the gateway puts the problem details of an error.
 PROBLEM_KEY = "mews/problem"
 
@@ -25,39 +23,6 @@ _REFUSED = frozenset({401, 403})
 # The gateway went away, forgot us, or could not answer in time.
 _PASSING = frozenset({INTERNAL_ERROR, -32000, -32001, -32600})
 _BROKEN = (httpx2.HTTPError, OSError, anyio.ClosedResourceError, anyio.BrokenResourceError, ExceptionGroup)
-
-
-class GatewayAway(DevstackError):
-    """No gateway answers there now; the same call may succeed later."""
-
-
-class CallRefused(DevstackError):
-    """The gateway understood the call and says no; `code` is for programs."""
-
-    def __init__(self, code: str, text: str) -> None:
-        super().__init__(text)
-        self.code = code
-
-    @property
-    def passing(self) -> bool:
-        """Whether the same call may succeed a little later."""
-        return self.code == "service_unavailable"
-
-
-@dataclass(frozen=True)
-class Target:
-    """Where the gateway is, and the token it wants (none where it serves this machine alone)."""
-
-    url: str
-    token: str | None = None
-
-
-@dataclass(frozen=True)
-class Answer:
-    """What a tool answers: text for people, structure for programs."""
-
-    text: str
-    structure: dict[str, Any]
 
 
 @dataclass
@@ -69,10 +34,9 @@ class Gateway:
     _http_status: list[int] = field(default_factory=list[int])
 
     async def call(self, tool: str, arguments: Mapping[str, Any] | None = None) -> Answer:
-        """Call a tool; arguments that are None are left out. Raises GatewayAway, CallRefused."""
-        given = {name: value for name, value in (arguments or {}).items() if value is not None}
+        """Call a tool. Raises GatewayAway, CallRefused."""
         try:
-            result = await self._client.call_tool(tool, given, read_timeout_seconds=ANSWER_WITHIN_S)
+            result = await self._client.call_tool(tool, dict(arguments or {}), read_timeout_seconds=ANSWER_WITHIN_S)
         except MCPError as error:
             raise self._explained(error) from error
         except _BROKEN as error:
@@ -83,24 +47,6 @@ class Gateway:
         if error.code in _PASSING:
             return away(self.target, self._http_status, error)
         return CallRefused(str(error.code), error.message)
-
-
-def find_target(place: Layout, url: str | None = None, token: str | None = None) -> Target:
-    """The gateway that was named, or this project's own. Raises DevstackError when that does not run."""
-    if url:
-        return Target(with_path(url), token)
-    state = read_state(place.state)
-    if state is None or not state.is_supervised or not state.gateway_url:
-        raise DevstackError("the system is not running; start it with: mews up")
-    return Target(with_path(state.gateway_url), token)
-
-
-def with_path(url: str) -> str:
-    """The address of the MCP endpoint, where only that of the gateway was given."""
-    address = httpx2.URL(url)
-    if address.scheme not in {"http", "https"} or not address.host:
-        raise DevstackError(f"{url!r} is no address of a gateway; one looks like http://127.0.0.1:8080")
-    return str(address.copy_with(path=PATH)) if address.path in {"", "/"} else str(address)
 
 
 @asynccontextmanager

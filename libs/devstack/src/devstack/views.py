@@ -6,13 +6,6 @@ from contracts.tasks import TERMINAL_STATES, TaskState
 from contracts.telemetry import MilestoneFact
 
 
-class TaskLine(Model):
-    """A task in short."""
-
-    task_id: str
-    status: TaskState
-
-
 class TaskReport(Model):
     """A task as `monitor_task` shows it."""
 

@@ -4,11 +4,14 @@ import asyncio
 import time
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from contracts.telemetry import Tail, TailEntry
-from devstack.gateway import CallRefused, Gateway, GatewayAway
+from devstack.calls import CallRefused, GatewayAway
 from devstack.views import TaskReport
+
+if TYPE_CHECKING:
+    from devstack.gateway import Gateway
 
 PAUSE_S = 0.4
 PATIENCE_S = 30.0
@@ -30,7 +33,7 @@ class Look:
     fresh: tuple[TailEntry, ...]
 
 
-async def looks(gateway: Gateway, task_id: str) -> AsyncGenerator[Look]:
+async def looks(gateway: "Gateway", task_id: str) -> AsyncGenerator[Look]:
     """Look again and again; the last look shows the task ended. A gateway that is away for a while is waited for."""
     seen: set[str] = set()
     while True:
@@ -57,12 +60,12 @@ async def patiently(call: Callable[[], Awaitable[Result]], within: float = PATIE
         await asyncio.sleep(PAUSE_S)
 
 
-async def _report(gateway: Gateway, task_id: str) -> TaskReport:
+async def _report(gateway: "Gateway", task_id: str) -> TaskReport:
     answer = await gateway.call("monitor_task", {"task_id": task_id})
     return TaskReport.model_validate(answer.structure)
 
 
-async def _entries(gateway: Gateway, task_id: str) -> list[TailEntry]:
+async def _entries(gateway: "Gateway", task_id: str) -> list[TailEntry]:
     asked = {"task_id": task_id, "stream_types": list(KINDS), "last_n": TAIL}
     answer = await gateway.call("view_realtime_streams", asked)
     return Tail.model_validate(answer.structure).entries

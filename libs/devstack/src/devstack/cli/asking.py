@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from devstack.cli.calling import GatewayUrl, Token, call_once, print_answer, target_of
+from devstack.cli.calling import GatewayUrl, Token, call_once, given, print_answer, target_of
 from devstack.cli.listing import Cursor, Limit
 from devstack.cli.output import AsJson
 
@@ -26,11 +26,11 @@ def questions(
     as_json: AsJson = False,
 ) -> None:
     """List open questions."""
-    given = {"task_id": task, "worker_id": worker, "limit": limit, "cursor": cursor}
-    asked = {name: value for name, value in given.items() if value is not None}
-    # Told apart from an argument that was left out: null asks for every state.
-    state = {"state": None} if everything else {}
-    print_answer(call_once(target_of(gateway, token), "list_questions", asked | state), as_json)
+    asked = given(task_id=task, worker_id=worker, limit=limit, cursor=cursor)
+    if everything:
+        # Left out it means the open ones, null means every state.
+        asked["state"] = None
+    print_answer(call_once(target_of(gateway, token), "list_questions", asked), as_json)
 
 
 def answer(
@@ -42,5 +42,5 @@ def answer(
     as_json: AsJson = False,
 ) -> None:
     """Answer a worker's question; it goes on at once."""
-    asked = {"question_id": question_id, "answer": text, "additional_context": context}
+    asked = given(question_id=question_id, answer=text, additional_context=context)
     print_answer(call_once(target_of(gateway, token), "answer_worker_question", asked), as_json)

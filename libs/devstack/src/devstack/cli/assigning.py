@@ -9,12 +9,12 @@ from typing import Annotated, Any
 import typer
 
 from contracts.base import Level
-from devstack.cli.calling import GatewayUrl, Token, call_once, print_answer, target_of
+from devstack.calls import Target
+from devstack.cli.calling import GatewayUrl, Token, call_once, given, print_answer, target_of
 from devstack.cli.listing import TaskId
 from devstack.cli.output import AsJson
 from devstack.cli.watching import watch_and_exit
 from devstack.errors import DevstackError
-from devstack.gateway import Target
 
 Watch = Annotated[bool, typer.Option("--watch", "-w", help="Watch it until it has ended.")]
 
@@ -49,14 +49,14 @@ def assign(
     as_json: AsJson = False,
 ) -> None:
     """Assign a task to a worker. With --watch, the exit code says how it ended, as that of `watch` does."""
-    task = {
-        "description": description,
-        "priority": priority,
-        "worker_id": worker,
-        "requirements": gather(requirements, repo=repo, agent=agent, verify=verify or ()),
-        "estimated_duration_ms": estimated_duration_ms,
-        "idempotency_key": key,
-    }
+    task = given(
+        description=description,
+        priority=priority,
+        worker_id=worker,
+        requirements=gather(requirements, repo=repo, agent=agent, verify=verify or ()),
+        estimated_duration_ms=estimated_duration_ms,
+        idempotency_key=key,
+    )
     _call_and_watch(target_of(gateway, token), "assign_task", task, watch, as_json)
 
 
@@ -68,7 +68,7 @@ def cancel(
     as_json: AsJson = False,
 ) -> None:
     """Stop a task, wherever it is."""
-    asked = {"task_id": task_id, "reason": reason}
+    asked = given(task_id=task_id, reason=reason)
     print_answer(call_once(target_of(gateway, token), "cancel_task", asked), as_json)
 
 
@@ -83,10 +83,10 @@ def retry(
     _call_and_watch(target_of(gateway, token), "retry_task", {"task_id": task_id}, watch, as_json)
 
 
-def gather(given: str, *, repo: str | None, agent: str | None, verify: Sequence[str]) -> dict[str, Any]:
+def gather(written: str, *, repo: str | None, agent: str | None, verify: Sequence[str]) -> dict[str, Any]:
     """The requirements: the JSON object given, and over it what has an option of its own."""
     try:
-        requirements: Any = json.loads(given)
+        requirements: Any = json.loads(written)
     except json.JSONDecodeError as error:
         raise DevstackError(f"--requirements is not JSON: {error}") from error
     if not isinstance(requirements, dict):
@@ -95,11 +95,11 @@ def gather(given: str, *, repo: str | None, agent: str | None, verify: Sequence[
     return requirements | {name: value for name, value in options.items() if value is not None}
 
 
-def repository(given: str) -> str:
+def repository(named: str) -> str:
     """A git URL as it is, a folder as the absolute path that a worker on this machine finds."""
-    if REMOTE.match(given):
-        return given
-    path = Path(given).expanduser().resolve()
+    if REMOTE.match(named):
+        return named
+    path = Path(named).expanduser().resolve()
     if not path.is_dir():
         raise DevstackError(f"{path} is no folder; give a folder, or a git repository by its path or URL")
     return str(path)

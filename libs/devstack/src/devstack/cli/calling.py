@@ -6,8 +6,8 @@ from typing import Annotated, Any
 
 import typer
 
+from devstack.calls import Answer, Target, find_target
 from devstack.cli.output import print_json
-from devstack.gateway import Answer, Target, find_target, open_gateway
 from devstack.paths import layout
 
 GatewayUrl = Annotated[
@@ -27,12 +27,19 @@ def target_of(url: str | None, token: str | None) -> Target:
 
 def call_once(target: Target, tool: str, arguments: Mapping[str, Any] | None = None) -> Answer:
     """Call one tool in a session of its own. Raises GatewayAway, CallRefused."""
+    # Only here: commands that call nothing need not wait for the MCP library.
+    from devstack.gateway import open_gateway
 
     async def call() -> Answer:
         async with open_gateway(target) as gateway:
             return await gateway.call(tool, arguments)
 
     return asyncio.run(call())
+
+
+def given(**arguments: Any) -> dict[str, Any]:
+    """The arguments that were given: those that are not None."""
+    return {name: value for name, value in arguments.items() if value is not None}
 
 
 def print_answer(answer: Answer, as_json: bool) -> None:

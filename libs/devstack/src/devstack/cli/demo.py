@@ -2,14 +2,14 @@
 
 import asyncio
 import signal
-from typing import Annotated
+from collections.abc import Coroutine
+from typing import Annotated, Any
 
 import typer
 
 from devstack.cli.assigning import repository
 from devstack.cli.output import console
 from devstack.cli.running import Workers
-from devstack.demo.show import Demo
 from devstack.errors import DevstackError
 from devstack.paths import layout
 
@@ -39,19 +39,21 @@ def demo(
 
     A system that runs here already is used and left running.
     """
+    from devstack.demo.show import Demo
+
     place = layout()
     what = repository(repo) if repo else None
     try:
-        asyncio.run(_run(Demo(place, workers, console), what))
+        asyncio.run(_until_ended(Demo(place, workers, console).run(what)))
     except DevstackError as error:
         raise DevstackError(f"the demo failed: {error}\nlogs: {place.logs} (`mews logs` shows them)") from error
     except Interrupted as interruption:
         raise typer.Exit(128 + interruption.number) from None
 
 
-async def _run(show: Demo, what: str | None) -> None:
+async def _until_ended(demo: Coroutine[Any, Any, None]) -> None:
     loop = asyncio.get_running_loop()
-    running = asyncio.create_task(show.run(what))
+    running = asyncio.create_task(demo)
     received: list[int] = []
 
     def stop(number: int) -> None:

@@ -7,7 +7,7 @@ import typer
 from contracts.base import Level
 from contracts.tasks import TaskState
 from contracts.workers import WorkerStatus
-from devstack.cli.calling import GatewayUrl, Token, call_once, print_answer, target_of
+from devstack.cli.calling import GatewayUrl, Token, call_once, given, print_answer, target_of
 from devstack.cli.output import AsJson
 
 Limit = Annotated[int, typer.Option("--limit", "-n", min=1, max=500, help="Most entries to show.")]
@@ -35,7 +35,7 @@ def tasks(
     as_json: AsJson = False,
 ) -> None:
     """List tasks, newest first."""
-    asked = {"status": status, "worker_id": worker, "priority": priority, "limit": limit, "cursor": cursor}
+    asked = given(status=status, worker_id=worker, priority=priority, limit=limit, cursor=cursor)
     print_answer(call_once(target_of(gateway, token), "list_tasks", asked), as_json)
 
 
@@ -62,5 +62,5 @@ def workers(
     as_json: AsJson = False,
 ) -> None:
     """List the workers of the fleet."""
-    asked = {"action": "list", "worker_id": worker, "status": status, "limit": limit, "cursor": cursor}
+    asked = given(action="list", worker_id=worker, status=status, limit=limit, cursor=cursor)
     print_answer(call_once(target_of(gateway, token), "manage_workers", asked), as_json)

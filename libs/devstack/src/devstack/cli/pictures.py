@@ -1,5 +1,6 @@
 """A task that is being watched, on a terminal (one picture that changes) or anywhere else (line after line)."""
 
+import json
 import re
 import time
 from abc import ABC, abstractmethod
@@ -126,8 +127,24 @@ class LiveView(View):
             self._live.start()
 
 
-def view_for(console: Console) -> View:
+class JsonView(View):
+    """One JSON object a line for each look that shows something new."""
+
+    def __init__(self) -> None:
+        self._last: TaskReport | None = None
+
+    def show(self, look: Look) -> None:
+        """Print what is new."""
+        if look.fresh or look.report != self._last:
+            entries = [entry.to_dict() for entry in look.fresh]
+            print(json.dumps({"task": look.report.to_dict(), "entries": entries}), flush=True)
+        self._last = look.report
+
+
+def view_for(console: Console, *, as_json: bool = False) -> View:
     """The view that suits the output."""
+    if as_json:
+        return JsonView()
     return LiveView(console) if console.is_terminal else LinesView(console)
 
 

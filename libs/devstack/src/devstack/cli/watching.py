@@ -1,19 +1,18 @@
 """`mews watch`: one task, live, until it has ended."""
 
 import asyncio
-import json
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from contracts.tasks import TERMINAL_STATES, TaskState
+from devstack.calls import Target
 from devstack.cli.calling import GatewayUrl, Token, target_of
 from devstack.cli.output import AsJson, console
-from devstack.cli.pictures import View, view_for
 from devstack.errors import DevstackError
-from devstack.gateway import Gateway, Target, open_gateway
-from devstack.views import TaskLine, TaskReport
-from devstack.watching import Look, looks
+
+if TYPE_CHECKING:
+    from devstack.gateway import Gateway
 
 EXIT_CODES = {TaskState.completed: 0, TaskState.failed: 4, TaskState.cancelled: 5, TaskState.timed_out: 6}
 INTERRUPTED = 130
@@ -42,42 +41,34 @@ def watch(
 def watch_and_exit(target: Target, task_id: str | None, as_json: bool) -> None:
     """Watch, then leave with the exit code that says how the task ended."""
     try:
-        report = asyncio.run(_watch(target, task_id, _JsonLines() if as_json else view_for(console)))
+        state = asyncio.run(_watch(target, task_id, as_json))
     except KeyboardInterrupt:
-        console.print("\nno longer watching; the task goes on")
+        typer.echo("\nno longer watching; the task goes on", err=True)
         raise typer.Exit(INTERRUPTED) from None
-    raise typer.Exit(EXIT_CODES[report.state])
+    raise typer.Exit(EXIT_CODES[state])
 
 
-class _JsonLines(View):
-    """One JSON object a line for each look that shows something new."""
+async def _watch(target: Target, task_id: str | None, as_json: bool) -> TaskState:
+    # Only here: commands that call nothing need not wait for the MCP library.
+    from devstack.cli.pictures import view_for
+    from devstack.gateway import open_gateway
+    from devstack.watching import looks
 
-    def __init__(self) -> None:
-        self._last: TaskReport | None = None
-
-    def show(self, look: Look) -> None:
-        if look.fresh or look.report != self._last:
-            entries = [entry.to_dict() for entry in look.fresh]
-            typer.echo(json.dumps({"task": look.report.to_dict(), "entries": entries}))
-        self._last = look.report
-
-
-async def _watch(target: Target, task_id: str | None, view: View) -> TaskReport:
     async with open_gateway(target) as gateway:
-        report: TaskReport | None = None
-        with view:
-            async for look in looks(gateway, task_id or await _newest(gateway)):
+        watched = task_id or await _newest(gateway)
+        state = TaskState.queued
+        with view_for(console, as_json=as_json) as view:
+            async for look in looks(gateway, watched):
                 view.show(look)
-                report = look.report
-    assert report is not None
-    return report
+                state = look.report.state
+    return state
 
 
-async def _newest(gateway: Gateway) -> str:
+async def _newest(gateway: "Gateway") -> str:
     """The newest task that has not ended, or else the newest of all."""
     unfinished = [state for state in TaskState if state not in TERMINAL_STATES]
     for asked in ({"status": unfinished, "limit": 1}, {"limit": 1}):
         found = (await gateway.call("list_tasks", asked)).structure["tasks"]
         if found:
-            return TaskLine.model_validate(found[0]).task_id
+            return str(found[0]["task_id"])
     raise DevstackError("there is no task yet; assign one with: mews assign DESCRIPTION")

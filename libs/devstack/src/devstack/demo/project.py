@@ -25,24 +25,27 @@ FETCH_WITHIN_S = 150.0
 LOG_TAIL_LINES = 8
 
 
-async def fetch_project(folder: Path, log: Path) -> Path:
-    """The unpacked project below `folder`, from the package index unless it is there. Raises DevstackError."""
+async def fetch_project(folder: Path, log: Path, uv: str | None = None) -> Path:
+    """The unpacked project below `folder`, from the package index (by `uv`, or the one found) unless it is there.
+
+    Raises DevstackError, which names the log.
+    """
     project = folder / f"{NAME}-{VERSION}"
     if project.is_dir():
         return project
     os.makedirs(folder, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=folder) as temporary:
-        archive = await _fetched(folder, Path(temporary), log)
+        archive = await _fetched(folder, Path(temporary), log, uv or _uv())
         await asyncio.to_thread(_unpack, archive, Path(temporary), project)
     return project
 
 
-async def _fetched(folder: Path, temporary: Path, log: Path) -> Path:
+async def _fetched(folder: Path, temporary: Path, log: Path, uv: str) -> Path:
     archive = folder / f"{NAME}-{VERSION}.tar.gz"
     if not _is_right(archive):
         env = _environment(folder)
         tools = temporary / "fetcher"
-        await _run(_install(tools), env, log)
+        await _run(_install(uv, tools), env, log)
         await _run(_download(temporary), env | {"PYTHONPATH": str(tools)}, log)
         (temporary / archive.name).replace(archive)
     if not _is_right(archive):
@@ -50,9 +53,9 @@ async def _fetched(folder: Path, temporary: Path, log: Path) -> Path:
     return archive
 
 
-def _install(tools: Path) -> list[str]:
+def _install(uv: str, tools: Path) -> list[str]:
     where = ["--target", str(tools), "--python", sys.executable]
-    return [_uv(), "pip", "install", "--no-deps", "--no-build", "--require-hashes", *where, "-r", str(FETCHER)]
+    return [uv, "pip", "install", "--no-deps", "--no-build", "--require-hashes", *where, "-r", str(FETCHER)]
 
 
 def _download(target: Path) -> list[str]:

@@ -12,13 +12,14 @@ from rich.text import Text
 
 from contracts.questions import QuestionView
 from contracts.tasks import TaskState
+from devstack.calls import Answer, Target, with_path
 from devstack.cli.pictures import one_line, view_for
 from devstack.demo.answering import answerer_for
 from devstack.demo.figures import figure_lines
 from devstack.demo.project import TITLE, fetch_project
 from devstack.demo.running import Running, running_system
 from devstack.errors import DevstackError
-from devstack.gateway import Answer, Gateway, Target, open_gateway, with_path
+from devstack.gateway import Gateway, open_gateway
 from devstack.paths import Layout
 from devstack.views import TaskReport
 from devstack.watching import looks, patiently
