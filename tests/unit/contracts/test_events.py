@@ -24,6 +24,8 @@ WRONG: list[tuple[str, dict[str, Any], str]] = [
     ("collaboration_request", {"collaboration_type": "lunch"}, "'code_review', 'pair_programming', 'testing'"),
     ("progress", {"metrics": {"percent_complete": 101}}, "less than or equal to 100"),
     ("stream", {"content": "a\x00b"}, "NUL"),
+    ("milestone", {"metrics": {"a": "x\x00y"}}, "NUL"),
+    ("analytics", {"data": {"a": [{"b\x00": 1}]}}, "NUL"),
 ]
 
 

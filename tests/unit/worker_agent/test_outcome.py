@@ -51,7 +51,7 @@ def test_an_agent_that_did_its_work_is_to_be_verified() -> None:
     ("changes", "agent_failure", "status", "reason", "retryable"),
     [
         ({"cancelled": Cancellation(reason="stop")}, None, "cancelled", "stop", False),
-        ({"cancelled": Cancellation(reason="newer", by_manager=False)}, None, "cancelled", "newer", True),
+        ({"cancelled": Cancellation(reason="newer", by_manager=False)}, None, "failed", "newer", True),
         ({"process": process(reason=EndReason.TIMED_OUT)}, "killed", "timed_out", "ran longer", True),
         ({"timed_out": True, "failure": "no sign of life"}, None, "timed_out", "no sign of life", True),
         ({"failure": "no such agent", "retryable": False, "process": None}, None, "failed", "no such agent", False),

@@ -24,3 +24,9 @@ def test_an_id_is_a_uuid_of_version_7_with_the_time_of_the_output() -> None:
     made = output_event_id("p", 10, 0, NOW)
     assert UUID(made).version == 7
     assert abs(event_time(made) - NOW) < timedelta(milliseconds=1)
+
+
+def test_ids_of_one_moment_sort_as_the_output_does() -> None:
+    places = [(end, index) for end in (3, 250, 70_000, 2**35) for index in (0, 1, 300)]
+    ids = [output_event_id("p", end, index, NOW) for end, index in places]
+    assert ids == sorted(ids)

@@ -2,7 +2,7 @@
 
 from datetime import datetime
 from enum import StrEnum
-from typing import Annotated, Any, Generic, TypeVar
+from typing import Annotated, Any, Generic, TypeVar, cast
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, JsonValue, StringConstraints
 from pydantic_core import CoreSchema, core_schema
@@ -30,6 +30,19 @@ def _without_nul(text: str) -> str:
     return text
 
 
+def _json_without_nul(value: Any) -> Any:
+    if isinstance(value, str):
+        return _without_nul(value)
+    if isinstance(value, dict):
+        for key, item in cast("dict[str, Any]", value).items():
+            _without_nul(key)
+            _json_without_nul(item)
+    if isinstance(value, list):
+        for item in cast("list[Any]", value):
+            _json_without_nul(item)
+    return value
+
+
 TaskId = Annotated[str, Field(pattern=ID_PATTERN, description="Task id, such as `task-0198f3…`.")]
 WorkerId = Annotated[str, Field(pattern=ID_PATTERN, description="Worker id: letters, digits, `_` and `-`, at most 64.")]
 QuestionId = Annotated[str, Field(pattern=ID_PATTERN, description="Question id, such as `q-0198f3…`.")]
@@ -43,7 +56,10 @@ Name = Annotated[str, StringConstraints(min_length=1, max_length=200), AfterVali
 Text = Annotated[str, StringConstraints(min_length=1, max_length=65_536), AfterValidator(_without_nul)]
 OptionalText = Annotated[str, StringConstraints(max_length=65_536), AfterValidator(_without_nul)]
 FilePath = Annotated[str, StringConstraints(min_length=1, max_length=4_096), AfterValidator(_without_nul)]
-JsonObject = Annotated[dict[str, JsonValue], Field(description="A free JSON object.")]
+AttemptNumber = Annotated[int, Field(ge=1, le=2**31 - 1, description="Number of an attempt of a task, from 1.")]
+JsonObject = Annotated[
+    dict[str, JsonValue], AfterValidator(_json_without_nul), Field(description="A free JSON object.")
+]
 
 
 class Model(BaseModel):

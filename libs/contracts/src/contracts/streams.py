@@ -81,6 +81,7 @@ STREAMS: tuple[Stream, ...] = (
         7 * DAY_S,
         durables=(
             Durable("telemetry-ingest-events", ("event.task.*",)),
+            Durable("analytics-query-events", ("event.task.*",)),
             Durable("question-broker-events", ("event.task.*",)),
             Durable("orchestrator-events", ("event.question.*",)),
         ),

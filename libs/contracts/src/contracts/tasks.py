@@ -7,13 +7,13 @@ from pydantic import (
     BeforeValidator,
     ConfigDict,
     Field,
-    JsonValue,
     SerializerFunctionWrapHandler,
     model_serializer,
     model_validator,
 )
 
 from contracts.base import (
+    AttemptNumber,
     Count,
     FilePath,
     JsonObject,
@@ -108,7 +108,7 @@ class Requirements(Model):
     env: dict[str, OptionalText] = {}
     """Environment variables of the agent's process."""
     limits: Limits = Limits()
-    free: dict[str, JsonValue] = {}
+    free: JsonObject = {}
     """The keys that the platform does not interpret; flat beside the others wherever this is written as JSON."""
 
     @model_validator(mode="before")
@@ -151,7 +151,7 @@ class Assignment(Model):
     """One attempt of a task, as it is handed to a worker on `worker.task.<worker>`."""
 
     task_id: TaskId
-    attempt: Annotated[int, Field(ge=1)]
+    attempt: AttemptNumber
     worker_id: WorkerId
     description: str
     priority: Level

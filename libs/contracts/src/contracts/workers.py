@@ -5,7 +5,18 @@ from typing import Annotated
 
 from pydantic import Field
 
-from contracts.base import Count, JsonObject, Megabytes, Model, Name, OptionalText, TaskId, UtcTime, WorkerId
+from contracts.base import (
+    AttemptNumber,
+    Count,
+    JsonObject,
+    Megabytes,
+    Model,
+    Name,
+    OptionalText,
+    TaskId,
+    UtcTime,
+    WorkerId,
+)
 
 
 class WorkerStatus(StrEnum):
@@ -37,7 +48,7 @@ class RunningAttempt(Model):
     """An attempt that a worker holds: a heartbeat that names it renews its lease."""
 
     task_id: TaskId
-    attempt: Annotated[int, Field(ge=1)]
+    attempt: AttemptNumber
 
 
 class Heartbeat(Model):

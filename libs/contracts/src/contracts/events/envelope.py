@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 
 from pydantic import ConfigDict, Field
 
-from contracts.base import Count, EventId, Model, QuestionId, TaskId, UtcTime, WorkerId
+from contracts.base import AttemptNumber, Count, EventId, Model, QuestionId, TaskId, UtcTime, WorkerId
 from contracts.events.planning import Decision, Plan
 from contracts.events.quality import CodeQuality, TestResults
 from contracts.events.recovery import Completion, ErrorReport, Outcome
@@ -31,7 +31,7 @@ class EventBase(Model):
     event_id: EventId
     worker_id: WorkerId
     task_id: TaskId | None = None
-    attempt: Annotated[int, Field(ge=1)] | None = None
+    attempt: AttemptNumber | None = None
     seq: Count = 0
     occurred_at: UtcTime
     evidence: Evidence = Evidence.reported

@@ -29,7 +29,9 @@ def before_verification(record: AttemptRecord, agent_failure: str | None) -> End
     """The verdict that stands whatever a verification would say; None: the agent did its work."""
     process, claim = record.process, record.claim
     if record.cancelled is not None:
-        return Ending(OutcomeStatus.cancelled, record.cancelled.reason, not record.cancelled.by_manager)
+        # A task that nobody cancelled may run again, after an end that the worker-agent itself has brought about.
+        status = OutcomeStatus.cancelled if record.cancelled.by_manager else OutcomeStatus.failed
+        return Ending(status, record.cancelled.reason, not record.cancelled.by_manager)
     if record.timed_out or (process is not None and process.reason is EndReason.TIMED_OUT):
         return Ending(OutcomeStatus.timed_out, record.failure or "the agent ran longer than it may")
     if record.failure is not None:
