@@ -11,7 +11,7 @@ from contracts.commands import CommandAction
 from tests.support.sandbox import SandboxServer, running_sandbox
 from tests.support.stack import TestNats, run
 from tests.support.waiting import eventually
-from tests.support.worker_agent import OtherSide, WorkerProcess, declare, other_side, worker_process
+from tests.support.worker_agent import OtherSide, WorkerProcess, declare, journal_of, other_side, worker_process
 
 
 @pytest.fixture(scope="module")
@@ -134,14 +134,20 @@ async def test_secrets_of_a_task_never_reach_the_bus(worker: WorkerProcess, side
     await side.assign(
         "task-j",
         agent="command",
-        command='echo "key=$API_KEY"; echo "$API_KEY" >&2; exit 4',
+        command='echo "key=$API_KEY"; echo "$API_KEY" >&2; echo "$MEWS_MCP_TOKEN"; exit 4',
         verify="echo $API_KEY",
         env={"API_KEY": 'pa"ss\\word-123'},
     )
     await side.outcome("task-j")
+    token = journal_of(worker, "task-j")["token"].encode()
+    assert all(token not in batch.to_json() for batch in side.batches)
     assert all(b"word-123" not in batch.to_json() for batch in side.batches)
-    assert {event.body.content for event in side.of("stream", "task-j")} <= {
-        "key=********",
-        "********",
-        "key=********\n********",
-    }
+    shown = "\n".join(event.body.content for event in side.of("stream", "task-j")).splitlines()
+    assert sorted(shown) == ["********", "********", "key=********"]
+
+
+async def test_a_task_can_be_cancelled_while_it_is_verified(worker: WorkerProcess, side: OtherSide) -> None:
+    await side.assign("task-w", agent="command", command="true", verify="sleep 300")
+    await eventually(lambda: journal_of(worker, "task-w").get("phase") == "ended", within=10)
+    await side.command(CommandAction.cancel, task_id="task-w")
+    assert (await side.outcome("task-w")).status == "cancelled"

@@ -1,6 +1,6 @@
 """What a worker's tool call costs beside a bare `mcp` server's no-op, though it is durable on disk when it is answered.
 
-    python -m tests.load.worker_tools [--calls 2000] [--json]
+    python -m tests.load.worker_tools [--calls 2000] [--folder /dev/shm] [--json]
 
 A real worker-agent, sandbox and NATS; the client is a plain HTTP/1.1 one, so that the server is what is measured. The
 two servers are called in turn, in blocks, so that both see the same machine. Also told: what the call costs without
@@ -197,7 +197,7 @@ async def measure(worker: WorkerProcess, nats: TestNats, bare: str, folder: Path
         after = psutil.Process(worker.process.pid if worker.process else None).cpu_times()
         report.add("16 at once", "calls/s", rate, await at_once(bare, "noop", "", calls, 16))
         cost_ms = (after.user + after.system - cpu.user - cpu.system) / calls * 1000
-        report.add("CPU a call, 16 at once, with publishing", "ms", cost_ms, cost_ms, higher_is_better=False)
+        report.add("CPU a call, with publishing (bar 1 ms)", "ms", cost_ms, 1.0, higher_is_better=False)
         await eventually(lambda: side.heartbeats[-1]["spool_events"] == 0, within=30)
         await side.command(CommandAction.cancel, task_id="task-load")
         await side.outcome("task-load")
@@ -209,7 +209,8 @@ def _add_latencies(report: Report, era: str, taken: dict[str, list[float]], sync
     for name in ("p50", "p99"):
         report.add(f"tool call {era}, {name}", "ms", tool[name], bare[name], higher_is_better=False)
     sync = statistics.median(syncs)
-    report.add(f"the same without one fdatasync ({sync:.2f} ms)", "ms", tool["p50"] - sync, bare["p50"])
+    less = tool["p50"] - sync
+    report.add(f"less one fdatasync of {sync:.2f} ms, p50", "ms", less, bare["p50"], higher_is_better=False)
 
 
 def _sync(folder: Path, syncs: list[float]) -> None:
@@ -229,10 +230,11 @@ def main() -> None:
     """Measure, and print the table."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--calls", type=int, default=2_000)
+    parser.add_argument("--folder", help="where the spool lies; on a memory file system the disk costs nothing")
     parser.add_argument("--json", action="store_true")
     options = parser.parse_args()
     report = Report("Worker tools: a durable report beside a bare no-op")
-    with tempfile.TemporaryDirectory(prefix="mews-load-", ignore_cleanup_errors=True) as name:
+    with tempfile.TemporaryDirectory("", "mews-load-", options.folder, ignore_cleanup_errors=True) as name:
         folder = Path(name)
         nats = TestNats(folder / "nats")
         nats.start()

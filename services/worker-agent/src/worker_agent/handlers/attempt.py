@@ -10,16 +10,19 @@ from contracts.questions import Answer
 from servicekit.clock import Clock
 from servicekit.ids import new_event_id, new_id
 from worker_agent.decisions.redaction import Redactor
-from worker_agent.domain import AttemptKey, AttemptRecord, Cancellation, Phase, QuestionNote
+from worker_agent.domain import HELD, AttemptKey, AttemptRecord, Cancellation, Phase, QuestionNote
 from worker_agent.handlers.reports import Reporter
 from worker_agent.ports import EventSpool, Journal
+
+CANCELLABLE = HELD - {Phase.reporting}
 
 
 class Attempt:
     """The record is changed through `update` alone, which writes it to disk."""
 
     def __init__(self, record: AttemptRecord, journal: Journal, spool: EventSpool, clock: Clock) -> None:
-        redactor = Redactor(record.assignment.requirements.env)
+        # The token opens this attempt's tools for as long as it runs, and agents like to print their environment.
+        redactor = Redactor({**record.assignment.requirements.env, "MEWS_MCP_TOKEN": record.token})
         self.record = record
         self.reporter = Reporter(record.assignment.worker_id, record.key, record.starts, redactor, spool, clock)
         self.cancelled = asyncio.Event()
@@ -43,7 +46,7 @@ class Attempt:
 
     async def cancel(self, cancellation: Cancellation) -> None:
         """End it as soon as possible; harmless when it has ended."""
-        if self.record.cancelled is None and self.record.phase in (Phase.accepted, Phase.starting, Phase.running):
+        if self.record.cancelled is None and self.record.phase in CANCELLABLE:
             await self.update(cancelled=cancellation)
             self.cancelled.set()
 

@@ -10,14 +10,16 @@ from contracts.workers import RunningAttempt
 from servicekit.logs import get_logger
 from worker_agent.decisions.admission import Verdict, admit
 from worker_agent.domain import AttemptKey, AttemptRecord, Cancellation, Phase
-from worker_agent.errors import SandboxUnavailable
+from worker_agent.errors import SandboxRefused, SandboxUnavailable
 from worker_agent.handlers.attempt import Attempt
 from worker_agent.handlers.run import Run
 from worker_agent.handlers.slots import Slots
+from worker_agent.handlers.verification import workspace_of
 from worker_agent.handlers.workshop import Defaults, Workshop
 from worker_agent.ports import EventSpool
 
 TOKEN_BYTES = 32
+AFTER_CRASH_S = 1.0
 LEASE_OVER = "the worker-agent was away for longer than the lease"
 
 log = get_logger(__name__)
@@ -163,10 +165,14 @@ class Attempts:
                     await self._crashed(attempt, error)
 
     async def _crashed(self, attempt: Attempt, error: Exception) -> None:
-        if attempt.record.phase is not Phase.reporting:
-            await self._stop_agent(attempt)
-            await attempt.update(phase=Phase.ended, failure=f"the worker-agent failed: {error!r}"[:1000])
-        await asyncio.sleep(1)
+        try:
+            if attempt.record.phase is not Phase.reporting:
+                await self._stop_agent(attempt)
+                await attempt.update(phase=Phase.ended, failure=f"the worker-agent failed: {error!r}"[:1000])
+        except OSError as problem:
+            # The journal's disk is full or broken: the next update writes the whole record again.
+            log.error("journal_not_written", task_id=attempt.key.task_id, error=str(problem))
+        await asyncio.sleep(AFTER_CRASH_S)
 
     async def _stop_agent(self, attempt: Attempt) -> None:
         try:
@@ -176,9 +182,9 @@ class Attempts:
 
     async def _clean_workspace(self, attempt: Attempt) -> None:
         try:
-            for name in (attempt.key.workspace, f"{attempt.key.workspace}.verify"):
+            for name in (attempt.key.workspace, workspace_of(attempt.key)):
                 await self._workshop.sandbox.remove_workspace(name)
-        except SandboxUnavailable as error:
+        except (SandboxUnavailable, SandboxRefused) as error:
             log.info("workspace_not_removed", task_id=attempt.key.task_id, error=error.detail)
             return
         await attempt.update(cleaned=True)

@@ -1,5 +1,7 @@
 """The end of an attempt, once its agent is gone: what was seen, what the verification says, and the outcome of both."""
 
+import asyncio
+
 from contracts.events import Evidence, OutcomeEvent
 from contracts.events.recovery import Observed, OutcomeStatus, Verified
 from contracts.sandbox import WorkspaceDiff
@@ -10,7 +12,7 @@ from worker_agent.decisions.outcome import Ending, after_verification, before_ve
 from worker_agent.domain import AttemptRecord, Phase
 from worker_agent.errors import EventTooLarge, SandboxRefused, SandboxUnavailable
 from worker_agent.handlers.attempt import Attempt
-from worker_agent.handlers.verification import verify
+from worker_agent.handlers.verification import abandon, verify
 from worker_agent.handlers.workshop import Workshop, insist, patiently
 
 MAX_FILES = 1_000
@@ -25,7 +27,7 @@ async def conclude(attempt: Attempt, workshop: Workshop, limits: AttemptLimits) 
     ending, verified = before_verification(attempt.record, attempt.record.agent_end.failure), None
     diff = await _diff(attempt.record, workshop)
     if ending is None:
-        ending, verified = await _verify(attempt.record, workshop, limits)
+        ending, verified = await _verify_unless_cancelled(attempt, workshop, limits)
     body = outcome(attempt.record, ending, _observed(attempt.record, diff, verified), verified, workshop.clock.now())
     evidence = Evidence.verified if verified is not None else Evidence.observed
     payload = attempt.reporter.encoded(attempt.reporter.event("outcome", body, evidence))
@@ -44,6 +46,24 @@ async def report_outcome(attempt: Attempt, workshop: Workshop) -> None:
     now = workshop.clock.now()
     await attempt.update(phase=Phase.reported, outcome=None, outcome_position=position, closed_at=now)
     log.info("attempt_closed", task_id=attempt.key.task_id, attempt=attempt.key.attempt, status=event.body.status)
+
+
+async def _verify_unless_cancelled(
+    attempt: Attempt, workshop: Workshop, limits: AttemptLimits
+) -> tuple[Ending, Verified | None]:
+    verifying = asyncio.ensure_future(_verify(attempt.record, workshop, limits))
+    cancelled = asyncio.ensure_future(attempt.cancelled.wait())
+    try:
+        await asyncio.wait([verifying, cancelled], return_when=asyncio.FIRST_COMPLETED)
+        ending = before_verification(attempt.record, None)
+        if ending is None:
+            return await verifying
+        await abandon(attempt.key, workshop.sandbox)
+        return ending, None
+    finally:
+        for task in (verifying, cancelled):
+            task.cancel()
+        await asyncio.gather(verifying, cancelled, return_exceptions=True)
 
 
 async def _verify(record: AttemptRecord, workshop: Workshop, limits: AttemptLimits) -> tuple[Ending, Verified | None]:

@@ -1,6 +1,7 @@
 """Verification: the task's own commands, run by the platform on a clean checkout once the agent is gone."""
 
 from collections.abc import Sequence
+from contextlib import suppress
 
 from contracts.events.recovery import CommandResult, Verified
 from contracts.sandbox import OutputEnd, Process, ProcessStart, ProcessState
@@ -8,7 +9,7 @@ from servicekit.clock import Clock
 from worker_agent.decisions.limits import AttemptLimits
 from worker_agent.decisions.lines import readable
 from worker_agent.domain import AttemptKey
-from worker_agent.errors import SandboxRefused
+from worker_agent.errors import SandboxRefused, SandboxUnavailable
 from worker_agent.ports import SandboxBackend
 
 SHELL = ("/bin/sh", "-c")
@@ -25,7 +26,7 @@ async def verify(
     clock: Clock,
 ) -> Verified:
     """Run the commands in order, and stop at the first that fails. Raises SandboxUnavailable, SandboxRefused."""
-    target = f"{key.workspace}.verify"
+    target = workspace_of(key)
     commit = await _checkout(key, target, sandbox)
     deadline = clock.monotonic() + limits.verify_ms / 1000
     results: list[CommandResult] = []
@@ -45,6 +46,17 @@ async def verify(
     await sandbox.remove_workspace(target)
     passed = len(results) == len(commands) and all(result.exit_code == 0 for result in results)
     return Verified(passed=passed, commands=results, commit=commit)
+
+
+async def abandon(key: AttemptKey, sandbox: SandboxBackend) -> None:
+    """End what a verification has started; what the sandbox cannot do now is done when the attempt is cleaned up."""
+    with suppress(SandboxUnavailable, SandboxRefused):
+        await sandbox.remove_workspace(workspace_of(key))
+
+
+def workspace_of(key: AttemptKey) -> str:
+    """Name of the workspace in which an attempt is verified."""
+    return f"{key.workspace}.verify"
 
 
 async def _checkout(key: AttemptKey, target: str, sandbox: SandboxBackend) -> str | None:

@@ -83,6 +83,8 @@ async def _called(
         return "ok", await ACTIONS[tool.action](ctx, attempt, tool, body, clock)
     except WorkerError as error:
         return error.code, refused(f"{tool.name}: {error.detail} [{error.code}]")
+    except OSError as error:
+        return "disk", refused(f"{tool.name}: the worker's disk does not take it ({error.strerror}); try again later")
 
 
 async def _record(_ctx: Context, attempt: Attempt, tool: ToolSpec, body: Any, _clock: Clock) -> CallToolResult:

@@ -1,4 +1,4 @@
-"""Where a commit runs: on the event loop while the disk is fast, on a thread of its own when it is not."""
+"""Where a commit runs: on the event loop if it is soon done, otherwise on a thread, while the loop goes on."""
 
 import asyncio
 from collections.abc import Callable
@@ -9,8 +9,8 @@ from time import perf_counter
 
 from worker_agent.spool.disk import Disk, Job
 
-FAST_S = 0.0005
-"""Waiting for another thread costs about as much as a disk that is as fast as this."""
+FAST_S = 0.001
+"""For a lone event and a disk as fast as this, handing the work to a thread and back would take as long."""
 WEIGHT = 0.1
 SMALL_BYTES = 64 * 1024
 SLOW_S = 1.0
@@ -32,7 +32,7 @@ class Committer:
     def submit(self, job: Job, done: Done) -> None:
         """Perform a job, and tell how it went: from the event loop, perhaps before this returns."""
         size = len(job.data) + sum(batch.bytes for batch in job.load)
-        is_quick = self._average_s < FAST_S or not job.sync
+        is_quick = (self._average_s < FAST_S and job.events <= 1) or not job.sync
         if is_quick and size < SMALL_BYTES and job.opening is None:
             done(self._performed(job))
             return

@@ -26,6 +26,7 @@ class Job:
     segment: int
     opening: Header | None
     data: bytes
+    events: int
     sync: bool
     load: tuple[Batch, ...] = ()
     remove: tuple[int, ...] = ()

@@ -237,7 +237,8 @@ class Spool:
         self._unsynced, self._sync_due = not sync, False
         if self._unsynced:
             self._commit_later(SYNC_DELAY_S)
-        return Job(self._segment, opening, data, sync, load, self._finished_segments()), incoming, control
+        job = Job(self._segment, opening, data, len(incoming), sync, load, self._finished_segments())
+        return job, incoming, control
 
     def _open_segment(self) -> Header | None:
         if not self._roll and self._size < self._limits.segment_bytes:
