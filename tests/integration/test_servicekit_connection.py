@@ -1,6 +1,8 @@
 """The connection, the declarations and publishing, on a real broker."""
 
 import asyncio
+import os
+import signal
 from dataclasses import replace
 from pathlib import Path
 
@@ -173,6 +175,21 @@ async def test_an_outage_fails_a_publication_at_once_and_not_after_a_timeout(nat
         began = loop.time()
         assert await publish_batches(bus, [outgoing(batch(1))], ack_timeout_s=30) == [False]
         assert loop.time() - began < 5
+
+
+async def test_a_broker_that_is_silent_is_waited_for_once_and_not_for_every_window(nats_server: TestNats) -> None:
+    async with a_bus(nats_server) as bus:
+        await declare_streams(bus.js)
+        assert await publish_batches(bus, [outgoing(batch(1))]) == [True]
+        messages = [Outgoing("worker.plan.w", str(n), b"{}") for n in range(2_000)]
+        began = asyncio.get_running_loop().time()
+        pid = nats_server.info.pid or 0
+        os.kill(pid, signal.SIGSTOP)
+        try:
+            assert not any(await publish_batches(bus, messages, ack_timeout_s=0.5))
+        finally:
+            os.kill(pid, signal.SIGCONT)
+        assert asyncio.get_running_loop().time() - began < 1.5
 
 
 async def test_what_is_subscribed_while_the_broker_is_away_is_heard_when_it_comes(nats_server: TestNats) -> None:

@@ -1,7 +1,10 @@
 """The outbox on real servers: what is committed is published, whatever dies in between."""
 
 import asyncio
+import os
 import random
+import signal
+import sys
 from typing import Any
 
 import orjson
@@ -19,6 +22,21 @@ from tests.support.stack import Database, TestNats, TestPostgres
 from tests.support.waiting import eventually
 
 QUEUED, ASSIGNED, ASKED = "event.task.queued", "event.task.assigned", "event.question.asked"
+
+RELAY = """
+import asyncio
+from servicekit.bus import Bus
+from servicekit.outbox import OutboxRelay
+from servicekit.pg import Database
+from servicekit.settings import ServiceSettings
+
+async def relay():
+    settings = ServiceSettings()
+    db, bus = await Database.connect(settings, "orchestrator"), await Bus.connect(settings, "relay")
+    await OutboxRelay(db, bus, "orchestrator", tick_s=0.1, lease_s=1.0).run()
+
+asyncio.run(relay())
+"""
 
 
 def said(*numbers: int) -> list[bytes]:
@@ -254,6 +272,29 @@ async def test_one_relay_works_and_one_that_stands_by_wakes_it_and_takes_over(
             await cancel(leading)
             await say(other, QUEUED, 3)
             await eventually(lambda: is_empty(db))
+        assert await numbers(bus) == [1, 2, 3]
+
+
+async def test_a_frozen_relay_is_replaced_and_does_no_harm_when_it_thaws(
+    database: Database, nats_server: TestNats
+) -> None:
+    async with connected(database) as db, a_bus(nats_server) as bus:
+        await declare_streams(bus.js)
+        env = dict(os.environ) | database.env(SCHEMA) | nats_server.env()
+        other = await asyncio.create_subprocess_exec(sys.executable, "-c", RELAY, env=env)
+        try:
+            await say(db, QUEUED, 1)
+            await eventually(lambda: is_empty(db), within=15)
+            other.send_signal(signal.SIGSTOP)
+            await say(db, QUEUED, 2)
+            async with running(OutboxRelay(db, bus, "orchestrator", tick_s=0.1).run()):
+                await eventually(lambda: is_empty(db), within=10)
+                other.send_signal(signal.SIGCONT)
+                await say(db, QUEUED, 3)
+                await eventually(lambda: is_empty(db))
+        finally:
+            other.kill()
+            await other.wait()
         assert await numbers(bus) == [1, 2, 3]
 
 

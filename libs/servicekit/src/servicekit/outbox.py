@@ -59,6 +59,8 @@ WAITING = """
 """
 SEALED_ROWS = 500
 TICK_S = 1.0
+# Longer than a window of messages waits for its acknowledgements.
+LEASE_S = 15.0
 STAND_BY_PAUSE_S = 0.01
 STOP_S = 10.0
 FIRST_PAUSE_S, MOST_PAUSE_S = 0.1, 5.0
@@ -67,13 +69,19 @@ log = get_logger(__name__)
 
 
 class OutboxRelay:
-    """Publishes what `append` has written, oldest first. Of all relays of a schema one works, the others stand by."""
+    """Publishes what `append` has written, oldest first. Of all relays of a schema one works, the others stand by.
 
-    def __init__(self, db: Database, bus: Bus, producer: str, *, tick_s: float = TICK_S) -> None:
+    One that is frozen for `lease_s` is replaced. Two at once would do no harm: batches are sealed in the database.
+    """
+
+    def __init__(
+        self, db: Database, bus: Bus, producer: str, *, tick_s: float = TICK_S, lease_s: float = LEASE_S
+    ) -> None:
         self._db = db
         self._bus = bus
         self._producer = producer
         self._tick_s = tick_s
+        self._lease_s = max(lease_s, 2 * tick_s)
         self._channel = f"{db.schema}_outbox"
         self._wake = asyncio.Event()
         self._notified = False
@@ -100,7 +108,7 @@ class OutboxRelay:
         pause = FIRST_PAUSE_S
         while not self._stopping:
             try:
-                async with self._db.own_connection() as connection:
+                async with self._db.own_connection(self._lease_s) as connection:
                     await connection.add_listener(self._channel, self._on_notice)
                     pause = FIRST_PAUSE_S
                     await self._relay(connection)

@@ -26,6 +26,7 @@ SECOND_US = 1_000_000
 JSONB_VERSION = b"\x01"
 # The server's own timeout comes first and says more; the client's is for a server that no longer answers.
 CLIENT_TIMEOUT_MARGIN_S = 5.0
+IDLE_TIMEOUTS = "SET idle_session_timeout = {0}; SET idle_in_transaction_session_timeout = {0}"
 TRANSIENT = (
     OSError,
     asyncpg.PostgresConnectionError,
@@ -97,10 +98,15 @@ class Database:
             yield connection
 
     @asynccontextmanager
-    async def own_connection(self) -> AsyncGenerator[Connection]:
-        """A connection outside of the pool, for what must stay on one: session locks and LISTEN."""
+    async def own_connection(self, idle_timeout_s: float = 0.0) -> AsyncGenerator[Connection]:
+        """A connection outside of the pool, for what must stay on one: session locks and LISTEN.
+
+        The server ends it, and with it the locks, when it hears nothing on it for `idle_timeout_s` (0: never does).
+        """
         connection = await open_connection(self._settings, self.schema)
         try:
+            if idle_timeout_s:
+                await connection.execute(IDLE_TIMEOUTS.format(int(idle_timeout_s * 1000)))
             yield connection
         finally:
             connection.terminate()

@@ -39,8 +39,12 @@ async def publish_batches(
     """
     stored: list[bool] = []
     for window in _windows(messages):
-        stored += await _publish_window(bus, window, ack_timeout_s)
-    return stored
+        try:
+            stored += await _publish_window(bus, window, ack_timeout_s)
+        except TimeoutError:
+            # A broker that answers nothing now need not be waited for again.
+            break
+    return stored + [False] * (len(messages) - len(stored))
 
 
 def platform_headers(message_id: str, headers: dict[str, str] | None = None) -> dict[str, str]:
@@ -49,6 +53,7 @@ def platform_headers(message_id: str, headers: dict[str, str] | None = None) -> 
 
 
 async def _publish_window(bus: Bus, messages: Sequence[Outgoing], ack_timeout_s: float) -> list[bool]:
+    """As `publish_batches`. Raises TimeoutError when the broker has acknowledged nothing at all."""
     if not bus.connected:
         return [False] * len(messages)
     try:
@@ -62,9 +67,11 @@ async def _publish_window(bus: Bus, messages: Sequence[Outgoing], ack_timeout_s:
             await window.done
     except TimeoutError:
         window.problem = window.problem or f"{NO_ACK} within {ack_timeout_s} s"
+        if not any(window.stored):
+            raise
     finally:
         bus.acks.close(window)
-    _count(window)
+        _count(window)
     return window.stored
 
 
