@@ -10,10 +10,12 @@ import pytest
 from analytics_query import app, tables
 from analytics_query.settings import Settings
 from contracts import streams
+from contracts.decided import DecidedEvent, DecidedKind
 from servicekit.bus import Bus
+from servicekit.ids import new_event_id
 from tests.conftest import StackEnv
 from tests.support.buskit import a_bus
-from tests.support.examples import FULL, MINIMAL
+from tests.support.examples import FULL, MINIMAL, NOW
 from tests.support.producer import Producer, settled
 from tests.support.running import running_service
 from tests.support.schema import schema_differences
@@ -93,8 +95,56 @@ async def test_figures_stand_in_the_table_of_the_reference(
         [row] = await connection.fetch("SELECT * FROM analytics")
     finally:
         await connection.close()
-    assert list(row.keys()) == ["id", "analytics_type", "source_type", "source_id", "data", "timestamp"]
+    assert list(row.keys())[:6] == ["id", "analytics_type", "source_type", "source_id", "data", "timestamp"]
+    assert (row["worker_id"], row["attempt"], row["evidence"]) == ("worker-1", 1, "reported")
     assert (row["analytics_type"], row["source_type"], row["source_id"]) == ("performance", "task", "task-123")
+
+
+async def assign(producer: Producer, bus: Bus, attempt: int) -> None:
+    """Let the orchestrator's news of an assignment to worker-1 arrive."""
+    news = DecidedEvent(
+        event_id=new_event_id(),
+        kind=DecidedKind.task_assigned,
+        occurred_at=NOW,
+        task_id="task-123",
+        attempt=attempt,
+        worker_id="worker-1",
+    )
+    await producer.tell(news)
+    await settled(bus, streams.EVENTS, "analytics-query-events")
+
+
+async def test_only_the_current_attempt_of_its_own_worker_makes_the_facts(
+    client: httpx.AsyncClient, producer: Producer, bus: Bus
+) -> None:
+    await assign(producer, bus, attempt=2)
+    await producer.send(producer.make("progress", {"status": "old"}, attempt=1))
+    await producer.send(producer.make("progress", {"status": "pwned"}, worker_id="rogue", attempt=2_000_000_000))
+    await producer.send(producer.make("progress", {"status": "forged"}, worker_id="rogue", attempt=2))
+    await settled(bus, streams.TELEMETRY, "analytics-query")
+    assert (await facts(client, 0))["events"] == {}
+    await producer.send(producer.make("progress", {"status": "true"}, attempt=2))
+    known = await facts(client, 1)
+    assert (known["attempt"], known["status"]) == (2, "true")
+    await assign(producer, bus, attempt=3)
+    assert (await facts(client, 0))["events"] == {}
+
+
+async def test_both_consumers_may_meet_a_new_task_at_once(
+    client: httpx.AsyncClient, producer: Producer, bus: Bus
+) -> None:
+    for number in range(20):
+        about = {"task_id": f"task-{number}"}
+        await producer.send(
+            producer.make("progress", MINIMAL["progress"], **about),
+            producer.make("question", MINIMAL["question"], question_id=f"q-{number}", **about),
+        )
+    for number in range(20):
+        assert (await facts(client, 2, f"task-{number}"))["events"] == {"progress": 1, "question": 1}
+
+
+async def test_an_id_that_can_be_none_is_refused(client: httpx.AsyncClient) -> None:
+    assert (await client.get("/v1/tasks/a%20b/facts")).status_code == 422
 
 
 async def test_questions_count_among_the_facts(client: httpx.AsyncClient, producer: Producer) -> None:

@@ -14,12 +14,16 @@ from contracts.batches import ANSWER_BATCH
 from contracts.decided import DecidedEvent, DecidedKind
 from contracts.questions import Answer
 from question_broker import app, tables
+from question_broker.decisions.asking import question_of
 from question_broker.settings import Settings
+from question_broker.store import PostgresQuestions
 from servicekit.bus import Bus
 from servicekit.ids import new_event_id, new_id
+from servicekit.migrations import run_migrations
+from servicekit.pg import Database as Pg
 from tests.conftest import StackEnv
 from tests.support.buskit import a_bus
-from tests.support.examples import FULL, MINIMAL, NOW
+from tests.support.examples import FULL, MINIMAL, NOW, event
 from tests.support.producer import Producer, settled
 from tests.support.running import running_service
 from tests.support.schema import schema_differences
@@ -191,6 +195,36 @@ async def test_an_unknown_question_is_not_found(client: httpx.AsyncClient) -> No
         await client.post("/v1/questions/q-0/answer", json={"answer": "x"}),
     ):
         assert (answer.status_code, answer.json()["code"]) == (404, "question_not_found")
+
+
+async def test_a_question_that_crosses_the_end_of_its_attempt_is_withdrawn(settings: Settings) -> None:
+    await run_migrations(app.MIGRATIONS, app.SCHEMA, settings)
+    db = await Pg.connect(settings, app.SCHEMA)
+    try:
+        questions = PostgresQuestions(db, lambda: None)
+        asked = question_of(event("question", MINIMAL["question"]), 0)  # type: ignore[arg-type]
+
+        async def end_the_attempt() -> list[str]:
+            async with questions.transaction() as into:
+                await into.close_through({"task-123": 1})
+                return [found.question_id for found in await into.lock_ended({"task-123": 1})]
+
+        async with questions.transaction() as into:
+            assert await into.closed_through(["task-123"]) == {"task-123": 0}
+            ending = asyncio.create_task(end_the_attempt())
+            await eventually(lambda: db.pool.fetchval("SELECT count(*) FROM pg_locks WHERE NOT granted"))
+            await into.add([asked])
+        assert await ending == [asked.question_id]
+    finally:
+        await db.close()
+
+
+NAIVE_CURSOR = encode_cursor(("2026-01-01T00:00:00", "q-1"))
+
+
+@pytest.mark.parametrize("path", ["/a%00b", "?task_id=a%00b", f"?cursor={NAIVE_CURSOR}"])
+async def test_an_id_or_cursor_that_can_be_none_is_refused(client: httpx.AsyncClient, path: str) -> None:
+    assert (await client.get(f"/v1/questions{path}")).status_code == 422
 
 
 async def test_a_malformed_question_is_put_aside(

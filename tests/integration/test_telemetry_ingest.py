@@ -1,7 +1,7 @@
 """telemetry-ingest on real servers: what comes on the bus stands in the log once, and is shown."""
 
 import json
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Coroutine
 from typing import Any
 
 import asyncpg
@@ -10,7 +10,7 @@ import pytest
 
 from contracts import streams
 from contracts.decided import DecidedEvent, DecidedKind
-from servicekit.bus import Bus
+from servicekit.bus import Bus, declare_streams
 from servicekit.ids import new_event_id
 from telemetry_ingest import app, tables
 from telemetry_ingest.settings import Settings
@@ -95,23 +95,37 @@ async def test_an_event_sealed_again_in_another_batch_stands_once(
     assert (await rows(database, "SELECT count(*) FROM events"))[0][0] == 5
 
 
-async def test_an_old_attempt_is_kept_and_marked_stale(client: httpx.AsyncClient, producer: Producer) -> None:
+async def assign(producer: Producer, bus: Bus, attempt: int, worker_id: str = "worker-1") -> None:
+    """Let the orchestrator's news of an assignment arrive."""
+    news = DecidedEvent(
+        event_id=new_event_id(),
+        kind=DecidedKind.task_assigned,
+        occurred_at=NOW,
+        task_id="task-123",
+        attempt=attempt,
+        worker_id=worker_id,
+    )
+    await producer.tell(news)
+    await settled(bus, streams.EVENTS, "telemetry-ingest-events")
+
+
+async def test_an_old_attempt_is_kept_and_marked_stale(client: httpx.AsyncClient, producer: Producer, bus: Bus) -> None:
+    await assign(producer, bus, attempt=2)
     await producer.send(producer.make("progress", MINIMAL["progress"], attempt=2))
     await producer.send(producer.make("progress", MINIMAL["progress"], attempt=1))
     items = await stored(client, 2)
     assert [(item["event"]["attempt"], item["stale"]) for item in items] == [(2, False), (1, True)]
 
 
-async def test_news_of_a_new_attempt_makes_the_old_one_stale(
+async def test_a_worker_cannot_make_the_attempt_of_another_stale(
     client: httpx.AsyncClient, producer: Producer, bus: Bus
 ) -> None:
-    news = DecidedEvent(
-        event_id=new_event_id(), kind=DecidedKind.task_assigned, occurred_at=NOW, task_id="task-123", attempt=2
-    )
-    await producer.tell(news)
-    await settled(bus, streams.EVENTS, "telemetry-ingest-events")
+    await assign(producer, bus, attempt=1)
+    await producer.send(producer.make("progress", MINIMAL["progress"], worker_id="rogue", attempt=2_000_000_000))
+    await producer.send(producer.make("progress", MINIMAL["progress"], worker_id="rogue", attempt=1))
     await producer.send(producer.make("progress", MINIMAL["progress"], attempt=1))
-    assert (await stored(client, 1))[0]["stale"]
+    items = await stored(client, 3)
+    assert [item["stale"] for item in items] == [False, True, False]
 
 
 @pytest.mark.parametrize("payload", [b"not json", b"{}", b'{"producer":"p","batch":1,"events":[{"kind":"dance"}]}'])
@@ -166,7 +180,12 @@ async def test_the_log_is_filtered_by_task_kind_and_stream_type(client: httpx.As
 
 @pytest.mark.parametrize(
     ("query", "field"),
-    [("kind=dance", "dance"), ("stream_type=dance", "stream_type"), ("colour=red", "colour"), ("cursor=%20", "cursor")],
+    [
+        ("kind=dance", "dance"),
+        ("stream_type=dance", "stream_type"),
+        ("colour=red", "colour"),
+        ("cursor=WyJhIl0", "cursor"),
+    ],
 )
 async def test_a_wrong_filter_is_refused_by_name(client: httpx.AsyncClient, query: str, field: str) -> None:
     answer = await client.get(f"/v1/events?{query}")
@@ -193,16 +212,62 @@ async def test_the_tail_shows_the_last_entries_of_the_types_asked_for(
     ]
 
 
-async def test_without_redis_the_tail_comes_from_the_log_and_nothing_is_lost(
+async def test_without_redis_the_tail_comes_from_the_log_and_has_no_gap_afterwards(
     client: httpx.AsyncClient, producer: Producer, redis_server: TestRedis
 ) -> None:
-    await producer.send(producer.make("stream", MINIMAL["stream"]))
-    await stored(client, 1)
-    redis_server.stop()
-    await producer.send(producer.make("stream", FULL["stream"]))
-    await stored(client, 2)
-    tail = (await client.get("/v1/tasks/task-123/tail")).json()
-    assert [entry["content"] for entry in tail["entries"]] == ["x", "Considering token refresh strategy…"]
+    async def tail() -> list[str]:
+        answer = await client.get("/v1/tasks/task-123/tail", params={"last_n": 3})
+        return [entry["content"] for entry in answer.json()["entries"]]
+
+    lines = [producer.make("stream", {"stream_type": "output", "content": f"line {n}"}) for n in range(12)]
+    await producer.send(*lines[:5])
+    await stored(client, 5)
+    redis_server.kill()
+    await producer.send(*lines[5:10])
+    await stored(client, 10)
+    assert await tail() == ["line 7", "line 8", "line 9"]
+    redis_server.start()
+    await producer.send(*lines[10:])
+    await stored(client, 12)
+    await eventually(lambda: _is(tail(), ["line 9", "line 10", "line 11"]))
+
+
+async def _is(asked: Coroutine[Any, Any, list[str]], expected: list[str]) -> bool:
+    return await asked == expected
+
+
+async def test_a_silent_live_tail_stays_open(stack_env: StackEnv, bus: Bus) -> None:
+    given = {name.lower(): value for name, value in stack_env("telemetry").items()}
+    settings = Settings.model_validate(given | {"redis_timeout_ms": 200, "live_heartbeat_ms": 10_000})
+    async with running_service(app.create_app, settings, app.MIGRATIONS, app.SCHEMA) as client:
+        async with client.stream("GET", "/v1/tasks/task-123/live") as answer:
+            comments = 0
+            async for line in answer.aiter_lines():
+                comments += line.startswith(":")
+                if comments == 5:
+                    return
+        raise AssertionError("the live tail ended")
+
+
+async def test_todays_events_do_not_stand_among_the_strays_even_if_they_waited_for_the_service(
+    settings: Settings, bus: Bus, database: Database
+) -> None:
+    await declare_streams(bus.js)
+    producer = Producer(bus)
+    await producer.send(producer.make("progress", MINIMAL["progress"]))
+    async with running_service(app.create_app, settings, app.MIGRATIONS, app.SCHEMA) as client:
+        await stored(client, 1)
+    [row] = await rows(database, "SELECT tableoid::regclass::text FROM events")
+    assert row[0] != "events_strays"
+
+
+@pytest.mark.parametrize(
+    "path",
+    ["/v1/tasks/ta%00sk/tail", "/v1/tasks/a%20b/tail", "/v1/events?task_id=a%00b", "/v1/events?worker_id=a%00b"],
+)
+async def test_an_id_that_can_be_none_is_refused(client: httpx.AsyncClient, path: str) -> None:
+    answer = await client.get(path)
+    assert (answer.status_code, answer.json()["code"]) == (422, "invalid_input")
 
 
 async def test_the_live_tail_streams_what_comes_and_resumes_where_it_was_left(

@@ -9,8 +9,8 @@ from contracts.events import EventBase
 from tests.support.examples import FULL, event
 
 
-def told(kind: str, seq: int, attempt: int = 1, **body: Any) -> EventBase:
-    return event(kind, FULL[kind] | body, seq=seq, attempt=attempt)
+def told(kind: str, seq: int, **body: Any) -> EventBase:
+    return event(kind, FULL[kind] | body, seq=seq)
 
 
 RUN = [
@@ -28,7 +28,7 @@ RUN = [
 
 
 def test_the_newest_report_of_each_thing_stands() -> None:
-    view = fold(Facts(), RUN).to_view("task-1")
+    view = fold(Facts(), RUN).to_view("task-1", 1)
     assert (view.status, view.phase, view.percent_complete) == ("testing", "implementation", 65.0)
     assert view.analytics == {"performance": {"ms": 2}}
     assert [m.milestone_name for m in view.milestones] == ["first", "second"]
@@ -41,14 +41,6 @@ def test_the_order_in_which_events_come_does_not_matter(shuffled: list[EventBase
     assert fold(Facts(), shuffled) == fold(Facts(), RUN)
 
 
-@given(st.permutations([*RUN, told("progress", 1, attempt=2, status="planning"), told("error", 2, attempt=2)]))
-def test_an_older_attempt_changes_nothing(shuffled: list[EventBase]) -> None:
-    facts = fold(Facts(), shuffled)
-    view = facts.to_view("task-1")
-    assert (view.attempt, view.status, view.events) == (2, "planning", {"progress": 1, "error": 1})
-    assert view.milestones == []
-
-
 @given(st.integers(0, len(RUN)))
 def test_folding_in_two_goes_is_folding_at_once(cut: int) -> None:
     halfway = Facts.model_validate_json(fold(Facts(), RUN[:cut]).to_json())
@@ -56,5 +48,5 @@ def test_folding_in_two_goes_is_folding_at_once(cut: int) -> None:
 
 
 def test_a_task_without_events_has_no_facts() -> None:
-    view = Facts().to_view("task-1")
+    view = Facts().to_view("task-1", 0)
     assert (view.attempt, view.status, view.milestones, view.analytics) == (0, None, [], {})

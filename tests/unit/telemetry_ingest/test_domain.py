@@ -12,7 +12,7 @@ def test_the_day_of_a_fresh_id_is_the_day_of_its_making() -> None:
     assert day_of(event_id) == event_time(event_id).date()
 
 
-@given(st.datetimes(datetime(1970, 1, 1), datetime(9999, 12, 31), timezones=st.just(UTC)))  # noqa: DTZ001
+@given(st.datetimes(datetime(1970, 1, 1), datetime(9999, 12, 31), timezones=st.just(UTC)))
 def test_the_day_is_that_of_the_time_in_the_id(moment: datetime) -> None:
     ms = int((moment - datetime(1970, 1, 1, tzinfo=UTC)).total_seconds() * 1000)
     digits = f"{ms:012x}"

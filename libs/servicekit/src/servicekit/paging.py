@@ -36,9 +36,14 @@ def decode_cursor(cursor: str, length: int | None = None) -> tuple[Any, ...]:
         if not isinstance(key, list) or (length is not None and len(key) != length):
             raise ValueError("not a key")
     except (ValueError, binascii.Error) as error:
-        detail = "the cursor is not one that this list gave out; leave it away to begin anew"
-        raise ServiceError("invalid_cursor", "invalid", detail) from error
+        raise invalid_cursor() from error
     return tuple(key)
+
+
+def invalid_cursor() -> ServiceError:
+    """The error for a cursor that is not one of this list's, for edges that look into its parts."""
+    detail = "cursor: it is not one that this list gave out; leave it away to begin anew"
+    return ServiceError("invalid_cursor", "invalid", detail)
 
 
 def page(

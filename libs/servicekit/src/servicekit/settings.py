@@ -58,7 +58,7 @@ class ServiceSettings(BaseSettings):
     """Password at Redis; empty where it asks for none."""
     redis_tls: bool = False
     """Whether the connection to Redis is encrypted."""
-    redis_timeout_ms: int = Field(default=5_000, ge=1)
+    redis_timeout_ms: int = Field(default=1_000, ge=1)
     """How long one Redis command, or connecting, may take."""
 
     postgres_host: str = "localhost"

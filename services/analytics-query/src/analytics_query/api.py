@@ -3,12 +3,13 @@
 from fastapi import APIRouter, Request
 
 from analytics_query import handlers
+from contracts.base import TaskId
 from contracts.telemetry import TaskFacts
 
 router = APIRouter(prefix="/v1")
 
 
 @router.get("/tasks/{task_id}/facts", response_model_exclude_none=True)
-async def facts(request: Request, task_id: str) -> TaskFacts:
+async def facts(request: Request, task_id: TaskId) -> TaskFacts:
     """What is known of a task; all zero for one without events."""
     return await handlers.task_facts(task_id, request.app.state.projections)

@@ -45,6 +45,7 @@ def create_app(settings: Settings) -> FastAPI:
             for stream, consumer in CONSUMED.items():
                 loop = subscriptions.consume_events(bus, dead_letters, projections, gathering, stream, consumer)
                 background.start(stream.lower(), loop)
+            background.start("news", subscriptions.consume_news(bus, dead_letters, projections))
             yield
         await bus.drain()
         await database.close()

@@ -1,9 +1,17 @@
 """The facts of one task, as they are kept between events."""
 
-from typing import Any
+from typing import Any, NamedTuple
 
 from contracts.base import JsonObject, Model, UtcTime
 from contracts.telemetry import MilestoneFact, TaskFacts
+
+
+class AttemptKey(NamedTuple):
+    """Whose facts they are: those of one worker's attempt at a task, so that nobody else's report can change them."""
+
+    task_id: str
+    attempt: int
+    worker_id: str
 
 
 class Told(Model):
@@ -22,9 +30,8 @@ class Reached(Model):
 
 
 class Facts(Model):
-    """What the events of a task's newest attempt amount to. It does not depend on the order in which they came."""
+    """What the events of one attempt amount to. It does not depend on the order in which they came."""
 
-    attempt: int = 0
     progress: Told | None = None
     tests: Told | None = None
     outcome: Told | None = None
@@ -34,13 +41,13 @@ class Facts(Model):
     errors: dict[str, int] = {}
     updated_at: UtcTime | None = None
 
-    def to_view(self, task_id: str) -> TaskFacts:
+    def to_view(self, task_id: str, attempt: int) -> TaskFacts:
         """The facts as the API shows them."""
         progress: dict[str, Any] = self.progress.data if self.progress else {}
         metrics = progress.get("metrics", {})
         return TaskFacts(
             task_id=task_id,
-            attempt=self.attempt,
+            attempt=attempt,
             status=progress.get("status"),
             phase=progress.get("phase"),
             percent_complete=metrics.get("percent_complete"),

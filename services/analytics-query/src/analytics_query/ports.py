@@ -1,28 +1,32 @@
 """What the handlers need of the outside."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from typing import Protocol
 
-from analytics_query.domain import Facts
-from contracts.batches import Batch
-from contracts.events import AnalyticsEvent, Event
+from analytics_query.domain import AttemptKey, Facts
+from contracts.batches import Batch, ItemT
+from contracts.events import AnalyticsEvent
 from servicekit.bus import Received
 
 
 class Transaction(Protocol):
     """The projections inside one transaction."""
 
-    async def claim(self, consumer: str, received: Sequence[Received[Batch[Event]]]) -> list[Event]:
+    async def claim(self, consumer: str, received: Sequence[Received[Batch[ItemT]]]) -> list[ItemT]:
         """What is in those of the batches that were not applied before; from now on they count as applied."""
         ...
 
-    async def load(self, task_ids: Sequence[str]) -> dict[str, Facts]:
-        """The facts of those of these tasks that have any, held until the end of the transaction."""
+    async def load(self, keys: Sequence[AttemptKey]) -> dict[AttemptKey, Facts]:
+        """The facts of these attempts, held until the end of the transaction; empty ones for new attempts."""
         ...
 
-    async def save(self, facts: Mapping[str, Facts]) -> None:
-        """Replace the facts of these tasks."""
+    async def save(self, facts: Mapping[AttemptKey, Facts]) -> None:
+        """Replace the facts of these attempts."""
+        ...
+
+    async def make_current(self, keys: Iterable[AttemptKey]) -> None:
+        """Remember the attempts that tasks are at, unless newer ones are known."""
         ...
 
     async def add_analytics(self, events: Sequence[AnalyticsEvent]) -> None:
@@ -37,6 +41,6 @@ class Projections(Protocol):
         """Everything in the block, or nothing."""
         ...
 
-    async def facts(self, task_id: str) -> Facts:
-        """The facts of a task; empty ones for a task without events."""
+    async def facts(self, task_id: str) -> tuple[int, Facts]:
+        """The number of a task's current attempt (0: none is known) and its facts, empty where there are none."""
         ...

@@ -1,29 +1,54 @@
 """The only SQL of analytics-query."""
 
-from collections.abc import AsyncGenerator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
+from typing import Any
 
 import orjson
 
-from analytics_query.domain import Facts
-from contracts.batches import Batch
-from contracts.events import AnalyticsEvent, Event
+from analytics_query.domain import AttemptKey, Facts
+from contracts.batches import Batch, ItemT
+from contracts.events import AnalyticsEvent
 from servicekit import inbox
 from servicekit.bus import Received
 from servicekit.pg import Connection, Database
 
-LOAD = "SELECT task_id, facts FROM task_facts WHERE task_id = ANY($1) ORDER BY task_id FOR UPDATE"
+# Makes the rows that are missing and holds them all, in one order whoever comes.
+LOAD = """
+    INSERT INTO task_facts AS known (task_id, attempt, worker_id, facts)
+    SELECT task_id, attempt, worker_id, '{}' FROM unnest($1::text[], $2::int[], $3::text[])
+        AS wanted (task_id, attempt, worker_id) ORDER BY task_id, attempt, worker_id
+    ON CONFLICT (task_id, attempt, worker_id) DO UPDATE SET attempt = known.attempt
+    RETURNING task_id, attempt, worker_id, facts
+"""
 SAVE = """
-    INSERT INTO task_facts (task_id, attempt, facts, updated_at)
-    SELECT * FROM unnest($1::text[], $2::int[], $3::jsonb[], $4::timestamptz[])
-    ON CONFLICT (task_id) DO UPDATE
-        SET attempt = excluded.attempt, facts = excluded.facts, updated_at = excluded.updated_at
+    UPDATE task_facts AS known SET facts = new.facts, updated_at = new.updated_at
+    FROM unnest($1::text[], $2::int[], $3::text[], $4::jsonb[], $5::timestamptz[])
+        AS new (task_id, attempt, worker_id, facts, updated_at)
+    WHERE (known.task_id, known.attempt, known.worker_id) = (new.task_id, new.attempt, new.worker_id)
+"""
+MAKE_CURRENT = """
+    INSERT INTO current_attempts AS known (task_id, attempt, worker_id)
+    SELECT * FROM unnest($1::text[], $2::int[], $3::text[])
+        AS new (task_id, attempt, worker_id) ORDER BY task_id
+    ON CONFLICT (task_id) DO UPDATE SET attempt = excluded.attempt, worker_id = excluded.worker_id
+    WHERE known.attempt < excluded.attempt
 """
 ADD_ANALYTICS = """
-    INSERT INTO analytics (analytics_type, source_type, source_id, data, timestamp)
-    SELECT * FROM unnest($1::text[], $2::text[], $3::text[], $4::jsonb[], $5::timestamptz[])
+    INSERT INTO analytics
+        (analytics_type, source_type, source_id, data, timestamp, event_id, worker_id, attempt, evidence)
+    SELECT * FROM unnest($1::text[], $2::text[], $3::text[], $4::jsonb[], $5::timestamptz[],
+        $6::uuid[], $7::text[], $8::int[], $9::text[])
 """
-FACTS = "SELECT facts FROM task_facts WHERE task_id = $1"
+# Without news of the task the newest attempt that reported anything is taken for the current one.
+FACTS = """
+    SELECT coalesce(current.attempt, known.attempt) AS attempt, facts
+    FROM (SELECT $1::text AS task_id) AS asked
+    LEFT JOIN current_attempts AS current USING (task_id)
+    LEFT JOIN task_facts AS known ON known.task_id = asked.task_id
+        AND (current.task_id IS NULL OR (known.attempt, known.worker_id) = (current.attempt, current.worker_id))
+    ORDER BY known.attempt DESC LIMIT 1
+"""
 
 
 class PostgresTransaction:
@@ -32,33 +57,35 @@ class PostgresTransaction:
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
 
-    async def claim(self, consumer: str, received: Sequence[Received[Batch[Event]]]) -> list[Event]:
+    async def claim(self, consumer: str, received: Sequence[Received[Batch[ItemT]]]) -> list[ItemT]:
         """What is in those of the batches that were not applied before; from now on they count as applied."""
-        return [
-            event for batch in await inbox.claim(self._connection, consumer, received) for event in batch.batch.events
-        ]
+        fresh = await inbox.claim(self._connection, consumer, received)
+        return [item for batch in fresh for item in batch.batch.events]
 
-    async def load(self, task_ids: Sequence[str]) -> dict[str, Facts]:
-        """The facts of those of these tasks that have any, held until the end of the transaction."""
-        rows = await self._connection.fetch(LOAD, task_ids)
-        return {row["task_id"]: Facts.model_validate(row["facts"]) for row in rows}
+    async def load(self, keys: Sequence[AttemptKey]) -> dict[AttemptKey, Facts]:
+        """The facts of these attempts, held until the end of the transaction; empty ones for new attempts."""
+        rows = await self._connection.fetch(LOAD, *_columns(keys)) if keys else []
+        return {
+            AttemptKey(row["task_id"], row["attempt"], row["worker_id"]): Facts.model_validate(row["facts"])
+            for row in rows
+        }
 
-    async def save(self, facts: Mapping[str, Facts]) -> None:
-        """Replace the facts of these tasks."""
+    async def save(self, facts: Mapping[AttemptKey, Facts]) -> None:
+        """Replace the facts of these attempts."""
         if facts:
-            attempts = [fact.attempt for fact in facts.values()]
             documents = [orjson.Fragment(fact.to_json()) for fact in facts.values()]
             times = [fact.updated_at for fact in facts.values()]
-            await self._connection.execute(SAVE, list(facts), attempts, documents, times)
+            await self._connection.execute(SAVE, *_columns(facts), documents, times)
+
+    async def make_current(self, keys: Iterable[AttemptKey]) -> None:
+        """Remember the attempts that tasks are at, unless newer ones are known."""
+        await self._connection.execute(MAKE_CURRENT, *_columns(sorted(keys)))
 
     async def add_analytics(self, events: Sequence[AnalyticsEvent]) -> None:
         """Add the rows of the `analytics` table: of the task where there is one, else of the worker."""
         if events:
-            types = [event.body.analytics_type.value for event in events]
-            sources = [("task", event.task_id) if event.task_id else ("worker", event.worker_id) for event in events]
-            source_types, source_ids = zip(*sources, strict=True)
-            data, times = [event.body.data for event in events], [event.occurred_at for event in events]
-            await self._connection.execute(ADD_ANALYTICS, types, source_types, source_ids, data, times)
+            columns = zip(*(_analytics_row(event) for event in events), strict=True)
+            await self._connection.execute(ADD_ANALYTICS, *columns)
 
 
 class PostgresProjections:
@@ -73,8 +100,21 @@ class PostgresProjections:
         async with self._database.transaction() as connection:
             yield PostgresTransaction(connection)
 
-    async def facts(self, task_id: str) -> Facts:
-        """The facts of a task; empty ones for a task without events."""
+    async def facts(self, task_id: str) -> tuple[int, Facts]:
+        """The number of a task's current attempt (0: none is known) and its facts, empty where there are none."""
         async with self._database.acquire() as connection:
-            document = await connection.fetchval(FACTS, task_id)
-        return Facts.model_validate(document) if document else Facts()
+            row = await connection.fetchrow(FACTS, task_id)
+        assert row is not None
+        return row["attempt"] or 0, Facts.model_validate(row["facts"] or {})
+
+
+def _columns(keys: Iterable[AttemptKey]) -> tuple[list[str], list[int], list[str]]:
+    rows = list(keys)
+    return [row.task_id for row in rows], [row.attempt for row in rows], [row.worker_id for row in rows]
+
+
+def _analytics_row(event: AnalyticsEvent) -> tuple[Any, ...]:
+    source = ("task", event.task_id) if event.task_id else ("worker", event.worker_id)
+    body = event.body
+    about = (event.event_id, event.worker_id, event.attempt, event.evidence.value)
+    return (body.analytics_type.value, *source, body.data, event.occurred_at, *about)

@@ -1,16 +1,19 @@
-"""What arrives on the bus: what workers report, and what they ask."""
+"""What arrives on the bus: what workers report and ask, and news of attempts."""
 
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 
 from analytics_query import handlers
 from analytics_query.ports import Projections
-from contracts.batches import EVENT_BATCH, Batch
+from contracts import streams
+from contracts.batches import DECIDED_BATCH, EVENT_BATCH, Batch
+from contracts.decided import DecidedEvent
 from contracts.events import Event
 from servicekit.bus import BatchConsumer, Bus, DeadLetters, Received, foreign_event
 
 TELEMETRY_CONSUMER = "analytics-query"
 QUESTIONS_CONSUMER = "analytics-query-questions"
+NEWS_CONSUMER = "analytics-query-events"
 
 Loop = Callable[[], Awaitable[None]]
 
@@ -42,3 +45,12 @@ def consume_events(
         max_events=gathering.max_events,
         max_wait_ms=gathering.max_wait_ms,
     ).run
+
+
+def consume_news(bus: Bus, dead_letters: DeadLetters, projections: Projections) -> Loop:
+    """A loop that learns which attempts tasks are at."""
+
+    async def take(received: Sequence[Received[Batch[DecidedEvent]]]) -> None:
+        await handlers.follow(received, NEWS_CONSUMER, projections)
+
+    return BatchConsumer(bus, streams.EVENTS, NEWS_CONSUMER, DECIDED_BATCH, take, dead_letters).run

@@ -5,15 +5,14 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query, Request
 
-from contracts.base import Page
+from contracts.base import Page, QuestionId, TaskId, WorkerId
 from contracts.questions import NewAnswer, QuestionKind, QuestionState, QuestionView
 from question_broker import handlers
 from question_broker.domain import Question
 from question_broker.ports import QuestionFilter, Questions
 from servicekit.clock import Clock
-from servicekit.errors import ServiceError
 from servicekit.http import strict
-from servicekit.paging import PageCursor, PageLimit, decode_cursor, page
+from servicekit.paging import PageCursor, PageLimit, decode_cursor, invalid_cursor, page
 
 router = APIRouter(prefix="/v1/questions")
 
@@ -23,8 +22,8 @@ async def list_questions(
     request: Request,
     state: Annotated[list[QuestionState], Query()] = [],  # noqa: B006
     kind: Annotated[list[QuestionKind], Query()] = [],  # noqa: B006
-    task_id: str | None = None,
-    worker_id: str | None = None,
+    task_id: TaskId | None = None,
+    worker_id: WorkerId | None = None,
     cursor: PageCursor = None,
     limit: PageLimit = 50,
 ) -> Page[QuestionView]:
@@ -35,7 +34,7 @@ async def list_questions(
 
 
 @router.get("/{question_id}", response_model_exclude_none=True)
-async def get_question(request: Request, question_id: str) -> QuestionView:
+async def get_question(request: Request, question_id: QuestionId) -> QuestionView:
     """One question."""
     question = await _questions(request).get(question_id)
     if question is None:
@@ -45,7 +44,7 @@ async def get_question(request: Request, question_id: str) -> QuestionView:
 
 @router.post("/{question_id}/answer", response_model_exclude_none=True)
 async def answer_question(
-    request: Request, question_id: str, given: Annotated[NewAnswer, strict(NewAnswer)]
+    request: Request, question_id: QuestionId, given: Annotated[NewAnswer, strict(NewAnswer)]
 ) -> QuestionView:
     """Answer an open question; the first answer wins, and giving it again changes nothing."""
     clock: Clock = request.app.state.clock
@@ -59,8 +58,11 @@ def _questions(request: Request) -> Questions:
 def _after(cursor: str | None) -> tuple[datetime, str] | None:
     if cursor is None:
         return None
-    asked_at, question_id = decode_cursor(cursor, 2)
     try:
-        return datetime.fromisoformat(asked_at), str(question_id)
+        asked_at, question_id = decode_cursor(cursor, 2)
+        moment = datetime.fromisoformat(asked_at)
+        if moment.tzinfo is None:
+            raise ValueError("no time zone")
     except (TypeError, ValueError) as error:
-        raise ServiceError("invalid_cursor", "invalid", "the cursor is not one that this list gave out") from error
+        raise invalid_cursor() from error
+    return moment, str(question_id)

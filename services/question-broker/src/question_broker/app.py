@@ -33,7 +33,7 @@ def create_app(settings: Settings) -> FastAPI:
         database = await Database.connect(settings, SCHEMA)
         bus = await Bus.connect(settings, SERVICE)
         relay = OutboxRelay(database, bus, SERVICE)
-        questions = PostgresQuestions(database, relay)
+        questions = PostgresQuestions(database, relay.notify)
         app.state.questions, app.state.clock = questions, clock
         readiness.add("schema", schema_check(database, MIGRATIONS))
         readiness.add("bus", bus.check)

@@ -46,7 +46,7 @@ class Transaction(Protocol):
         ...
 
     async def closed_through(self, task_ids: Sequence[str]) -> dict[str, int]:
-        """The last attempt known to have ended, of each task that has one."""
+        """The last attempt known to have ended, of each task (0: none), held until the end of the transaction."""
         ...
 
     async def close_through(self, attempts: Mapping[str, int]) -> None:

@@ -1,7 +1,7 @@
 """The only SQL of the question-broker."""
 
 from collections import defaultdict
-from collections.abc import AsyncGenerator, Iterable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import fields
 from datetime import datetime
@@ -55,9 +55,15 @@ CLOSE = """
         AS closed (question_id, state, answer, additional_context, answered_by, answered_at)
     WHERE questions.question_id = closed.question_id
 """
-CLOSED_THROUGH = "SELECT task_id, attempt FROM closed_attempts WHERE task_id = ANY($1)"
+# Makes the rows that are missing and holds them all, so that who ends an attempt at this moment sees its questions.
+CLOSED_THROUGH = """
+    INSERT INTO closed_attempts AS known (task_id, attempt)
+    SELECT task_id, 0 FROM unnest($1::text[]) AS asked (task_id) ORDER BY task_id
+    ON CONFLICT (task_id) DO UPDATE SET attempt = known.attempt RETURNING task_id, attempt
+"""
 CLOSE_THROUGH = """
-    INSERT INTO closed_attempts AS known (task_id, attempt) SELECT * FROM unnest($1::text[], $2::int[])
+    INSERT INTO closed_attempts AS known (task_id, attempt)
+    SELECT * FROM unnest($1::text[], $2::int[]) AS ended (task_id, attempt) ORDER BY task_id
     ON CONFLICT (task_id) DO UPDATE SET attempt = excluded.attempt WHERE known.attempt < excluded.attempt
 """
 GET = "SELECT * FROM questions WHERE question_id = $1"
@@ -110,8 +116,8 @@ class PostgresTransaction:
         return [_question(row) for row in await self._connection.fetch(LOCK_ENDED, *_two_columns(attempts))]
 
     async def closed_through(self, task_ids: Sequence[str]) -> dict[str, int]:
-        """The last attempt known to have ended, of each task that has one."""
-        return dict(await self._connection.fetch(CLOSED_THROUGH, list(task_ids)))
+        """The last attempt known to have ended, of each task (0: none), held until the end of the transaction."""
+        return dict(await self._connection.fetch(CLOSED_THROUGH, sorted(set(task_ids))))
 
     async def close_through(self, attempts: Mapping[str, int]) -> None:
         """Remember that these attempts, and all before them, have ended."""
@@ -139,16 +145,16 @@ class PostgresTransaction:
 class PostgresQuestions:
     """All questions, in PostgreSQL."""
 
-    def __init__(self, database: Database, relay: outbox.OutboxRelay) -> None:
+    def __init__(self, database: Database, committed: Callable[[], None]) -> None:
         self._database = database
-        self._relay = relay
+        self._committed = committed
 
     @asynccontextmanager
     async def transaction(self) -> AsyncGenerator[PostgresTransaction]:
-        """Everything in the block, or nothing; afterwards the relay is woken."""
+        """Everything in the block, or nothing; afterwards `committed` is called, for the outbox."""
         async with self._database.transaction() as connection:
             yield PostgresTransaction(connection)
-        self._relay.notify()
+        self._committed()
 
     async def page(self, wanted: QuestionFilter, after: tuple[datetime, str] | None, limit: int) -> list[Question]:
         """At most `limit` questions, newest first, beyond the given (asked_at, question_id)."""

@@ -3,16 +3,17 @@
 import asyncio
 from collections.abc import AsyncGenerator
 from typing import Annotated, Literal
+from uuid import UUID
 
 from fastapi import APIRouter, Depends, Header, Query, Request
 from fastapi.sse import EventSourceResponse, ServerSentEvent
 from pydantic import AwareDatetime
 
-from contracts.base import Page
+from contracts.base import Page, TaskId, WorkerId
 from contracts.events import EVENT_TYPES
 from contracts.events.reporting import StreamType
 from contracts.telemetry import StoredEvent, Tail
-from servicekit.paging import PageCursor, PageLimit, decode_cursor, page
+from servicekit.paging import PageCursor, PageLimit, decode_cursor, invalid_cursor, page
 from telemetry_ingest import handlers
 from telemetry_ingest.decisions.filtering import filter_of
 from telemetry_ingest.domain import EventFilter
@@ -28,8 +29,8 @@ router = APIRouter(prefix="/v1")
 @router.get("/events", response_model_exclude_none=True)
 async def events(
     request: Request,
-    task_id: str | None = None,
-    worker_id: str | None = None,
+    task_id: TaskId | None = None,
+    worker_id: WorkerId | None = None,
     kind: Annotated[list[str], Query()] = [],  # noqa: B006
     stream_type: Annotated[list[StreamType], Query()] = [],  # noqa: B006
     since: AwareDatetime | None = None,
@@ -44,7 +45,7 @@ async def events(
         wanted,
         since=since,
         until=until,
-        after=str(decode_cursor(cursor, 1)[0]) if cursor else None,
+        after=_after(cursor),
         limit=limit + 1,
         descending=order == "desc",
     )
@@ -54,7 +55,7 @@ async def events(
 @router.get("/tasks/{task_id}/tail", response_model_exclude_none=True)
 async def tail(
     request: Request,
-    task_id: str,
+    task_id: TaskId,
     last_n: Annotated[int, Query(ge=1, le=MAX_TAIL)] = 20,
     types: Types = [],  # noqa: B006
 ) -> Tail:
@@ -62,7 +63,7 @@ async def tail(
     return await handlers.read_tail(task_id, types, last_n, _log(request), _tail(request))
 
 
-def wanted_entries(task_id: str, types: Types = []) -> EventFilter:  # noqa: B006
+def wanted_entries(task_id: TaskId, types: Types = []) -> EventFilter:  # noqa: B006
     """FastAPI dependency: the filter of a task's tail, refused before the answer has begun."""
     return filter_of(task_id, types)
 
@@ -75,14 +76,23 @@ async def live(
 ) -> AsyncGenerator[ServerSentEvent]:
     """The tail as it grows, as server-sent events; `Last-Event-ID` resumes, `0-0` begins with what is kept."""
     stopping: asyncio.Event = request.app.state.stopping
-    heartbeat_ms: int = request.app.state.settings.live_heartbeat_ms
-    async for item_id, entries in _tail(request).follow(wanted, last_event_id, heartbeat_ms):
+    wait_ms: int = request.app.state.live_wait_ms
+    async for item_id, entries in _tail(request).follow(wanted, last_event_id, wait_ms):
         if stopping.is_set():
             return
         for entry in entries:
             yield ServerSentEvent(raw_data=entry.to_json().decode(), event=entry.kind, id=item_id)
         if not entries:
             yield ServerSentEvent(comment="alive", id=item_id)
+
+
+def _after(cursor: str | None) -> str | None:
+    if cursor is None:
+        return None
+    try:
+        return str(UUID(decode_cursor(cursor, 1)[0]))
+    except (AttributeError, TypeError, ValueError) as error:
+        raise invalid_cursor() from error
 
 
 def _known_kinds(kinds: list[str]) -> list[str]:

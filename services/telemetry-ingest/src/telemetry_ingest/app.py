@@ -35,8 +35,10 @@ def create_app(settings: Settings) -> FastAPI:
         bus = await Bus.connect(settings, SERVICE)
         cache = Cache.connect(settings)
         log = PostgresEventLog(database, subscriptions.CONSUMER)
-        tail = RedisTail(cache.client, items=settings.tail_items, ttl_s=settings.tail_ttl_s)
+        tail = RedisTail(cache.client, items=settings.tail_items, ttl_s=settings.tail_ttl_s, clock=clock)
         app.state.log, app.state.tail = log, tail
+        # A blocking read must end before the client takes the server for dead.
+        app.state.live_wait_ms = min(settings.live_heartbeat_ms, settings.redis_timeout_ms // 2)
         readiness.add("schema", schema_check(database, MIGRATIONS))
         readiness.add("bus", bus.check)
         await keep_declared(bus, settings)
@@ -45,7 +47,7 @@ def create_app(settings: Settings) -> FastAPI:
         async with Background(readiness) as background:
             background.start("partitions", loops.keep_partitions(log, clock))
             events = subscriptions.consume_events(bus, dead_letters, log, tail, clock, gathering)
-            background.start("events", events)
+            background.start("events", loops.after_partitions(log, clock, events))
             background.start("news", subscriptions.consume_news(bus, dead_letters, log))
             yield
         await bus.drain()

@@ -20,6 +20,14 @@ class Recorded:
 
 
 @dataclass(frozen=True, slots=True)
+class Current:
+    """The attempt that a task is at, and whose it is."""
+
+    attempt: int
+    worker_id: str
+
+
+@dataclass(frozen=True, slots=True)
 class EventFilter:
     """Which events a reader wants; None or empty: any."""
 

@@ -9,6 +9,7 @@ from contracts.events import Event
 from contracts.telemetry import Tail
 from servicekit.bus import Received
 from telemetry_ingest.decisions.filtering import filter_of
+from telemetry_ingest.decisions.staleness import current_attempts
 from telemetry_ingest.decisions.telling import tell
 from telemetry_ingest.ports import EventLog, LiveTail
 
@@ -22,12 +23,8 @@ async def ingest(received: Sequence[Received[Batch[Event]]], log: EventLog, tail
 
 
 async def note_attempts(news: Sequence[DecidedEvent], log: EventLog) -> None:
-    """Remember the newest attempt of each task that the orchestrator speaks of; a repeat changes nothing."""
-    attempts: dict[str, int] = {}
-    for event in news:
-        if event.task_id and event.attempt:
-            attempts[event.task_id] = max(event.attempt, attempts.get(event.task_id, 0))
-    await log.note_attempts(attempts)
+    """Remember the newest assignment of each task that the orchestrator speaks of; a repeat changes nothing."""
+    await log.note_attempts(current_attempts(news))
 
 
 async def read_tail(task_id: str, types: Sequence[str], limit: int, log: EventLog, tail: LiveTail) -> Tail:

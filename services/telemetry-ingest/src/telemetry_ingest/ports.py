@@ -1,6 +1,6 @@
 """What the handlers need of the outside."""
 
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from datetime import date, datetime
 from typing import Protocol
 
@@ -8,7 +8,7 @@ from contracts.batches import Batch
 from contracts.events import Event
 from contracts.telemetry import StoredEvent, TailEntry
 from servicekit.bus import Received
-from telemetry_ingest.domain import EventFilter, Recorded
+from telemetry_ingest.domain import Current, EventFilter, Recorded
 
 
 class EventLog(Protocol):
@@ -18,8 +18,8 @@ class EventLog(Protocol):
         """Write the events of all batches that were not applied before, in one transaction, and return them."""
         ...
 
-    async def note_attempts(self, attempts: dict[str, int]) -> None:
-        """Remember the newest attempt of each task."""
+    async def note_attempts(self, current: Mapping[str, Current]) -> None:
+        """Remember the current attempt of each task, unless a newer one is known."""
         ...
 
     async def page(

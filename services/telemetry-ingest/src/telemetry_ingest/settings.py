@@ -16,5 +16,5 @@ class Settings(ServiceSettings):
     """Items of a task's live tail in Redis; an item holds up to 25 entries."""
     tail_ttl_s: int = Field(default=86_400, ge=1)
     """How long a task's live tail outlives its last event."""
-    live_heartbeat_ms: int = Field(default=10_000, ge=100)
+    live_heartbeat_ms: int = Field(default=1_000, ge=100)
     """How often a silent live stream sends a comment, so that proxies keep it open."""

@@ -1,6 +1,6 @@
 """The only SQL of telemetry-ingest."""
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import date, datetime
 from typing import Any
 
@@ -13,8 +13,8 @@ from contracts.telemetry import StoredEvent
 from servicekit import inbox
 from servicekit.bus import Received
 from servicekit.pg import Connection, Database
-from telemetry_ingest.decisions.staleness import judge, newest_attempts
-from telemetry_ingest.domain import EventFilter, Recorded, day_of
+from telemetry_ingest.decisions.staleness import judge
+from telemetry_ingest.domain import Current, EventFilter, Recorded, day_of
 
 COLUMNS = (
     "event_id",
@@ -32,14 +32,15 @@ COLUMNS = (
     "body",
 )
 
-KNOWN_ATTEMPTS = "SELECT task_id, attempt FROM task_attempts WHERE task_id = ANY($1)"
-RAISE_ATTEMPTS = """
-    INSERT INTO task_attempts AS known (task_id, attempt)
-    SELECT * FROM unnest($1::text[], $2::int[])
-    ON CONFLICT (task_id) DO UPDATE SET attempt = excluded.attempt WHERE known.attempt < excluded.attempt
+CURRENT = "SELECT task_id, attempt, worker_id FROM task_attempts WHERE task_id = ANY($1)"
+NOTE = """
+    INSERT INTO task_attempts AS known (task_id, attempt, worker_id)
+    SELECT * FROM unnest($1::text[], $2::int[], $3::text[]) AS new (task_id, attempt, worker_id) ORDER BY task_id
+    ON CONFLICT (task_id) DO UPDATE SET attempt = excluded.attempt, worker_id = excluded.worker_id
+    WHERE known.attempt < excluded.attempt
 """
 STAGE = "CREATE TEMPORARY TABLE staged (LIKE events) ON COMMIT DROP"
-UNSTAGE = "INSERT INTO events SELECT * FROM staged ON CONFLICT DO NOTHING"
+UNSTAGE = "INSERT INTO events SELECT * FROM staged ON CONFLICT DO NOTHING RETURNING event_id"
 PAGE = """
     SELECT event_id, kind, worker_id, task_id, attempt, seq, occurred_at, recorded_at, evidence, stale, body
     FROM events
@@ -52,6 +53,9 @@ PAGE = """
     ORDER BY event_id {order}
     LIMIT $8
 """
+
+
+Copy = Callable[[Connection, list[Recorded], datetime], Awaitable[list[Recorded]]]
 
 
 class PostgresEventLog:
@@ -69,10 +73,13 @@ class PostgresEventLog:
             # A producer that lost its spool's end may have sealed an event again in another batch.
             return await self._record(received, now, copy=_copy_new)
 
-    async def note_attempts(self, attempts: dict[str, int]) -> None:
-        """Remember the newest attempt of each task."""
-        async with self._database.transaction() as connection:
-            await _raise_attempts(connection, attempts)
+    async def note_attempts(self, current: Mapping[str, Current]) -> None:
+        """Remember the current attempt of each task, unless a newer one is known."""
+        if current:
+            attempts = [known.attempt for known in current.values()]
+            workers = [known.worker_id for known in current.values()]
+            async with self._database.transaction() as connection:
+                await connection.execute(NOTE, list(current), attempts, workers)
 
     async def page(
         self,
@@ -95,29 +102,20 @@ class PostgresEventLog:
         async with self._database.acquire() as connection:
             await connection.execute("SELECT ensure_partition(day) FROM unnest($1::date[]) AS day", list(days))
 
-    async def _record(self, received: Sequence[Received[Batch[Event]]], now: datetime, copy: Any) -> list[Recorded]:
+    async def _record(self, received: Sequence[Received[Batch[Event]]], now: datetime, copy: Copy) -> list[Recorded]:
         async with self._database.transaction() as connection:
             fresh = await inbox.claim(connection, self._consumer, received)
             events = [event for item in fresh for event in item.batch.events]
             if not events:
                 return []
-            recorded = await _judge(connection, events)
-            await copy(connection, [_row(item, now) for item in recorded])
-            return recorded
+            recorded = judge(events, await _current(connection, events))
+            return await copy(connection, recorded, now)
 
 
-async def _judge(connection: Connection, events: list[Event]) -> list[Recorded]:
+async def _current(connection: Connection, events: list[Event]) -> dict[str, Current]:
     tasks = {event.task_id for event in events if event.task_id is not None}
-    known = dict(await connection.fetch(KNOWN_ATTEMPTS, list(tasks)))
-    newest = newest_attempts(events, known)
-    await _raise_attempts(connection, {task: attempt for task, attempt in newest.items() if known.get(task) != attempt})
-    return judge(events, newest)
-
-
-async def _raise_attempts(connection: Connection, attempts: dict[str, int]) -> None:
-    if attempts:
-        ordered = sorted(attempts.items())
-        await connection.execute(RAISE_ATTEMPTS, [task for task, _ in ordered], [attempt for _, attempt in ordered])
+    rows = await connection.fetch(CURRENT, list(tasks))
+    return {row["task_id"]: Current(row["attempt"], row["worker_id"]) for row in rows}
 
 
 def _row(item: Recorded, now: datetime) -> tuple[Any, ...]:
@@ -139,14 +137,18 @@ def _row(item: Recorded, now: datetime) -> tuple[Any, ...]:
     )
 
 
-async def _copy(connection: Connection, rows: list[tuple[Any, ...]]) -> None:
+async def _copy(connection: Connection, recorded: list[Recorded], now: datetime) -> list[Recorded]:
+    rows = [_row(item, now) for item in recorded]
     await connection.copy_records_to_table("events", records=rows, columns=COLUMNS)
+    return recorded
 
 
-async def _copy_new(connection: Connection, rows: list[tuple[Any, ...]]) -> None:
+async def _copy_new(connection: Connection, recorded: list[Recorded], now: datetime) -> list[Recorded]:
     await connection.execute(STAGE)
+    rows = [_row(item, now) for item in recorded]
     await connection.copy_records_to_table("staged", records=rows, columns=COLUMNS)
-    await connection.execute(UNSTAGE)
+    new = {str(row["event_id"]) for row in await connection.fetch(UNSTAGE)}
+    return [item for item in recorded if item.event.event_id in new]
 
 
 def _stored(row: asyncpg.Record) -> StoredEvent:

@@ -42,9 +42,10 @@ class EventRow(Base, table=True):
 
 
 class TaskAttemptRow(Base, table=True):
-    """The newest attempt of a task that this service has heard of."""
+    """The attempt that a task is at, as the orchestrator said last."""
 
     __tablename__ = "task_attempts"  # pyright: ignore[reportAssignmentType]
 
     task_id: str = Field(sa_type=Text, primary_key=True)
     attempt: int
+    worker_id: str = Field(sa_type=Text)

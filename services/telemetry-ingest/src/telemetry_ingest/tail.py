@@ -1,7 +1,8 @@
 """The live tail: a capped Redis stream for each task."""
 
+import asyncio
 from collections import defaultdict
-from collections.abc import AsyncGenerator, Iterable, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Iterable, Sequence
 from typing import Any
 
 import orjson
@@ -11,6 +12,7 @@ from redis.exceptions import RedisError
 
 from contracts.telemetry import TailEntry
 from servicekit.cache import is_away
+from servicekit.clock import Clock
 from servicekit.logs import get_logger
 from telemetry_ingest.decisions.filtering import passes
 from telemetry_ingest.decisions.telling import told
@@ -20,44 +22,46 @@ from telemetry_ingest.domain import EventFilter, Recorded
 CHUNK = 25
 ENTRIES = TypeAdapter(list[TailEntry])
 FIELD = b"entries"
+READ_ITEMS = 50
+# How long Redis is left alone after it did not answer.
+REST_S = 2.0
 
 log = get_logger(__name__)
 
 
 class RedisTail:
-    """The tails of all tasks. Redis being away costs speed alone: writes are skipped, reads find nothing."""
+    """The tails of all tasks. Redis being away costs speed alone: writes are skipped, and reads find nothing.
 
-    def __init__(self, redis: Redis, *, items: int, ttl_s: int) -> None:
+    A tail that misses something is dropped before anything is added to it again, so that it never has a gap.
+    """
+
+    def __init__(self, redis: Redis, *, items: int, ttl_s: int, clock: Clock) -> None:
         self._redis = redis
         self._items = items
         self._ttl_s = ttl_s
+        self._clock = clock
+        self._away_until = float("-inf")
+        self._gaps: set[str] = set()
 
     async def push(self, recorded: Sequence[Recorded]) -> None:
         """Add the entries of what was recorded."""
-        pipeline = self._redis.pipeline(transaction=False)
-        for task_id, entries in _by_task(recorded).items():
-            for start in range(0, len(entries), CHUNK):
-                item = {FIELD: orjson.dumps(entries[start : start + CHUNK])}
-                pipeline.xadd(_key(task_id), item, maxlen=self._items, approximate=True)  # pyright: ignore[reportArgumentType]
-            pipeline.expire(_key(task_id), self._ttl_s)
-        try:
-            await pipeline.execute()
-        except RedisError as error:
-            if not is_away(error):
-                raise
-            log.warning("tail.skipped", entries=len(recorded), error=str(error))
+        tails = _by_task(recorded)
+        if not tails:
+            return
+        if self._clock.monotonic() < self._away_until or not await self._write(tails):
+            self._gaps |= tails.keys()
 
     async def last(self, wanted: EventFilter, limit: int) -> list[TailEntry]:
-        """The last entries that are wanted, oldest first; empty when Redis is away."""
-        try:
-            items: Any = await self._redis.xrevrange(_key(wanted.task_id or ""), count=self._items)
-        except RedisError as error:
-            if not is_away(error):
-                raise
-            log.warning("tail.unread", task_id=wanted.task_id, error=str(error))
+        """The last entries that are wanted, oldest first; empty when Redis is away or the tail has a gap."""
+        if wanted.task_id in self._gaps or self._clock.monotonic() < self._away_until:
             return []
-        entries = [entry for _, item in reversed(items) for entry in _entries(item) if passes(entry, wanted)]
-        return entries[-limit:]
+        found: list[TailEntry] = []
+        async for entry in self._backwards(wanted.task_id or ""):
+            if passes(entry, wanted):
+                found.append(entry)
+            if len(found) == limit:
+                break
+        return found[::-1]
 
     async def follow(
         self, wanted: EventFilter, after: str, wait_ms: int
@@ -65,17 +69,55 @@ class RedisTail:
         """Items beyond the stream id `after` (`$`: new ones) as (id, entries); no entries each `wait_ms` of silence."""
         position = await self._newest(wanted) if after == "$" else after
         while True:
-            found: Any = await self._redis.xread({_key(wanted.task_id or ""): position}, count=100, block=wait_ms)
-            items = _items_of(found)
+            items = await self._beyond(wanted.task_id or "", position, wait_ms)
             for item_id, item in items:
                 position = item_id.decode()
                 yield position, [entry for entry in _entries(item) if passes(entry, wanted)]
             if not items:
                 yield position, []
 
+    async def _write(self, tails: dict[str, list[dict[str, Any]]]) -> bool:
+        pipeline = self._redis.pipeline(transaction=False)
+        for task_id, entries in tails.items():
+            if task_id in self._gaps:
+                pipeline.delete(_key(task_id))
+            for start in range(0, len(entries), CHUNK):
+                item = {FIELD: orjson.dumps(entries[start : start + CHUNK])}
+                pipeline.xadd(_key(task_id), item, maxlen=self._items, approximate=True)  # pyright: ignore[reportArgumentType]
+            pipeline.expire(_key(task_id), self._ttl_s)
+        if not await self._or_away(pipeline.execute()):
+            return False
+        self._gaps -= tails.keys()
+        return True
+
+    async def _backwards(self, task_id: str) -> AsyncGenerator[TailEntry]:
+        end = "+"
+        while items := await self._or_away(self._redis.xrevrange(_key(task_id), end, "-", count=READ_ITEMS)):
+            for item_id, item in items:
+                for entry in reversed(_entries(item)):
+                    yield entry
+                end = f"({item_id.decode()}"
+
+    async def _beyond(self, task_id: str, position: str, wait_ms: int) -> list[tuple[bytes, dict[bytes, bytes]]]:
+        found = await self._or_away(self._redis.xread({_key(task_id): position}, count=READ_ITEMS, block=wait_ms))
+        if found is None:
+            await asyncio.sleep(wait_ms / 1000)
+        return _items_of(found)
+
     async def _newest(self, wanted: EventFilter) -> str:
-        newest: Any = await self._redis.xrevrange(_key(wanted.task_id or ""), count=1)
+        newest = await self._or_away(self._redis.xrevrange(_key(wanted.task_id or ""), count=1))
         return newest[0][0].decode() if newest else "0-0"
+
+    async def _or_away(self, asked: Awaitable[Any]) -> Any:
+        """The answer; None when Redis is away, which is then left alone for a while, since each try costs a timeout."""
+        try:
+            return await asked
+        except RedisError as error:
+            if not is_away(error):
+                raise
+            self._away_until = self._clock.monotonic() + REST_S
+            log.warning("tail.away", error=str(error), rest_s=REST_S)
+            return None
 
 
 def _key(task_id: str) -> str:

@@ -1,4 +1,4 @@
-"""How an event changes the facts of its task: the same facts whatever the order of the events."""
+"""How an event changes the facts of its attempt: the same facts whatever the order of the events."""
 
 from collections.abc import Callable, Iterable
 from typing import Any
@@ -11,12 +11,9 @@ Change = dict[str, Any]
 
 
 def fold(facts: Facts, events: Iterable[Event]) -> Facts:
-    """The facts after these events of one task. An older attempt changes nothing, a newer one begins anew."""
+    """The facts of an attempt after these events of it."""
     for event in events:
-        if event.attempt is None or event.attempt < facts.attempt:
-            continue
-        base = facts if event.attempt == facts.attempt else Facts(attempt=event.attempt)
-        facts = base.model_copy(update=_counted(base, event) | _CHANGES.get(event.kind, _nothing)(base, event))
+        facts = facts.model_copy(update=_counted(facts, event) | _CHANGES.get(event.kind, _nothing)(facts, event))
     return facts
 
 

@@ -18,7 +18,11 @@ def upgrade() -> None:
             source_type varchar(50) NOT NULL,
             source_id varchar(255) NOT NULL,
             data jsonb NOT NULL,
-            timestamp timestamptz NOT NULL
+            timestamp timestamptz NOT NULL,
+            event_id uuid NOT NULL,
+            worker_id text NOT NULL,
+            attempt integer,
+            evidence text NOT NULL
         )
         """
     )
@@ -26,12 +30,17 @@ def upgrade() -> None:
     op.execute(
         """
         CREATE TABLE task_facts (
-            task_id text PRIMARY KEY,
+            task_id text NOT NULL,
             attempt integer NOT NULL,
+            worker_id text NOT NULL,
             facts jsonb NOT NULL,
-            updated_at timestamptz
+            updated_at timestamptz,
+            PRIMARY KEY (task_id, attempt, worker_id)
         )
         """
+    )
+    op.execute(
+        "CREATE TABLE current_attempts (task_id text PRIMARY KEY, attempt integer NOT NULL, worker_id text NOT NULL)"
     )
     create_inbox(op)
     create_dead_letters(op)

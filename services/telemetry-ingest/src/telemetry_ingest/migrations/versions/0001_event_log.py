@@ -33,7 +33,9 @@ def upgrade() -> None:
     op.execute("CREATE INDEX events_task ON events (task_id, event_id)")
     op.execute("CREATE INDEX events_kind ON events (kind, event_id)")
     op.execute("CREATE TABLE events_strays PARTITION OF events DEFAULT")
-    op.execute("CREATE TABLE task_attempts (task_id text PRIMARY KEY, attempt integer NOT NULL)")
+    op.execute(
+        "CREATE TABLE task_attempts (task_id text PRIMARY KEY, attempt integer NOT NULL, worker_id text NOT NULL)"
+    )
     # The runtime role has no DDL: partitions are made by this function, in the name of the schema's owner.
     op.execute(
         """
