@@ -20,6 +20,7 @@ from question_broker.store import PostgresQuestions
 from servicekit.bus import Bus
 from servicekit.ids import new_event_id, new_id
 from servicekit.migrations import run_migrations
+from servicekit.paging import encode_cursor
 from servicekit.pg import Database as Pg
 from tests.conftest import StackEnv
 from tests.support.buskit import a_bus

@@ -166,16 +166,18 @@ async def test_a_folder_above_the_limit_is_refused(client: SandboxClient, tmp_pa
     assert (answer.status_code, answer.json()["code"]) == (413, "workspace_too_large")
 
 
-def archive(*members: tuple[str, bytes], mode: str = "w:gz", link: str | None = None, kind: bytes = b"2") -> bytes:
+def archive(
+    *members: tuple[str, bytes], mode: str = "w:gz", link: str | None = None, kind: bytes = b"2", links: int = 1
+) -> bytes:
     out = io.BytesIO()
     with tarfile.open(fileobj=out, mode=mode) as tar:  # pyright: ignore[reportArgumentType, reportCallIssue]
         for name, content in members:
             info = tarfile.TarInfo(name)
             info.size = len(content)
             tar.addfile(info, io.BytesIO(content))
-        if link is not None:
-            info = tarfile.TarInfo("link")
-            info.type, info.linkname = kind, link
+        for number in range(links if link is not None else 0):
+            info = tarfile.TarInfo(f"link{number or ''}")
+            info.type, info.linkname = kind, link or ""
             tar.addfile(info)
     return out.getvalue()
 
@@ -203,9 +205,10 @@ async def test_an_archive_is_unpacked(client: SandboxClient, mode: str) -> None:
         (b"no archive at all", 422, "bad_archive"),
         (archive(("a", b"x" * 1000))[:-40], 422, "bad_archive"),
         (archive(("bomb", b"\0" * 9_000_000)), 413, "workspace_too_large"),
+        (archive(("a", b"\0" * 2_000_000), link="a", kind=tarfile.LNKTYPE, links=5), 413, "workspace_too_large"),
         (os.urandom(1_100_000), 413, "body_too_large"),
     ],
-    ids=["up", "absolute-link", "link-up", "hard-link", "device", "twice", "rubbish", "cut", "bomb", "large"],
+    ids=["up", "absolute-link", "link-up", "hard-link", "device", "twice", "rubbish", "cut", "bomb", "links", "large"],
 )
 async def test_a_bad_archive_is_refused(
     client: SandboxClient, server: SandboxServer, content: bytes, status: int, code: str

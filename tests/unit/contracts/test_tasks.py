@@ -37,3 +37,8 @@ def test_an_unknown_field_is_ignored_on_the_bus_and_refused_at_an_edge() -> None
 def test_a_wrong_priority_names_the_allowed_ones() -> None:
     with pytest.raises(ValidationError, match="'critical', 'high', 'medium' or 'low'"):
         NewTask.model_validate({"description": "x", "priority": "urgent"})
+
+
+def test_requirements_that_no_message_can_carry_are_refused() -> None:
+    with pytest.raises(ValidationError, match=r"requirements\n.*at most 262144 bytes"):
+        NewTask.model_validate({"description": "x", "requirements": {"notes": "x" * 262_144}})

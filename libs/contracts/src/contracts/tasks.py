@@ -8,6 +8,7 @@ from pydantic import (
     ConfigDict,
     Field,
     SerializerFunctionWrapHandler,
+    field_validator,
     model_serializer,
     model_validator,
 )
@@ -31,6 +32,8 @@ from contracts.base import (
 )
 
 MAX_DESCRIPTION = 65_536
+MAX_REQUIREMENTS = 262_144
+"""Bytes as JSON. A task must fit into one message of the bus, which takes 1 MiB unless it is set to take more."""
 
 
 class TaskState(StrEnum):
@@ -145,6 +148,14 @@ class NewTask(Model):
     """How often it may be tried before it is `failed`."""
     idempotency_key: Name | None = None
     """A repeat with the same key returns the first task instead of making a second."""
+
+    @field_validator("requirements", mode="after")
+    @classmethod
+    def _fits_in_a_message(cls, requirements: Requirements) -> Requirements:
+        size = len(requirements.to_json())
+        if size > MAX_REQUIREMENTS:
+            raise ValueError(f"must be at most {MAX_REQUIREMENTS} bytes as JSON, not {size}")
+        return requirements
 
 
 class Assignment(Model):

@@ -13,6 +13,7 @@ from sandbox.errors import BadArchive, SandboxError, WorkspaceTooLarge
 
 MB = 1024 * 1024
 EXECUTABLE = 0o100
+MOST_LINKS = 8
 DAMAGED = (SandboxError, tarfile.TarError, EOFError, OSError, ValueError, LookupError, zlib.error, lzma.LZMAError)
 
 
@@ -26,7 +27,7 @@ def unpack(archive: Path, target: Path, *, most_mb: int, most_files: int) -> Non
         with tarfile.open(archive) as tar, confine.folder(target) as root:
             size = entries = 0
             for member in tar:
-                size, entries = size + member.size, entries + 1
+                size, entries = size + _written_size(tar, member), entries + 1
                 if size > most_mb * MB or entries > most_files:
                     raise WorkspaceTooLarge(f"the archive holds more than {most_mb} MB or {most_files} entries")
                 _make(tar, member, root)
@@ -34,6 +35,15 @@ def unpack(archive: Path, target: Path, *, most_mb: int, most_files: int) -> Non
         raise
     except DAMAGED as error:
         raise BadArchive(f"the archive cannot be unpacked: {error}") from error
+
+
+def _written_size(tar: tarfile.TarFile, member: tarfile.TarInfo) -> int:
+    """A hard link says that it is empty, but is written as a copy of what it links to, over however many links."""
+    for _ in range(MOST_LINKS):
+        if not member.islnk():
+            return member.size
+        member = tar.getmember(member.linkname)
+    raise BadArchive(f"{member.name!r} is a link to a link, too many times over")
 
 
 def _make(tar: tarfile.TarFile, member: tarfile.TarInfo, root: int) -> None:
