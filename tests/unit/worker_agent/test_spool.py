@@ -60,8 +60,8 @@ async def test_events_come_out_in_order_with_dense_numbers(tmp_path: Path) -> No
         batches = await drain(spool)
     assert [number for batch in batches for number in contents(batch)] == list(range(700))
     assert [loads(batch.message)["batch"] for batch in batches] == [1, 2, 3]
-    assert [batch.message_id for batch in batches] == [f"{spool.producer}.{n}" for n in (1, 2, 3)]
-    assert loads(batches[0].message)["producer"] == spool.producer
+    assert [batch.message_id for batch in batches] == [f"{spool.producer}.a.{n}" for n in (1, 2, 3)]
+    assert loads(batches[0].message)["producer"] == f"{spool.producer}.a"
 
 
 async def test_what_the_broker_does_not_have_is_there_after_a_restart(tmp_path: Path) -> None:
@@ -95,7 +95,7 @@ async def test_after_the_machine_was_down_no_number_of_the_old_name_is_used_agai
             assert await again.seal() == [sealed]
     async with opened(tmp_path) as last:
         batches = await drain(last)
-    assert [batch.message_id for batch in batches] == [sealed.message_id, f"{last.producer}.1"]
+    assert [batch.message_id for batch in batches] == [sealed.message_id, f"{last.producer}.a.1"]
 
 
 async def test_what_the_broker_has_is_gone_after_a_restart(tmp_path: Path) -> None:
@@ -106,7 +106,7 @@ async def test_what_the_broker_has_is_gone_after_a_restart(tmp_path: Path) -> No
     async with opened(tmp_path) as again:
         assert again.events == 0
         await put(again, 1)
-        assert [batch.message_id for batch in await drain(again)] == [f"{spool.producer}.{last + 1}"]
+        assert [batch.message_id for batch in await drain(again)] == [f"{spool.producer}.a.{last + 1}"]
 
 
 async def test_files_that_are_done_with_are_removed(tmp_path: Path) -> None:

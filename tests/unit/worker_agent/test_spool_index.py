@@ -25,7 +25,7 @@ def test_a_batch_has_the_events_of_one_subject_in_order() -> None:
     made = index()
     fill(made, "a", "b", "a", "b", "a")
     chosen = made.choose(10**6)
-    assert [(batch.number, batch.subject, len(batch.positions)) for batch in chosen] == [(1, "a", 3), (2, "b", 2)]
+    assert [(batch.number, batch.subject, len(batch.positions)) for batch in chosen] == [(1, "a", 3), (1, "b", 2)]
     assert [place_of(position)[1] for position in chosen[0].positions] == [0, 2, 4]
 
 
@@ -143,6 +143,33 @@ def test_after_the_machine_was_down_new_batches_have_a_new_name_and_sealed_ones_
     made.rename("new")
     fill(made, "b", segment=2)
     (fresh,) = made.choose(10**6)
-    assert (fresh.message_id, made.on_their_way["a"].message_id) == ("new.1", "old.7")
+    assert (fresh.message_id, made.on_their_way["a"].message_id) == ("new.b.1", "old.a.7")
     made.replay(3, 0, SIZE, Header("new", 2, "boot-2"))
     assert (made.producer, made.next_batch, made.boot) == ("new", 2, "boot-2")
+
+
+def test_each_lane_has_dense_numbers_of_its_own() -> None:
+    made = index()
+    for start in range(3):
+        fill(made, "worker.progress.w1", "worker.stream.w1.task-1", "worker.stream.w1.task-2", start=3 * start)
+        for batch in made.choose(10**6):
+            made.acknowledge(batch)
+    fill(made, "worker.progress.w1", "worker.stream.w1.task-1", start=9)
+    names = [batch.message_id for batch in made.choose(10**6)]
+    assert names == ["spool-1.worker.progress.4", "spool-1.worker.stream.7"]
+
+
+def test_no_lane_uses_a_number_again_after_a_restart() -> None:
+    made = replayed(
+        Header("s", 100, "boot"),
+        StoredEvent("a", 1, b""),
+        Seal(3, position_of(1, 1), 1, "a"),
+        StoredEvent("b", 1, b""),
+        StoredEvent("c", 1, b""),
+        Seal(250, position_of(1, 4), 1, "c"),
+    )
+    assert (made.on_their_way["a"].number, made.on_their_way["c"].number, made.next_batch) == (3, 250, 251)
+    for batch in list(made.on_their_way.values()):
+        made.acknowledge(batch)
+    fill(made, "a", "b", "c", segment=2)
+    assert [(batch.subject, batch.number) for batch in made.choose(10**6)] == [("b", 100), ("a", 100), ("c", 251)]

@@ -7,6 +7,7 @@ from array import array
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
+from contracts import subjects
 from contracts.batches import MAX_BATCH
 from worker_agent.spool.records import Acknowledgement, Header, Record, Seal, StoredEvent
 
@@ -106,13 +107,15 @@ class Queue:
 class Index:
     """All events that wait, by subject, and the batches on their way.
 
+    Each lane of subjects is a producer of its own, so that its numbers are dense whatever a consumer filters.
     One batch of a subject is on its way at a time, which keeps its order through any failure. A subject for which
     `comes_last` says so also waits until the broker has all that is older: nobody hears of an end before the rest.
     """
 
     def __init__(self, comes_last: Callable[[str], bool], max_batch_bytes: int) -> None:
         self.producer = ""
-        self.next_batch = 1
+        self._floor = 1
+        self._next: dict[str, int] = {}
         self.boot = ""
         """Run of the machine in which the newest segment was begun."""
         self.events = 0
@@ -122,6 +125,11 @@ class Index:
         self._max_batch_bytes = max_batch_bytes
         self._queues: dict[str, Queue] = {}
         self._waiting_in: dict[int, int] = {}
+
+    @property
+    def next_batch(self) -> int:
+        """A number that no lane has used yet."""
+        return max(self._next.values(), default=self._floor)
 
     def add(self, subject: str, position: int, size: int) -> None:
         """An event is on disk."""
@@ -160,7 +168,8 @@ class Index:
         match record:
             case Header(producer, next_batch, boot):
                 self.boot = boot
-                self.next_batch = max(self.next_batch, next_batch) if producer == self.producer else next_batch
+                self._floor = max(self.next_batch, next_batch) if producer == self.producer else next_batch
+                self._next.clear()
                 self.producer = producer
             case StoredEvent(subject):
                 self.add(subject, position_of(segment, offset), size)
@@ -172,15 +181,18 @@ class Index:
 
     def rename(self, producer: str) -> None:
         """Seal under another name from now on, counting from 1; what is sealed already keeps its own."""
-        self.producer, self.next_batch = producer, 1
+        self.producer, self._floor = producer, 1
+        self._next.clear()
 
     def _cut(self, subject: str) -> Batch | None:
         queue = self._queues[subject]
         count = queue.fitting(self._max_batch_bytes, self._barrier(subject))
         if not count:
             return None
-        batch = Batch(self.producer, self.next_batch, subject, *self._take(subject, count))
-        self.next_batch += 1
+        lane = subjects.lane(subject)
+        number = self._next.get(lane, self._floor)
+        batch = Batch(f"{self.producer}.{lane}", number, subject, *self._take(subject, count))
+        self._next[lane] = number + 1
         self.on_their_way[subject] = batch
         return batch
 
@@ -212,7 +224,8 @@ class Index:
                 del self._waiting_in[segment]
 
     def _replay_seal(self, seal: Seal) -> None:
-        self.next_batch = max(self.next_batch, seal.batch + 1)
+        lane = subjects.lane(seal.subject)
+        self._next[lane] = max(self._next.get(lane, self._floor), seal.batch + 1)
         queue = self._queues.get(seal.subject)
         count = queue.up_to(seal.last) if queue is not None else 0
         if not count:
@@ -220,7 +233,7 @@ class Index:
         if seal.subject in self.on_their_way:
             # A subject gets its next batch only once the broker has the one before.
             self.acknowledge(self.on_their_way[seal.subject])
-        batch = Batch(self.producer, seal.batch, seal.subject, *self._take(seal.subject, count))
+        batch = Batch(f"{self.producer}.{lane}", seal.batch, seal.subject, *self._take(seal.subject, count))
         if count < seal.count:
             # Some of its events lie in a segment that is removed, which happens only once the broker has the batch.
             self._forget(batch)

@@ -83,7 +83,7 @@ class Spool:
 
     @property
     def producer(self) -> str:
-        """Id under which its batches are known."""
+        """What the names of its producers, one for each lane of subjects, begin with."""
         return self._index.producer
 
     @property
