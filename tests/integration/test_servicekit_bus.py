@@ -1,76 +1,16 @@
-"""The consumer on real servers: what takes effect, what is put aside, and what outages do to it."""
+"""The consumer on real servers: what takes effect, and what is put aside."""
 
-import asyncio
-import shutil
-
-import asyncpg
-
-from contracts.batches import EVENT_BATCH, Batch
-from contracts.events import Event
 from contracts.streams import TELEMETRY
 from servicekit.bus import (
-    BatchConsumer,
-    Bus,
-    DeadLetters,
     Outgoing,
-    Received,
     RetryPolicy,
     declare_streams,
-    foreign_event,
-    keep_declared,
     publish_batches,
 )
-from servicekit.inbox import claim
-from servicekit.pg import Database as Pg
-from tests.support.buskit import a_bus, batch, cancel, connected, event_ids, outgoing, running, settings_of
-from tests.support.stack import Database, TestNats, TestPostgres
+from tests.support.buskit import a_bus, batch, connected, event_ids, outgoing, running
+from tests.support.consuming import DURABLE, Handler, consumer, dead_letters, publish, settled
+from tests.support.stack import Database, TestNats
 from tests.support.waiting import eventually
-
-DURABLE = "telemetry-ingest"
-QUICK = RetryPolicy(first_pause_s=0.05, most_pause_s=0.2, hold_s=0.3, poison_delays_s=(0.05,))
-EFFECT = "INSERT INTO effect (event_id) SELECT unnest($1::text[])"
-
-
-class Handler:
-    """Writes the ids of fresh batches' events, in one transaction a gathering."""
-
-    def __init__(self, db: Pg) -> None:
-        self.db = db
-        self.calls: list[int] = []
-        self.poison: set[int] = set()
-        self.gate = asyncio.Event()
-        self.gate.set()
-
-    async def __call__(self, received: list[Received[Batch[Event]]]) -> None:
-        async with self.db.transaction() as connection:
-            fresh = await claim(connection, DURABLE, received)
-            await connection.execute(EFFECT, event_ids(one.batch for one in fresh))
-            if any(one.batch.batch in self.poison for one in received):
-                await connection.execute("SELECT $1::text::jsonb", "no json")
-            await self.gate.wait()
-        self.calls.append(len(received))
-
-    async def applied(self) -> list[str]:
-        rows = await self.db.pool.fetch("SELECT event_id FROM effect ORDER BY id")
-        return [row["event_id"] for row in rows]
-
-
-def consumer(bus: Bus, db: Pg, handler: Handler, **more: object) -> BatchConsumer[Batch[Event]]:
-    options = {"validate": foreign_event, "policy": QUICK} | more
-    return BatchConsumer(bus, TELEMETRY, DURABLE, EVENT_BATCH, handler, DeadLetters(db.pool), **options)  # type: ignore[arg-type]
-
-
-async def settled(bus: Bus) -> bool:
-    info = await bus.js.consumer_info(TELEMETRY, DURABLE)
-    return (info.num_ack_pending or 0) + (info.num_pending or 0) == 0
-
-
-async def dead_letters(db: Pg) -> list[asyncpg.Record]:
-    return await db.pool.fetch("SELECT * FROM dead_letter ORDER BY id")
-
-
-async def publish(bus: Bus, *batches: Batch[Event]) -> None:
-    assert all(await publish_batches(bus, [outgoing(one) for one in batches]))
 
 
 async def test_what_is_published_takes_effect_once_and_in_order(database: Database, nats_server: TestNats) -> None:
@@ -204,108 +144,6 @@ async def test_a_failure_that_passes_makes_no_dead_letter(database: Database, na
         assert await dead_letters(db) == []
 
 
-async def test_while_postgresql_is_away_nothing_is_put_aside_and_nothing_is_lost(
-    database: Database, nats_server: TestNats, postgres: TestPostgres
-) -> None:
-    async with connected(database) as db, a_bus(nats_server) as bus:
-        await declare_streams(bus.js)
-        handler = Handler(db)
-        sent = [batch(n, size=2) for n in range(1, 61)]
-        async with running(consumer(bus, db, handler).run()):
-            await publish(bus, *sent[:20])
-            await eventually(lambda: settled(bus))
-            postgres.stop()
-            try:
-                await publish(bus, *sent[20:])
-                assert await publish_batches(bus, [Outgoing("worker.plan.w1", "bad", b"{}")]) == [True]
-
-                async def given_back_twice() -> bool:
-                    info = await bus.js.consumer_info(TELEMETRY, DURABLE)
-                    return info.delivered is not None and info.delivered.consumer_seq > 20 + 3 * 41
-
-                await eventually(given_back_twice, within=15)
-                assert not await settled(bus)
-            finally:
-                postgres.start()
-            await eventually(lambda: settled(bus), within=15)
-        assert sorted(await handler.applied()) == sorted(event_ids(sent))
-        assert [letter["payload"] for letter in await dead_letters(db)] == [b"{}"]
-
-
-async def test_a_restart_of_the_broker_is_survived(database: Database, nats_server: TestNats) -> None:
-    async with connected(database) as db, a_bus(nats_server) as bus:
-        await keep_declared(bus, settings_of(nats_server))
-        await bus.wait_ready()
-        handler = Handler(db)
-        sent = [batch(n) for n in range(1, 5)]
-        async with running(consumer(bus, db, handler).run()):
-            await publish(bus, *sent[:2])
-            await eventually(lambda: settled(bus))
-            nats_server.stop()
-            await eventually(lambda: not bus.connected)
-            assert await publish_batches(bus, [outgoing(sent[2])]) == [False]
-            nats_server.start()
-            await eventually(lambda: bus.ready, within=10)
-            await publish(bus, *sent[2:])
-            await eventually(lambda: settled(bus), within=10)
-        assert await handler.applied() == event_ids(sent)
-
-
-async def test_a_broker_that_comes_back_without_its_data_is_made_whole(
-    database: Database, nats_server: TestNats
-) -> None:
-    async with connected(database) as db, a_bus(nats_server) as bus:
-        await keep_declared(bus, settings_of(nats_server))
-        await bus.wait_ready()
-        handler = Handler(db)
-        sent = [batch(n) for n in (1, 2)]
-        async with running(consumer(bus, db, handler).run()):
-            await publish(bus, sent[0])
-            await eventually(lambda: settled(bus))
-            nats_server.stop()
-            await eventually(lambda: not bus.connected)
-            shutil.rmtree(nats_server.data_dir / "jetstream")
-            nats_server.start()
-            await eventually(lambda: bus.ready, within=10)
-            # The producer has no acknowledgement of the first, and sends it again.
-            await publish(bus, *sent)
-            await eventually(lambda: settled(bus), within=10)
-        assert await handler.applied() == event_ids(sent)
-
-
-async def test_a_durable_deleted_under_a_consumer_is_declared_again(database: Database, nats_server: TestNats) -> None:
-    async with connected(database) as db, a_bus(nats_server) as bus:
-        await keep_declared(bus, settings_of(nats_server))
-        handler = Handler(db)
-        async with running(consumer(bus, db, handler).run()):
-            await bus.wait_ready()
-            await publish(bus, batch(1))
-            await eventually(lambda: settled(bus))
-            await bus.js.delete_consumer(TELEMETRY, DURABLE)
-
-            async def is_back() -> bool:
-                return DURABLE in [info.name for info in await bus.js.consumers_info(TELEMETRY)]
-
-            await eventually(is_back)
-            await publish(bus, batch(2))
-            await eventually(lambda: settled(bus))
-        assert len(await handler.applied()) == 2
-
-
-async def test_a_consumer_starts_before_the_broker_and_its_streams(database: Database, nats_server: TestNats) -> None:
-    nats_server.stop()
-    async with connected(database) as db, a_bus(nats_server) as bus:
-        assert not bus.connected
-        await keep_declared(bus, settings_of(nats_server))
-        handler = Handler(db)
-        async with running(consumer(bus, db, handler).run()):
-            nats_server.start()
-            await eventually(lambda: bus.ready, within=10)
-            await publish(bus, batch(1))
-            await eventually(lambda: settled(bus))
-        assert len(await handler.applied()) == 1
-
-
 async def test_two_consumers_of_a_durable_share_it_without_doing_anything_twice(
     database: Database, nats_server: TestNats
 ) -> None:
@@ -324,32 +162,6 @@ async def test_two_consumers_of_a_durable_share_it_without_doing_anything_twice(
         assert sorted(await first.applied()) == sorted(event_ids(sent))
         assert await dead_letters(db) == []
         assert await db.pool.fetchval("SELECT bool_and(low = 100 AND above = '{}') FROM applied_batches")
-
-
-async def test_a_consumer_that_stops_finishes_its_gathering_and_gives_the_rest_back_at_once(
-    database: Database, nats_server: TestNats
-) -> None:
-    async with connected(database) as db, a_bus(nats_server) as bus:
-        await declare_streams(bus.js)
-        sent = [batch(n) for n in range(1, 21)]
-        await publish(bus, *sent)
-        leaving, staying = Handler(db), Handler(db)
-        leaving.gate.clear()
-        stopping = asyncio.create_task(consumer(bus, db, leaving, max_events=5, max_wait_ms=200).run())
-
-        async def all_delivered() -> bool:
-            info = await bus.js.consumer_info(TELEMETRY, DURABLE)
-            return info.num_ack_pending == len(sent)
-
-        await eventually(all_delivered)
-        stopping.cancel()
-        leaving.gate.set()
-        await cancel(stopping)
-        assert leaving.calls == [5]
-        async with running(consumer(bus, db, staying).run()):
-            await eventually(lambda: settled(bus))
-        assert sum(staying.calls) == 15
-        assert sorted(await staying.applied()) == sorted(event_ids(sent))
 
 
 async def test_large_batches_are_pulled_in_few_and_all_arrive(database: Database, nats_server: TestNats) -> None:
