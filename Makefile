@@ -37,7 +37,7 @@ doctor: setup ## Say what is missing or wrong on this machine
 	@$(BIN)/mews doctor
 
 test: setup ## Run the tests on real servers (TESTS="tests/unit -k name" for some)
-	@$(BIN)/pytest -n auto --dist loadgroup $(TESTS)
+	@$(BIN)/pytest -n auto $(TESTS)
 
 check: setup ## Lint, format check, types, import rules
 	@$(BIN)/ruff check

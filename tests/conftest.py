@@ -3,12 +3,20 @@
 import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from tests.support.scheduling import TogetherEndToEnd
 from tests.support.stack import Database, TestNats, TestPostgres, TestRedis
 
 StackEnv = Callable[[str], dict[str, str]]
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> TogetherEndToEnd | None:
+    """Divide the tests so that one running system is enough, unless a way of dividing them was asked for."""
+    return TogetherEndToEnd(config, log) if config.getvalue("dist") == "load" else None
 
 
 @pytest.fixture(scope="session")

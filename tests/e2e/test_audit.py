@@ -14,7 +14,7 @@ from devstack.demo.project import NAME
 from tests.support.mews import END_WITHIN_S, Manager, Structure, System, manager, states_of
 from tests.support.waiting import eventually
 
-pytestmark = [pytest.mark.xdist_group("e2e"), pytest.mark.timeout(300)]
+pytestmark = pytest.mark.timeout(300)
 
 PYTEST = ["-m", "pytest", "-p", "no:cacheprovider", "-c", "/dev/null", "--rootdir", "."]
 

@@ -7,7 +7,7 @@ import pytest
 from tests.support.mews import END_WITHIN_S, System, manager, processes_about, states_of
 from tests.support.waiting import eventually
 
-pytestmark = [pytest.mark.xdist_group("e2e"), pytest.mark.timeout(300)]
+pytestmark = pytest.mark.timeout(300)
 
 
 async def test_cancelling_a_task_ends_its_agent_and_all_that_the_agent_started(system: System):

@@ -4,7 +4,7 @@ import pytest
 
 from tests.support.mews import Manager, Structure, System, manager, states_of
 
-pytestmark = [pytest.mark.xdist_group("e2e"), pytest.mark.timeout(300)]
+pytestmark = pytest.mark.timeout(300)
 
 # Its middle lasts until the test says so.
 WAITING = "echo begun; until test -e go; do sleep 0.05; done; echo ended"

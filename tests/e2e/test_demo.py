@@ -12,7 +12,7 @@ from tests.support.audit_projects import SMALL, write_project
 from tests.support.mews import END_WITHIN_S, START_WITHIN_S, System, new_home
 from tests.support.waiting import eventually
 
-pytestmark = [pytest.mark.xdist_group("e2e"), pytest.mark.timeout(300)]
+pytestmark = pytest.mark.timeout(300)
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ import pytest
 from tests.support.mews import Structure, System, manager, states_of
 from tests.support.repositories import commit_all, new_repository
 
-pytestmark = [pytest.mark.xdist_group("e2e"), pytest.mark.timeout(300)]
+pytestmark = pytest.mark.timeout(300)
 
 WRITE = "echo hello > greeting.txt; echo written"
 
