@@ -106,17 +106,6 @@ async def test_a_heartbeat_that_is_wrong_or_forged_is_put_aside(o: Orchestra) ->
     assert (await o.worker_view("w2")).slots_total == 3
 
 
-async def test_characters_that_the_database_cannot_hold_do_not_stop_an_outcome(o: Orchestra) -> None:
-    worker = await o.worker()
-    task = await o.create(max_attempts=1)
-    assignment = await worker.take()
-    claimed = {"status": "failed", "summary": {"metrics": {"odd\x00key": ["nul \x00 here", "\\u0000"]}}}
-    await worker.end(assignment, "failed", claimed=claimed)
-    failed = await o.reaches(task.task_id, "failed")
-    assert failed.analytics is not None
-    assert failed.analytics["claimed"]["summary"]["metrics"] == {"odd\ufffdkey": ["nul \ufffd here", "\\u0000"]}
-
-
 async def test_leases_stand_still_while_the_bus_is_away_and_are_full_again_afterwards(
     database: Database, nats_server: TestNats
 ) -> None:

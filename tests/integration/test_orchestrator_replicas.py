@@ -5,7 +5,7 @@ from orchestrator import app
 from tests.support.buskit import a_bus
 from tests.support.orchestrating import Orchestra, Replica, frozen, orchestra, replicas, settings_for
 from tests.support.running import running_service
-from tests.support.stack import Database, TestNats
+from tests.support.stack import Database, TestNats, TestPostgres
 from tests.support.waiting import eventually
 
 
@@ -119,3 +119,23 @@ async def test_the_program_says_what_it_can_do(database: Database, nats_server: 
         assert (await client.get("/readyz")).json()["checks"] == {"schema": "ok", "bus": "ok", "loops": "ok"}
         metrics = (await client.get("/metrics")).text
         assert "mews_orchestrator_leads 1.0" in metrics
+
+
+async def test_work_goes_on_after_the_database_was_away(
+    postgres: TestPostgres, database: Database, nats_server: TestNats
+) -> None:
+    async with orchestra(database, nats_server) as o:
+        worker = await o.worker()
+        begun = await o.create("begun before")
+        assignment = await worker.take()
+        postgres.stop()
+        try:
+            answer = await o.client.post("/v1/tasks", json={"description": "meanwhile"})
+            assert (answer.status_code, answer.json()["code"]) == (503, "backend_unavailable")
+            await worker.end(assignment)
+        finally:
+            postgres.start()
+        assert (await o.reaches(begun.task_id, "completed", within=30)).attempt == 1
+        task = await o.create("after")
+        assert (await worker.take(within=15)).task_id == task.task_id
+        assert (await o.client.get("/readyz")).status_code == 200

@@ -101,14 +101,14 @@ async def test_each_task_of_a_batch_is_accepted_or_refused_on_its_own(o: Orchest
     tasks = [
         {"description": "a", "idempotency_key": "k"},
         {"description": "b"},
-        {"description": "c", "requirements": {"x": "nul \x00"}},
+        {"description": "nul \x00"},
         {"description": "d", "idempotency_key": "k"},
     ]
     answer = await o.client.post("/v1/tasks/batch", json={"tasks": tasks})
     items = answer.json()["items"]
     assert [item.get("description") for item in items] == ["a", "b", None, None]
     assert [item.get("code") for item in items] == [None, None, "invalid_input", "idempotency_conflict"]
-    assert items[2]["errors"][0]["field"] == "requirements"
+    assert items[2]["errors"][0]["field"] == "description"
 
 
 async def test_many_tasks_at_once_are_all_kept(o: Orchestra) -> None:

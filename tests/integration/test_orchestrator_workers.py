@@ -8,7 +8,7 @@ import pytest
 from contracts import subjects
 from contracts.tasks import QueueView
 from tests.support.fleet import HandWorker
-from tests.support.orchestrating import Orchestra, orchestra
+from tests.support.orchestrating import Orchestra, orchestra, outlast
 from tests.support.stack import Database, TestNats
 from tests.support.waiting import eventually
 
@@ -159,7 +159,7 @@ async def test_a_task_that_no_worker_can_take_says_why_until_one_comes(o: Orches
     assert await reason() == "no worker is online"
     await o.worker("w1", tags=["linux"])
     assert await reason(requirements={"tags": ["gpu"]}) == "no worker has tag gpu; 1 worker online"
-    assert await reason(worker_id="w7") == "worker w7 has never registered"
+    assert await reason(worker_id="w7") == "no worker w7 is known"
     waiting = await o.create(requirements={"agent": "codex"})
     told = await o.when(waiting.task_id, lambda view: view.reason is not None)
     assert told.reason == "no worker has capability agent:codex; 1 worker online"
@@ -183,11 +183,7 @@ async def test_work_goes_where_the_workspace_is_warm(o: Orchestra) -> None:
     await workers[warm].end(await workers[warm].take())
     await o.reaches(first.task_id, "completed")
 
-    async def experienced() -> bool:
-        return bool(await o.sql("SELECT FROM experience WHERE worker_id = $1 AND completed = 1", warm))
-
-    await eventually(experienced)
-    await o.worker("w4", slots=10)
+    await outlast(1)
     for _ in range(4):
         task = await o.create(requirements={"repository": "https://example.org/a.git"})
         chosen = await o.when(task.task_id, lambda view: view.assigned_worker is not None)

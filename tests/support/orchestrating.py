@@ -4,6 +4,7 @@ import asyncio
 import os
 import signal
 import sys
+import tempfile
 from collections.abc import AsyncGenerator, Callable, Generator
 from contextlib import asynccontextmanager, contextmanager, suppress
 from functools import partial
@@ -162,6 +163,7 @@ class Replica:
         servers = database.env(app.SCHEMA) | nats.env()
         self._env = dict(os.environ) | servers | {name.upper(): str(value) for name, value in given.items()}
         self._process: asyncio.subprocess.Process | None = None
+        self._log = tempfile.TemporaryFile()  # noqa: SIM115
         self.client = httpx.AsyncClient(base_url=f"http://127.0.0.1:{self.port}", timeout=10)
 
     @property
@@ -172,17 +174,20 @@ class Replica:
 
     async def start(self) -> httpx.AsyncClient:
         """Start, and wait until ready; a client of it."""
-        self._process = await asyncio.create_subprocess_exec(
-            sys.executable, "-m", "orchestrator", "serve", env=self._env, stderr=asyncio.subprocess.DEVNULL
+        process = self._process = await asyncio.create_subprocess_exec(
+            sys.executable, "-m", "orchestrator", "serve", env=self._env, stderr=self._log
         )
 
         async def ready() -> bool:
+            if process.returncode is not None:
+                self._log.seek(0)
+                raise AssertionError(f"the orchestrator ended: {self._log.read().decode()[-2_000:]}")
             try:
                 return (await self.client.get("/readyz")).status_code == 200
             except httpx.TransportError:
                 return False
 
-        await eventually(ready, within=30)
+        await eventually(ready, within=60)
         return self.client
 
     async def kill(self) -> None:
@@ -190,6 +195,11 @@ class Replica:
         if self._process is not None and self._process.returncode is None:
             self._process.kill()
             await self._process.wait()
+
+    async def close(self) -> None:
+        """Leave nothing open."""
+        await self.client.aclose()
+        self._log.close()
 
 
 @asynccontextmanager
@@ -202,4 +212,4 @@ async def replicas(database: Database, nats: TestNats, many: int, **more: Any) -
     finally:
         for replica in made:
             await replica.kill()
-            await replica.client.aclose()
+            await replica.close()

@@ -10,7 +10,7 @@ from contracts.tasks import Assignment, NewTask, Requirements, TaskState, TaskVi
 from orchestrator.domain import AttemptRef, NewTaskRow
 from orchestrator.handlers.creating import view_json
 from orchestrator.handlers.telling import about_task, about_worker
-from orchestrator.store.rows import assignment_json, storable_json
+from orchestrator.store.rows import assignment_json
 from tests.support.examples import NOW
 
 FULL: dict[str, Any] = {
@@ -62,17 +62,3 @@ def test_domain_events_are_written_as_their_contract() -> None:
     assert (fresh.attempt, fresh.worker_id, fresh.data) == (None, None, {})
     worker = DecidedEvent.model_validate_json(about_worker(DecidedKind.worker_online, "w1", NOW).json)
     assert (worker.worker_id, worker.task_id) == ("w1", None)
-
-
-@pytest.mark.parametrize(
-    ("given", "stored"),
-    [
-        (None, None),
-        ({"a": 1}, {"a": 1}),
-        ({"a\x00": ["\x00", {"b": "x\x00y"}]}, {"a\ufffd": ["\ufffd", {"b": "x\ufffdy"}]}),
-        ({"a": "\\u0000"}, {"a": "\\u0000"}),
-    ],
-)
-def test_what_jsonb_cannot_hold_is_replaced(given: Any, stored: Any) -> None:
-    text = storable_json(given)
-    assert (orjson.loads(text) if text else None) == stored

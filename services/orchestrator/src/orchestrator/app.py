@@ -68,34 +68,37 @@ async def _start(background: Background, settings: Settings, clock: Clock, datab
     link = Link(bus, settings.lease_ms)
     policy = RetryPolicy(settings.retry_base_ms, settings.retry_cap_ms, settings.max_refusals)
     creator = Creator(tasks, clock, alarm.ring)
-    watch = Watch(tasks, leader, couriers, link, clock, policy, alarm.ring)
+    watch = Watch(tasks, leader, couriers, link, clock, policy, alarm.ring_for_fleet)
     scheduler = Scheduler(tasks, leader, couriers, link, clock)
     dead_letters = DeadLetters(database.pool)
-    reports = Reports(tasks, clock, policy, dead_letters, alarm.ring, partial(_remember, leader))
-    sessions = Sessions(tasks, clock, policy, alarm.ring)
+    reports = Reports(tasks, clock, policy, dead_letters, partial(_remember, leader, alarm))
+    manager = Manager(tasks, clock, policy, alarm.ring, alarm.ring_for_fleet)
+    sessions = Sessions(tasks, clock, policy, alarm.ring, alarm.ring_for_fleet)
     bus.on_reconnect(partial(_refill, leader, alarm))
 
     background.start("outbox", relay.run)
     background.start("publish", couriers.publish)
-    background.start("mark", couriers.mark)
+    background.start("mark", loops.patiently(couriers.mark))
     background.start("create", creator.run)
     background.start("lead", loops.lead(lease, leader, watch, alarm, settings.leader_lease_ms))
     background.start("schedule", loops.schedule(scheduler, alarm, settings.schedule_tick_ms))
     background.start("watch", loops.watch_over(watch, settings.watch_tick_ms))
-    background.start("tell", alarm.tell_leader)
-    background.start("listen", partial(store.listen, database, alarm.ring_here))
+    background.start("tell", loops.patiently(alarm.tell_leader))
+    background.start("listen", loops.patiently(partial(store.listen, database, alarm.ring_here)))
     background.start("reports", subscriptions.consume_reports(bus, reports, dead_letters))
     background.start("questions", subscriptions.consume_questions(bus, Questions(tasks, clock), dead_letters))
     refuse = subscriptions.refuser(dead_letters, clock)
     await subscriptions.hear_heartbeats(bus, leader, refuse)
     await subscriptions.hear_workers(bus, sessions, refuse)
-    return Services(creator, Manager(tasks, clock, policy, alarm.ring), tasks)
+    return Services(creator, manager, tasks)
 
 
-def _remember(leader: Leader, applied: Applied) -> None:
+def _remember(leader: Leader, alarm: loops.Alarm, applied: Applied) -> None:
     leader.forget(applied.closed)
     if applied.registered:
-        leader.note_fleet_change()
+        alarm.ring_for_fleet()
+    elif applied.closed:
+        alarm.ring()
 
 
 async def _refill(leader: Leader, alarm: loops.Alarm) -> None:

@@ -55,18 +55,17 @@ class AssignmentCouriers:
             self._has_marks.set()
 
     async def mark(self) -> None:
-        """Mark what was published until cancelled."""
-        while True:
-            await self._has_marks.wait()
-            await asyncio.sleep(GATHER_S)
-            self._has_marks.clear()
-            refs, self._to_mark = self._to_mark, []
-            try:
-                if refs:
-                    await self._store.mark_published(refs, self._clock.now())
-            finally:
-                # Without its mark an assignment is published once more, under the same message id: harmless.
-                self._on_the_way.difference_update(refs)
+        """Mark what has been published in the next moment, once there is something."""
+        await self._has_marks.wait()
+        await asyncio.sleep(GATHER_S)
+        self._has_marks.clear()
+        refs, self._to_mark = self._to_mark, []
+        try:
+            if refs:
+                await self._store.mark_published(refs, self._clock.now())
+        finally:
+            # Without its mark an assignment is published once more, under the same message id: harmless.
+            self._on_the_way.difference_update(refs)
 
 
 class Link:

@@ -10,10 +10,13 @@ from orchestrator.handlers.watching import Watch
 from orchestrator.ports import Store
 from servicekit.leader import LeaderLease
 from servicekit.logs import get_logger
+from servicekit.pg import is_transient
 
 RENEWALS_A_LEASE = 3
 TELL_PAUSE_S = 0.005
 GATHER_S = 0.005
+AWAY_PAUSE_S = 0.5
+RELEASE_S = 2.0
 
 Loop = Callable[[], Awaitable[None]]
 
@@ -40,6 +43,12 @@ class Alarm:
         else:
             self._others.set()
 
+    def ring_for_fleet(self) -> None:
+        """The same, because of a worker."""
+        if self._leader is not None:
+            self._leader.note_fleet_change()
+        self.ring()
+
     def ring_here(self) -> None:
         """Another process rang, perhaps because of a worker."""
         if self._leader is not None:
@@ -54,12 +63,11 @@ class Alarm:
         self._rings.clear()
 
     async def tell_leader(self) -> None:
-        """Pass rings on to the leading process, many as one, until cancelled."""
-        while True:
-            await self._others.wait()
-            self._others.clear()
-            await self._store.notify_leader()
-            await asyncio.sleep(TELL_PAUSE_S)
+        """Pass the next ring on to the leading process, with those that come in the same moment."""
+        await self._others.wait()
+        await asyncio.sleep(TELL_PAUSE_S)
+        self._others.clear()
+        await self._store.notify_leader()
 
 
 class Gather:
@@ -81,16 +89,34 @@ class Gather:
         self._call()
 
 
+def patiently(work: Loop) -> Loop:
+    """A loop that does `work` again and again, and waits a little while the database does not answer."""
+
+    async def loop() -> None:
+        while True:
+            try:
+                await work()
+            except Exception as error:
+                if not is_transient(error):
+                    raise
+                log.warning("the database does not answer", error=repr(error), again_in_s=AWAY_PAUSE_S)
+                await asyncio.sleep(AWAY_PAUSE_S)
+
+    return loop
+
+
 def lead(lease: LeaderLease, leader: Leader, watch: Watch, alarm: Alarm, ttl_ms: int) -> Loop:
-    """A loop that takes the lease when it is free, and keeps it."""
+    """A loop that takes the lease when it is free, and keeps it; with the database away, a reign runs out by itself."""
+
+    async def candidacy() -> None:
+        if await leader.reign(await lease.acquire_or_renew()):
+            await watch.relay()
+            alarm.ring()
+        await asyncio.sleep(ttl_ms / 1000 / RENEWALS_A_LEASE)
 
     async def loop() -> None:
         try:
-            while True:
-                if await leader.reign(await lease.acquire_or_renew()):
-                    await watch.relay()
-                    alarm.ring()
-                await asyncio.sleep(ttl_ms / 1000 / RENEWALS_A_LEASE)
+            await patiently(candidacy)()
         finally:
             await _resign(lease, leader)
 
@@ -100,25 +126,23 @@ def lead(lease: LeaderLease, leader: Leader, watch: Watch, alarm: Alarm, ttl_ms:
 def schedule(scheduler: Scheduler, alarm: Alarm, tick_ms: int) -> Loop:
     """A loop that assigns whenever something calls for it, and at every tick."""
 
-    async def loop() -> None:
-        while True:
-            await alarm.wait(tick_ms / 1000)
-            while await scheduler.round():  # noqa: ASYNC110
-                # Others may run between two rounds.
-                await asyncio.sleep(0)
+    async def rounds() -> None:
+        await alarm.wait(tick_ms / 1000)
+        while await scheduler.round():  # noqa: ASYNC110
+            # Others may run between two rounds.
+            await asyncio.sleep(0)
 
-    return loop
+    return patiently(rounds)
 
 
 def watch_over(watch: Watch, tick_ms: int) -> Loop:
     """A loop that sees to heartbeats, leases and lost publications."""
 
-    async def loop() -> None:
-        while True:
-            await watch.tick()
-            await asyncio.sleep(tick_ms / 1000)
+    async def tick() -> None:
+        await watch.tick()
+        await asyncio.sleep(tick_ms / 1000)
 
-    return loop
+    return patiently(tick)
 
 
 async def _resign(lease: LeaderLease, leader: Leader) -> None:
@@ -126,5 +150,8 @@ async def _resign(lease: LeaderLease, leader: Leader) -> None:
     if leader.epoch is None:
         return
     leader.abdicate("this loop ends")
-    with suppress(OSError, TimeoutError):
-        await asyncio.wait_for(lease.release(), timeout=2.0)
+    try:
+        await asyncio.wait_for(lease.release(), timeout=RELEASE_S)
+    except Exception as error:
+        if not is_transient(error):
+            raise

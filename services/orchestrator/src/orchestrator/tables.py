@@ -159,7 +159,10 @@ class ExperienceRow(Base, table=True):
     """How a worker did on one kind of work; `mean_ms` is an exponential average of what completed."""
 
     __tablename__ = "experience"  # pyright: ignore[reportAssignmentType]
-    __table_args__ = (CheckConstraint("completed >= 0 AND failed >= 0", name="experience_counts_not_negative"),)
+    __table_args__ = (
+        CheckConstraint("completed >= 0 AND failed >= 0", name="experience_counts_not_negative"),
+        Index("experience_last_at", "last_at"),
+    )
 
     worker_id: str = Field(
         sa_column=Column(ID, ForeignKey("workers.worker_id", name="experience_worker"), primary_key=True)

@@ -32,7 +32,7 @@ def busy(demand: Demand, workers: Sequence[Worker]) -> str:
 def _obstacle_of_one(demand: Demand, workers: Mapping[str, Worker]) -> str | None:
     worker = workers.get(demand.worker_id or "")
     if worker is None:
-        return f"worker {demand.worker_id} has never registered"
+        return f"no worker {demand.worker_id} is known"
     if worker.status is not WorkerStatus.online:
         return f"worker {demand.worker_id} is {worker.status.value}"
     missing = _named("tag", demand.tags - worker.tags) + _named("capability", demand.capabilities - worker.capabilities)

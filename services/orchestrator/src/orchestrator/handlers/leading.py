@@ -1,15 +1,25 @@
 """What the leader keeps in memory: its reign, the fleet, leases, and who was heard when. Rebuilt at each takeover."""
 
+from collections import defaultdict
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from datetime import timedelta
 
 from contracts.workers import Heartbeat, WorkerStatus
-from orchestrator.domain import AttemptRef, Worker
+from orchestrator.domain import AttemptRef, Experience, Worker
 from orchestrator.handlers.counting import HEARTBEATS, LEADS, WORKERS_ONLINE
 from orchestrator.handlers.leasebook import LeaseBook
 from orchestrator.ports import Member, Store
 from servicekit.clock import Clock
 from servicekit.leader import Leadership
 from servicekit.logs import get_logger
+
+FLEET_LASTS_S = 10.0
+"""How old the picture of the fleet may be when nobody has said that it changed."""
+ABSENCE_REMEMBERED = timedelta(days=1)
+EXPERIENCE_LASTS = timedelta(days=30)
+OVERLAP = timedelta(seconds=5)
+"""By how much the clocks of replicas may differ."""
 
 log = get_logger(__name__)
 
@@ -29,6 +39,9 @@ class Leader:
         self._members: dict[str, Member] = {}
         self._seen: dict[str, tuple[float, str]] = {}
         self._fleet_is_stale = True
+        self._fleet_read_at = float("-inf")
+        self._experience: defaultdict[str, dict[str, Experience]] = defaultdict(dict)
+        self._learned_until = clock.now() - EXPERIENCE_LASTS
 
     @property
     def epoch(self) -> int | None:
@@ -72,14 +85,26 @@ class Leader:
         """Read the fleet again before the next decision."""
         self._fleet_is_stale = True
 
-    async def refresh_fleet(self, *, always: bool = False) -> None:
-        """Read the fleet if something is known to have changed in it."""
-        if not (self._fleet_is_stale or always):
-            return
-        self._fleet_is_stale = False
-        self._members = {member.worker.worker_id: member for member in await self._store.fleet()}
+    async def refresh_fleet(self) -> None:
+        """Read the fleet again if something is known to have changed in it, or it was read long ago."""
         now = self._clock.monotonic()
-        for worker_id, member in self._members.items():
+        if self._fleet_is_stale or now - self._fleet_read_at >= FLEET_LASTS_S:
+            self._fleet_is_stale, self._fleet_read_at = False, now
+            self._take_in(await self._store.fleet(self._clock.now() - ABSENCE_REMEMBERED))
+
+    async def learn(self) -> None:
+        """Read what workers have done since the last time."""
+        since, self._learned_until = self._learned_until - OVERLAP, self._clock.now()
+        for worker_id, work_key, experience in await self._store.experience(since):
+            self._experience[worker_id][work_key] = experience
+
+    def _take_in(self, fleet: Sequence[Member]) -> None:
+        now = self._clock.monotonic()
+        self._members = {}
+        for member in fleet:
+            worker_id = member.worker.worker_id
+            worker = replace(member.worker, experience=self._experience[worker_id])
+            self._members[worker_id] = replace(member, worker=worker)
             if self._seen.get(worker_id, (0.0, ""))[1] != member.incarnation:
                 self._seen[worker_id] = (now, member.incarnation)
         WORKERS_ONLINE.set(sum(worker.status is WorkerStatus.online for worker in self.workers))
@@ -125,4 +150,8 @@ class Leader:
         now = self._clock.monotonic()
         for live in await self._store.live_attempts():
             self.leases.grant(live.ref, live.worker_id, now)
-        await self.refresh_fleet(always=True)
+        self._experience.clear()
+        self._learned_until = self._clock.now() - EXPERIENCE_LASTS
+        await self.learn()
+        self._fleet_is_stale = True
+        await self.refresh_fleet()

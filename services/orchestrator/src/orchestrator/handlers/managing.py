@@ -24,11 +24,12 @@ TRIES = 5
 class Manager:
     """Acts for the manager."""
 
-    def __init__(self, store: Store, clock: Clock, policy: RetryPolicy, wake: Wake) -> None:
+    def __init__(self, store: Store, clock: Clock, policy: RetryPolicy, wake: Wake, fleet_changed: Wake) -> None:
         self._store = store
         self._clock = clock
         self._policy = policy
         self._wake = wake
+        self._fleet_changed = fleet_changed
 
     async def cancel(self, task_id: str, why: CancelTask) -> TaskView:
         """End a task now: a worker that has it is told to end its processes, and can no longer change anything.
@@ -78,7 +79,7 @@ class Manager:
             data = command.to_dict() | {"worker_id": worker_id}
             now, actor = command.issued_at, command.issued_by
             session.emit([about_worker(DecidedKind.worker_commanded, worker_id, now, actor=actor, data=data)])
-        self._wake()
+        self._fleet_changed()
         return command
 
     def _command(self, worker_id: str, new: NewCommand) -> Command:

@@ -25,7 +25,7 @@ from orchestrator.handlers.closing import close_attempts, complete_attempts
 from orchestrator.handlers.counting import REPORTS_REFUSED
 from orchestrator.handlers.registering import register
 from orchestrator.handlers.telling import about_move, about_task
-from orchestrator.ports import Closing, ProgressMade, Session, Store, Wake
+from orchestrator.ports import Closing, ProgressMade, Session, Store
 from servicekit.bus import DeadLetterSink, Received
 from servicekit.clock import Clock
 from servicekit.logs import get_logger
@@ -74,14 +74,12 @@ class Reports:
         clock: Clock,
         policy: RetryPolicy,
         dead_letters: DeadLetterSink,
-        wake: Wake,
         on_applied: Callable[[Applied], None],
     ) -> None:
         self._store = store
         self._clock = clock
         self._policy = policy
         self._dead_letters = dead_letters
-        self._wake = wake
         self._on_applied = on_applied
 
     async def apply(self, received: list[Letter]) -> None:
@@ -90,8 +88,6 @@ class Reports:
             fresh = await session.claim(received, CONSUMER)
             applied = await self._apply(session, sort(fresh)) if fresh else Applied()
         self._on_applied(applied)
-        if applied.closed or applied.registered:
-            self._wake()
 
     async def _apply(self, session: Session, gathering: Gathering) -> Applied:
         now = self._clock.now()

@@ -21,11 +21,12 @@ log = get_logger(__name__)
 class Sessions:
     """Acts on what workers ask for."""
 
-    def __init__(self, store: Store, clock: Clock, policy: RetryPolicy, wake: Wake) -> None:
+    def __init__(self, store: Store, clock: Clock, policy: RetryPolicy, wake: Wake, fleet_changed: Wake) -> None:
         self._store = store
         self._clock = clock
         self._policy = policy
         self._wake = wake
+        self._fleet_changed = fleet_changed
 
     async def end(self, worker_id: str, incarnation: str | None) -> list[AttemptRef]:
         """A worker leaves: its tasks are queued again at once, without burning an attempt. Returns them.
@@ -43,7 +44,7 @@ class Sessions:
             data = {"reason": REASON}
             session.emit(about_worker(DecidedKind.worker_offline, one, now, data={**data}) for one in gone)
         log.info("worker left", worker_id=worker_id, tasks_moved=len(fates))
-        self._wake()
+        self._fleet_changed()
         return list(fates)
 
     async def hint(self) -> QueueView:

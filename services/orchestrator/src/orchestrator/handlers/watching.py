@@ -41,7 +41,7 @@ class Watch:
         bus: BusLink,
         clock: Clock,
         policy: RetryPolicy,
-        wake: Wake,
+        fleet_changed: Wake,
     ) -> None:
         self._store = store
         self._leader = leader
@@ -49,7 +49,7 @@ class Watch:
         self._bus = bus
         self._clock = clock
         self._policy = policy
-        self._wake = wake
+        self._fleet_changed = fleet_changed
         self._last_tick = clock.monotonic()
         self._bus_was_away = False
         self._drained: dict[tuple[str, str], float] = {}
@@ -64,7 +64,8 @@ class Watch:
         if late:
             self._leader.refill("this process stood still")
         try:
-            await self._leader.refresh_fleet(always=True)
+            await self._leader.learn()
+            await self._leader.refresh_fleet()
             await self._write_heartbeats(epoch)
             await self._expire(epoch)
         except LostLeadershipError as error:
@@ -86,9 +87,9 @@ class Watch:
     async def _write_heartbeats(self, epoch: int) -> None:
         heard, self._leader.heard = self._leader.heard, {}
         members = self._leader.members
-        seen = [_seen(heartbeat) for worker_id, heartbeat in sorted(heard.items()) if worker_id in members]
-        if not seen:
+        if not heard:
             return
+        seen = [_seen(heartbeat) for _, heartbeat in sorted(heard.items())]
         async with self._store.transaction() as session:
             await session.assert_epoch(epoch)
             changes = await session.see(seen, self._clock.now())
@@ -97,8 +98,7 @@ class Watch:
                 if worker_id in members and heartbeat.incarnation in members[worker_id].former:
                     self._drain(session, heartbeat, members[worker_id].incarnation)
         if any(before is not after for before, after in changes.values()):
-            self._leader.note_fleet_change()
-            self._wake()
+            self._fleet_changed()
 
     def _tell_back_online(self, session: Session, worker_ids: Sequence[str]) -> None:
         now = self._clock.now()
@@ -151,8 +151,7 @@ class Watch:
             if silent:
                 await self._miss(session, silent)
         self._leader.forget(ref for ref, _ in expired)
-        self._leader.note_fleet_change()
-        self._wake()
+        self._fleet_changed()
 
     async def _lose(self, session: Session, expired: Sequence[tuple[AttemptRef, str]]) -> None:
         now = self._clock.now()

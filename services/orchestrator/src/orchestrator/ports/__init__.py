@@ -8,7 +8,7 @@ from typing import Protocol
 from contracts.base import Page
 from contracts.tasks import QueueView, TaskView
 from contracts.workers import WorkerStatus, WorkerView
-from orchestrator.domain import Assigned, AttemptRef, Demand, NewTaskRow, Queued
+from orchestrator.domain import Assigned, AttemptRef, Demand, Experience, NewTaskRow, Queued
 from orchestrator.ports.values import (
     AttemptFacts,
     Closing,
@@ -82,8 +82,12 @@ class Dispatch(Protocol):
 class LeaderReads(Protocol):
     """What the leader reads outside any transaction."""
 
-    async def fleet(self) -> list[Member]:
-        """All workers."""
+    async def fleet(self, since: datetime) -> list[Member]:
+        """All workers but those that have been offline since before; without their experience."""
+        ...
+
+    async def experience(self, since: datetime) -> list[tuple[str, str, Experience]]:
+        """Worker id, work key and all its experience, where some is newer than `since`; of workers that are there."""
         ...
 
     async def live_attempts(self) -> list[LiveAttempt]:

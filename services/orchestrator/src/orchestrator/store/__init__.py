@@ -97,13 +97,8 @@ async def listen(database: Database, on_wake: Callable[[], None]) -> None:
     def on_notice(*_notice: object) -> None:
         on_wake()
 
-    async with database.acquire() as conn:
+    async with database.own_connection() as conn:
         conn.add_termination_listener(on_end)
         await conn.add_listener(WAKE_CHANNEL, on_notice)
-        try:
-            await lost.wait()
-        finally:
-            conn.remove_termination_listener(on_end)
-            if not conn.is_closed():
-                await conn.remove_listener(WAKE_CHANNEL, on_notice)
+        await lost.wait()
     raise ConnectionError("the connection on which this process is woken was lost")

@@ -110,7 +110,7 @@ class AttemptStatements:
             [closing.ref.attempt for closing in ordered],
             [closing.worker_id for closing in ordered],
             [closing.ending.state.value for closing in ordered],
-            [rows.storable_text(closing.ending.reason) for closing in ordered],
+            [closing.ending.reason for closing in ordered],
             [closing.ending.started_at for closing in ordered],
             now,
         )
@@ -129,7 +129,7 @@ class AttemptStatements:
             [closing.worker_id for closing, _ in ordered],
             [closing.ending.started_at for closing, _ in ordered],
             [closing.ending.execution_time_ms for closing, _ in ordered],
-            [rows.storable_json(closing.ending.analytics) for closing, _ in ordered],
+            [(closing.ending.analytics or b"{}").decode() for closing, _ in ordered],
             [json.decode() for _, json in ordered],
             now,
             subjects.for_decided(DecidedKind.task_completed),

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from datetime import datetime
 
-from orchestrator.domain import Assigned
+from orchestrator.domain import Assigned, Experience
 from orchestrator.ports import LiveAttempt, Member
 from orchestrator.store import rows
 from orchestrator.store.dispatching import assigned
@@ -11,14 +11,16 @@ from servicekit.pg import Database
 
 EXPLAINED_AT_ONCE = 1_000
 
+# A fleet that comes and goes leaves rows behind: those that have been gone for long are not read again and again.
 FLEET = """
-    SELECT worker_id, status, tags, capabilities, slots_total, incarnation, former, told,
-        works, completed, failed, means
-    FROM workers CROSS JOIN LATERAL (
-        SELECT COALESCE(array_agg(work_key), '{}') AS works, COALESCE(array_agg(completed), '{}') AS completed,
-            COALESCE(array_agg(failed), '{}') AS failed, COALESCE(array_agg(mean_ms), '{}') AS means
-        FROM experience WHERE experience.worker_id = workers.worker_id AND workers.status <> 'offline'
-    ) AS tried
+    SELECT worker_id, status, tags, capabilities, slots_total, incarnation, former, told FROM workers
+    WHERE status <> 'offline' OR COALESCE(last_heartbeat, registered_at) > $1
+"""
+EXPERIENCE = """
+    SELECT worker_id, work_key, completed, failed, mean_ms FROM experience
+    WHERE last_at > $1 AND EXISTS (
+        SELECT FROM workers WHERE workers.worker_id = experience.worker_id AND status <> 'offline'
+    )
 """
 LIVE = "SELECT task_id, attempt, worker_id, state FROM attempts WHERE state IN ('assigned', 'running')"
 UNPUBLISHED = """
@@ -46,10 +48,16 @@ class LeaderQueries:
 
     database: Database
 
-    async def fleet(self) -> list[Member]:
-        """All workers."""
+    async def fleet(self, since: datetime) -> list[Member]:
+        """All workers but those that have been offline since before."""
         async with self.database.acquire() as conn:
-            return [rows.member(row) for row in await conn.fetch(FLEET)]
+            return [rows.member(row) for row in await conn.fetch(FLEET, since)]
+
+    async def experience(self, since: datetime) -> list[tuple[str, str, Experience]]:
+        """Worker id, work key and all its experience, where some is newer than `since`; of workers that are there."""
+        async with self.database.acquire() as conn:
+            found = await conn.fetch(EXPERIENCE, since)
+        return [(worker_id, work_key, Experience(*how)) for worker_id, work_key, *how in found]
 
     async def live_attempts(self) -> list[LiveAttempt]:
         """All live attempts."""

@@ -9,16 +9,13 @@ from contracts.base import Level
 from contracts.tasks import AttemptState, AttemptView, Requirements, TaskProgress, TaskState, TaskView
 from contracts.workers import RunningAttempt, WorkerStatus, WorkerView
 from orchestrator.decisions.demands import demand_of
-from orchestrator.domain import AttemptRef, Closed, Demand, Experience, Worker
+from orchestrator.domain import AttemptRef, Closed, Demand, Worker
 from orchestrator.ports import LiveAttempt, Member, Moved
 
 Row = Mapping[str, Any]
 
 MOST_TOLD = 256
 """Most events in one row of the outbox."""
-_NUL = "\x00"
-_ESCAPED_NUL = b"\\u0000"
-_REPLACEMENT = "\ufffd"
 
 
 def task_view(row: Row, attempts: Iterable[Row] = ()) -> TaskView:
@@ -69,8 +66,7 @@ def worker_view(row: Row) -> WorkerView:
 
 
 def member(row: Row) -> Member:
-    """A worker as the leader keeps it; `row` has its experience as arrays, one entry a kind of work."""
-    tried = zip(row["works"], row["completed"], row["failed"], row["means"], strict=True)
+    """A worker as the leader keeps it, without its experience."""
     return Member(
         worker=Worker(
             worker_id=row["worker_id"],
@@ -78,7 +74,7 @@ def member(row: Row) -> Member:
             tags=frozenset(row["tags"]),
             capabilities=frozenset(row["capabilities"]),
             slots_total=row["slots_total"],
-            experience={work: Experience(done, failed, mean) for work, done, failed, mean in tried},
+            experience={},
         ),
         incarnation=row["incarnation"],
         former=tuple(row["former"]),
@@ -125,32 +121,6 @@ def assignment_json(row: Row, lease_ms: int) -> bytes:
     if row["estimated_duration_ms"] is not None:
         fields["estimated_duration_ms"] = row["estimated_duration_ms"]
     return orjson.dumps(fields, option=orjson.OPT_UTC_Z)
-
-
-def storable_json(value: Any) -> str | None:
-    """JSON text that jsonb takes: the NUL character, which it cannot hold, becomes U+FFFD."""
-    if value is None:
-        return None
-    text = value if isinstance(value, bytes) else orjson.dumps(value)
-    if _ESCAPED_NUL in text:
-        text = orjson.dumps(_without_nul(orjson.loads(text)))
-    return text.decode()
-
-
-def storable_text(text: str | None) -> str | None:
-    """Text that PostgreSQL takes."""
-    return text.replace(_NUL, _REPLACEMENT) if text and _NUL in text else text
-
-
-def _without_nul(value: Any) -> Any:
-    if isinstance(value, str):
-        return value.replace(_NUL, _REPLACEMENT)
-    if isinstance(value, list):
-        return [_without_nul(item) for item in cast("list[Any]", value)]
-    if isinstance(value, dict):
-        items = cast("dict[str, Any]", value).items()
-        return {_without_nul(key): _without_nul(item) for key, item in items}
-    return value
 
 
 def _analytics(row: Row) -> dict[str, Any] | None:

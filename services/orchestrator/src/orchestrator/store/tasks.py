@@ -122,14 +122,14 @@ class TaskStatements:
             [fate.ref.task_id for fate in fates],
             [fate.ref.attempt for fate in fates],
             [fate.status.value for fate in fates],
-            [rows.storable_text(fate.reason) for fate in fates],
+            [fate.reason for fate in fates],
             [fate.burned for fate in fates],
             [fate.refusals for fate in fates],
             [fate.next_attempt_at for fate in fates],
             [fate.avoid_worker for fate in fates],
             [fate.started_at for fate in fates],
             [fate.execution_time_ms for fate in fates],
-            [rows.storable_json(fate.analytics) for fate in fates],
+            [_text(fate.analytics) for fate in fates],
             now,
         )
 
@@ -140,7 +140,7 @@ class TaskStatements:
             [item.ref.task_id for item in ordered],
             [item.ref.attempt for item in ordered],
             [item.worker_id for item in ordered],
-            [rows.storable_json(item.progress_json) for item in ordered],
+            [item.progress_json.decode() for item in ordered],
             [item.first_at for item in ordered],
             [item.paused for item in ordered],
             now,
@@ -155,13 +155,13 @@ class TaskStatements:
             [ref.task_id for ref, _ in claims],
             [ref.attempt for ref, _ in claims],
             [worker_id for _, worker_id in claims],
-            [rows.storable_json(claim) for claim in claims.values()],
+            [claim.decode() for claim in claims.values()],
         )
         return {(AttemptRef(row["task_id"], row["attempt"]), row["assigned_worker"]) for row in kept}
 
     async def acknowledge(self, ref: AttemptRef, analytics: bytes) -> None:
         """Keep what a worker saw of an attempt that was cancelled here."""
-        await self.conn.execute(ACKNOWLEDGE, ref.task_id, ref.attempt, rows.storable_json(analytics))
+        await self.conn.execute(ACKNOWLEDGE, ref.task_id, ref.attempt, analytics.decode())
 
     async def ask(self, ref: AttemptRef, question_id: str) -> Moved | None:
         """A question of the live attempt is open."""
@@ -172,3 +172,7 @@ class TaskStatements:
         """A question is no longer open."""
         row = await self.conn.fetchrow(UNASK, task_id, question_id)
         return rows.moved(row) if row else None
+
+
+def _text(json: bytes | None) -> str | None:
+    return None if json is None else json.decode()

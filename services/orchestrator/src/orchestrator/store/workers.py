@@ -23,8 +23,7 @@ REGISTER = """
         status = COALESCE($11, 'online'), told = $11, former = $12, reason = NULL
 """
 LOCK = """
-    SELECT worker_id, status, tags, capabilities, slots_total, incarnation, former, told, '{}'::text[] AS works,
-        '{}'::int[] AS completed, '{}'::int[] AS failed, '{}'::float8[] AS means
+    SELECT worker_id, status, tags, capabilities, slots_total, incarnation, former, told
     FROM workers WHERE worker_id = $1 FOR UPDATE
 """
 TELL = (

@@ -127,6 +127,7 @@ STATEMENTS = (
         CONSTRAINT experience_worker FOREIGN KEY(worker_id) REFERENCES workers (worker_id)
     )
     """,
+    "CREATE INDEX experience_last_at ON experience (last_at)",
 )
 
 
