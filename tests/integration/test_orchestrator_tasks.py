@@ -192,6 +192,12 @@ async def test_a_cursor_or_parameter_that_is_not_known_is_refused(o: Orchestra) 
     assert "completed" in answer.json()["errors"][0]["allowed"]
 
 
+@pytest.mark.parametrize("path", ["/v1/tasks/ta%00sk", "/v1/workers/a%20b", "/v1/tasks?worker_id=a%00b"])
+async def test_an_id_that_can_be_none_is_refused(o: Orchestra, path: str) -> None:
+    answer = await o.client.get(path)
+    assert (answer.status_code, answer.json()["code"]) == (422, "invalid_input")
+
+
 async def test_a_queued_task_is_cancelled_at_once_and_a_repeat_is_harmless(o: Orchestra) -> None:
     task = await o.create()
     for _ in range(2):

@@ -5,7 +5,7 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Query, Request, Response
 from fastapi.responses import Response as RawResponse
 
-from contracts.base import Level, Model, UtcTime
+from contracts.base import Level, Model, TaskId, UtcTime, WorkerId
 from contracts.commands import NewCommand
 from contracts.tasks import CancelTask, NewTask, TaskBatch, TaskState
 from contracts.workers import WorkerStatus
@@ -57,7 +57,7 @@ async def create_tasks(batch: Annotated[TaskBatch, strict(TaskBatch)], services:
 async def list_tasks(
     services: Called,
     status: Annotated[list[TaskState] | None, Query()] = None,
-    worker_id: str | None = None,
+    worker_id: WorkerId | None = None,
     priority: Level | None = None,
     since: UtcTime | None = None,
     cursor: PageCursor = None,
@@ -69,7 +69,7 @@ async def list_tasks(
 
 
 @router.get("/tasks/{task_id}")
-async def get_task(task_id: str, services: Called) -> Response:
+async def get_task(task_id: TaskId, services: Called) -> Response:
     """One task with its attempts."""
     view = await services.views.task_view(task_id)
     if view is None:
@@ -78,13 +78,13 @@ async def get_task(task_id: str, services: Called) -> Response:
 
 
 @router.post("/tasks/{task_id}/cancel")
-async def cancel_task(task_id: str, why: Annotated[CancelTask, strict(CancelTask)], services: Called) -> Response:
+async def cancel_task(task_id: TaskId, why: Annotated[CancelTask, strict(CancelTask)], services: Called) -> Response:
     """End a task; harmless when it is cancelled already."""
     return _json(await services.manager.cancel(task_id, why))
 
 
 @router.post("/tasks/{task_id}/retry")
-async def retry_task(task_id: str, services: Called) -> Response:
+async def retry_task(task_id: TaskId, services: Called) -> Response:
     """Queue an ended task again, with a fresh budget of attempts."""
     return _json(await services.manager.retry(task_id))
 
@@ -101,7 +101,7 @@ async def list_workers(
 
 
 @router.get("/workers/{worker_id}")
-async def get_worker(worker_id: str, services: Called) -> Response:
+async def get_worker(worker_id: WorkerId, services: Called) -> Response:
     """One worker."""
     view = await services.views.worker_view(worker_id)
     if view is None:
@@ -110,7 +110,9 @@ async def get_worker(worker_id: str, services: Called) -> Response:
 
 
 @router.post("/workers/{worker_id}/commands")
-async def command_worker(worker_id: str, new: Annotated[NewCommand, strict(NewCommand)], services: Called) -> Response:
+async def command_worker(
+    worker_id: WorkerId, new: Annotated[NewCommand, strict(NewCommand)], services: Called
+) -> Response:
     """Tell a worker something."""
     return _json(await services.manager.command(worker_id, new), 202)
 
