@@ -25,9 +25,10 @@ WORKER = """
         slots_total, registered_at, version)
     VALUES ('w1', 'unified', 'h', 'online', '[]', '{}', 'i', '[]', $1, now(), '0')
 """
-ATTEMPT = (
-    "INSERT INTO attempts (task_id, attempt, worker_id, state, epoch, assigned_at) VALUES ($1, $2, $3, $4, 1, now())"
-)
+ATTEMPT = """
+    INSERT INTO attempts (task_id, attempt, worker_id, state, epoch, assigned_at, ended_at)
+    VALUES ($1, $2, $3, $4::text, 1, now(), CASE WHEN $4::text IN ('assigned', 'running') THEN NULL ELSE now() END)
+"""
 
 
 async def test_models_are_what_migrations_make(database: Database) -> None:
@@ -61,6 +62,8 @@ async def test_the_database_refuses_what_can_never_be(database: Database) -> Non
     with pytest.raises(asyncpg.UniqueViolationError, match="attempts_one_live"):
         await conn.execute(ATTEMPT, "t1", 2, "w1", "assigned")
     await conn.execute(ATTEMPT, "t1", 2, "w1", "lost")
+    with pytest.raises(asyncpg.CheckViolationError, match="attempts_live_until_ended"):
+        await conn.execute("UPDATE attempts SET state = 'running' WHERE state = 'lost'")
     with pytest.raises(asyncpg.ForeignKeyViolationError, match="attempts_worker"):
         await conn.execute(ATTEMPT, "t1", 3, "w2", "lost")
     await conn.close()

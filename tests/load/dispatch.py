@@ -42,6 +42,10 @@ SLOTS = 500
 ORDER = 100
 MOST_IN_A_BATCH = 256
 PAUSE_S = 0.02
+TASK = {
+    "description": "Write the missing tests of the parser, and mend what they find.",
+    "requirements": {"repository": "https://example.org/parser.git", "ref": "main"},
+}
 WARM_UP = 2_000
 COMPLETED = "SELECT COALESCE(sum(tasks_completed), 0) FROM workers"
 COMMITS = (
@@ -162,7 +166,7 @@ async def fleet(bus: Bus, url: str) -> AsyncGenerator[None]:
 
 async def throughput(url: str, conn: asyncpg.Connection, tasks: int, outstanding: int) -> float:
     """Tasks a second from the first request to the last recorded completion."""
-    body = orjson.dumps({"tasks": [{"description": "do it"}] * ORDER})
+    body = orjson.dumps({"tasks": [TASK] * ORDER})
     headers = {"Content-Type": "application/json"}
     before = await conn.fetchval(COMPLETED)
     submitted = recorded = 0
@@ -187,7 +191,7 @@ async def latencies(url: str, conn: asyncpg.Connection, tasks: int) -> list[floa
     async with httpx.AsyncClient(base_url=url) as client:
         for _ in range(tasks):
             at = _now()
-            answer = await client.post("/v1/tasks", json={"description": "do it"})
+            answer = await client.post("/v1/tasks", json=TASK)
             sent[answer.json()["task_id"]] = at
             await asyncio.sleep(PAUSE_S)
 

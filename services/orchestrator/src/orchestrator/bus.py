@@ -10,7 +10,7 @@ from servicekit.bus import Bus, Outgoing, publish_batches
 from servicekit.clock import Clock
 from servicekit.logs import get_logger
 
-GATHER_S = 0.05
+GATHER_S = 0.25
 """Marks are gathered for this long: most attempts of short tasks are closed by then and need none."""
 LONGEST_ANSWER_S = 2.0
 ANSWERS_A_LEASE = 5

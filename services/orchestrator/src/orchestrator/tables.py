@@ -135,6 +135,7 @@ class AttemptRow(Base, table=True):
     __table_args__ = (
         CheckConstraint(one_of("state", ATTEMPT_STATES), name="attempts_state_known"),
         CheckConstraint("attempt >= 1", name="attempts_attempt_positive"),
+        CheckConstraint("(state IN ('assigned', 'running')) = (ended_at IS NULL)", name="attempts_live_until_ended"),
         Index("attempts_one_live", "task_id", unique=True, postgresql_where=LIVE),
         Index("attempts_live_by_worker", "worker_id", "task_id", "attempt", postgresql_where=LIVE),
         {"postgresql_with": HOT},

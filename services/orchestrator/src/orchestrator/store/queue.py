@@ -6,7 +6,7 @@ from datetime import datetime
 from orchestrator.domain import Assigned, Experience
 from orchestrator.ports import LiveAttempt, Member
 from orchestrator.store import rows
-from orchestrator.store.dispatching import assigned
+from orchestrator.store.dispatching import QUEUED, assigned
 from servicekit.pg import Database
 
 EXPLAINED_AT_ONCE = 1_000
@@ -31,7 +31,7 @@ UNPUBLISHED = """
     WHERE attempt.state IN ('assigned', 'running') AND attempt.published_at IS NULL AND attempt.assigned_at <= $1
     ORDER BY attempt.assigned_at LIMIT $2
 """
-EXPLAIN = """
+EXPLAIN = f"""
     UPDATE tasks AS task SET reason = line.reason FROM (
         SELECT task_id, line.reason FROM unnest($1::text[], $2::text[]) AS line(demand_key, reason) CROSS JOIN LATERAL (
             SELECT task_id FROM tasks WHERE status = 'queued' AND demand_key = line.demand_key AND created_at <= $3
@@ -39,7 +39,7 @@ EXPLAIN = """
             ORDER BY rank_at, task_id LIMIT $5
         ) AS task
     ) AS line
-    WHERE task.task_id = line.task_id AND task.status = 'queued'
+    WHERE task.task_id = line.task_id AND {QUEUED}
 """
 
 

@@ -7,16 +7,16 @@ from contracts.tasks import TaskView
 from orchestrator.domain import LIVE_STATES, RETRYABLE_STATES, AttemptRef, Fate, NewTaskRow
 from orchestrator.ports import Moved, ProgressMade
 from orchestrator.store import rows
-from orchestrator.store.dispatching import INSERT, task_columns
+from orchestrator.store.dispatching import INSERT, QUEUED, task_columns
 from servicekit.pg import Connection
 
 LIVE = "('" + "', '".join(sorted(LIVE_STATES)) + "')"
 
 BY_KEY = "SELECT * FROM tasks WHERE idempotency_key = ANY($1::text[])"
 READ = "SELECT * FROM tasks WHERE task_id = $1"
-CANCEL = """
+CANCEL = f"""
     UPDATE tasks SET status = 'cancelled', reason = $2, completed_at = $3, next_attempt_at = NULL
-    WHERE task_id = $1 AND status = 'queued' RETURNING true
+    WHERE task_id = $1 AND {QUEUED} RETURNING true
 """
 REQUEUE = """
     UPDATE tasks SET status = 'queued', reason = NULL, rank_at = $2, burned = 0, refusals = 0, next_attempt_at = NULL,
@@ -46,7 +46,8 @@ BEGIN = f"""
         started_at = GREATEST(attempt.assigned_at, LEAST($7, made.first_at))
     FROM {MADE}
     WHERE attempt.task_id = made.task_id AND attempt.attempt = made.attempt AND attempt.worker_id = made.worker_id
-        AND attempt.state = 'assigned' AND made.progress IS NOT NULL AND made.paused IS NOT NULL
+        AND attempt.ended_at IS NULL AND attempt.started_at IS NULL
+        AND made.progress IS NOT NULL AND made.paused IS NOT NULL
 """
 ADVANCE = f"""
     UPDATE tasks AS task SET progress = made.progress::jsonb,

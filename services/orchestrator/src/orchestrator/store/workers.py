@@ -1,4 +1,8 @@
-"""SQL that writes workers. Several rows are locked in the order of their ids, so that nobody waits in a ring."""
+"""SQL that writes workers.
+
+Several rows are locked in the order of their ids, and never so strongly that a new attempt, which refers to its worker,
+has to wait: so nobody waits in a ring.
+"""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -24,7 +28,7 @@ REGISTER = """
 """
 LOCK = """
     SELECT worker_id, status, tags, capabilities, slots_total, incarnation, former, told
-    FROM workers WHERE worker_id = $1 FOR UPDATE
+    FROM workers WHERE worker_id = $1 FOR NO KEY UPDATE
 """
 TELL = (
     "UPDATE workers SET told = $2, status = CASE WHEN status = 'offline' THEN status ELSE $3 END WHERE worker_id = $1"
@@ -34,7 +38,7 @@ RECONFIGURE = """
 """
 SEE = """
     WITH held AS (
-        SELECT worker_id, status FROM workers WHERE worker_id = ANY($1::text[]) ORDER BY worker_id FOR UPDATE
+        SELECT worker_id, status FROM workers WHERE worker_id = ANY($1::text[]) ORDER BY worker_id FOR NO KEY UPDATE
     )
     UPDATE workers AS worker SET last_heartbeat = $8, slots_total = seen.slots_total, cpu_percent = seen.cpu_percent,
         memory_mb = seen.memory_mb, round_trip_ms = seen.round_trip_ms,
@@ -49,7 +53,7 @@ SEE = """
 SET_OFFLINE = """
     WITH held AS (
         SELECT worker_id FROM workers WHERE worker_id = ANY($1::text[]) AND status <> 'offline'
-        ORDER BY worker_id FOR UPDATE
+        ORDER BY worker_id FOR NO KEY UPDATE
     )
     UPDATE workers AS worker SET status = 'offline', reason = $2 FROM held WHERE worker.worker_id = held.worker_id
     RETURNING worker.worker_id
@@ -59,7 +63,7 @@ COUNT = """
         SELECT * FROM unnest($1::text[], $2::text[], $3::int[], $4::int[], $5::float8[])
             AS ended(worker_id, work_key, completed, failed, total_ms)
     ), held AS (
-        SELECT worker_id FROM workers WHERE worker_id = ANY($1::text[]) ORDER BY worker_id FOR UPDATE
+        SELECT worker_id FROM workers WHERE worker_id = ANY($1::text[]) ORDER BY worker_id FOR NO KEY UPDATE
     ), counted AS (
         UPDATE workers AS worker SET tasks_completed = worker.tasks_completed + summed.completed,
             tasks_failed = worker.tasks_failed + summed.failed

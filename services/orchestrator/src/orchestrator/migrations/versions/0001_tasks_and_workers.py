@@ -105,6 +105,7 @@ STATEMENTS = (
             state IN ('assigned', 'running', 'completed', 'failed', 'cancelled', 'timed_out', 'lost', 'refused')
         ),
         CONSTRAINT attempts_attempt_positive CHECK (attempt >= 1),
+        CONSTRAINT attempts_live_until_ended CHECK ((state IN ('assigned', 'running')) = (ended_at IS NULL)),
         CONSTRAINT attempts_task FOREIGN KEY(task_id) REFERENCES tasks (task_id),
         CONSTRAINT attempts_worker FOREIGN KEY(worker_id) REFERENCES workers (worker_id)
     ) WITH (fillfactor = 80, autovacuum_vacuum_scale_factor = 0.02, autovacuum_analyze_scale_factor = 0.05)
