@@ -144,7 +144,11 @@ def test_the_commands_it_shows_give_the_same_when_typed(
     project: Path, measured: dict[str, Any], tmp_path: Path
 ) -> None:
     typed = measured["tests"]["command"].replace("OUT/", f"{tmp_path}/")
-    environment = {**os.environ, "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}
+    environment = {
+        **os.environ,
+        "PYTHONDONTWRITEBYTECODE": "1",
+        "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
+    }
     ended = subprocess.run(typed, shell=True, cwd=project, env=environment, capture_output=True, text=True, timeout=60)
     tests = measured["tests"]
     assert f"{tests['failed']} failed, {tests['passed']} passed" in ended.stdout
