@@ -34,6 +34,7 @@ SCALARS: dict[Any, str] = {
     datetime: "string",
     AwareDatetime: "string",
 }
+SCALARS_WITH_ZERO = frozenset({"int64", "double", "bool"})
 Numbers = dict[str, dict[str, int]]
 
 
@@ -110,8 +111,13 @@ def _comment(info: FieldInfo) -> list[str]:
 def _row(name: str, info: FieldInfo) -> str:
     kind = _proto_type(info.annotation)
     single = not kind.startswith(("repeated ", "map<"))
-    has_presence = single and not info.is_required() and not kind[0].isupper() and not kind.startswith("google.")
+    # JSON leaves a zero out unless its field has presence, and a required field must be there.
+    has_presence = single and (kind in SCALARS_WITH_ZERO or (not info.is_required() and _is_scalar(kind)))
     return f"{'optional ' if has_presence else ''}{kind} {name}"
+
+
+def _is_scalar(kind: str) -> bool:
+    return not kind[0].isupper() and not kind.startswith("google.")
 
 
 def _proto_type(annotation: Any) -> str:
@@ -158,7 +164,7 @@ def _event_message(messages: dict[str, type[BaseModel]], known: dict[str, int]) 
     bodies = sorted({m.model_fields["body"].annotation.__name__ for m in messages.values() if "body" in m.model_fields})
     shared = ["string event_id", "string kind", "string worker_id", "optional string task_id", "optional int64 attempt"]
     shared += ["int64 seq", "string occurred_at", "string evidence", "optional string question_id"]
-    rows = [*shared, "google.protobuf.Struct body"]
+    rows = [*shared, "google.protobuf.Struct body", "StoredObject stored"]
     numbers = _assign([row.split()[-1] for row in rows], known)
     lines = [f"  {row} = {numbers[row.split()[-1]]};" for row in rows]
     about = f"// Any event, told apart by `kind`; `body` is one of {', '.join(bodies)}."

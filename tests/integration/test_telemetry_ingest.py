@@ -10,6 +10,7 @@ import pytest
 
 from contracts import streams
 from contracts.decided import DecidedEvent, DecidedKind
+from contracts.events import QUESTION_KINDS
 from servicekit.bus import Bus, declare_streams
 from servicekit.ids import new_event_id
 from telemetry_ingest import app, tables
@@ -23,7 +24,7 @@ from tests.support.schema import schema_differences
 from tests.support.stack import Database, TestNats, TestRedis
 from tests.support.waiting import eventually
 
-TELEMETRY_KINDS = sorted(FULL.keys() - {"question", "resource_request", "collaboration_request"})
+TELEMETRY_KINDS = sorted(FULL.keys() - QUESTION_KINDS)
 
 
 @pytest.fixture

@@ -28,5 +28,5 @@ def test_a_word_that_is_both_wants_both() -> None:
 
 
 def test_an_unknown_word_is_refused_with_the_allowed_ones() -> None:
-    with pytest.raises(UnknownType, match=r"'daydreaming' is neither .*; allowed: analytics, .*thinking, tool_call"):
+    with pytest.raises(UnknownType, match=r"'daydreaming' is neither .*; allowed: analytics, .*thinking"):
         filter_of("task-1", ["daydreaming"])

@@ -1,10 +1,10 @@
 import pytest
 
-from contracts.events import EVENT_TYPES
+from contracts.events import EVENT_TYPES, QUESTION_KINDS
 from telemetry_ingest.decisions.telling import MAX_LINE, tell
 from tests.support.examples import FULL, MINIMAL, event
 
-TELEMETRY = sorted(EVENT_TYPES.keys() - {"question", "resource_request", "collaboration_request"})
+TELEMETRY = sorted(EVENT_TYPES.keys() - QUESTION_KINDS)
 LINES = {
     "progress": "executing in implementation 65% – Refactoring authentication module",
     "milestone": "JWT implementation complete (feature_implemented)",

@@ -57,6 +57,8 @@ Text = Annotated[str, StringConstraints(min_length=1, max_length=65_536), AfterV
 OptionalText = Annotated[str, StringConstraints(max_length=65_536), AfterValidator(_without_nul)]
 FilePath = Annotated[str, StringConstraints(min_length=1, max_length=4_096), AfterValidator(_without_nul)]
 AttemptNumber = Annotated[int, Field(ge=1, le=2**31 - 1, description="Number of an attempt of a task, from 1.")]
+Amount = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+"""A figure that cannot be negative."""
 JsonObject = Annotated[
     dict[str, JsonValue], AfterValidator(_json_without_nul), Field(description="A free JSON object.")
 ]

@@ -18,6 +18,9 @@ from contracts.base import (
 )
 from contracts.reports import Report
 
+Deadline = Annotated[int, Field(ge=1_000, le=7 * 86_400_000)]
+"""Milliseconds, from a second to a week."""
+
 
 class QuestionType(StrEnum):
     """What a question is about."""
@@ -42,7 +45,7 @@ class AskManager(Report):
     default_answer: OptionalText | None = None
     """Taken when nobody answers in time."""
     priority: Level = Level.medium
-    deadline_ms: Annotated[int, Field(ge=1_000, le=7 * 86_400_000)] = 600_000
+    deadline_ms: Deadline = 600_000
     """How long the question stays open."""
     wait: bool = True
     """True: this call returns the answer. False: it returns the question id at once."""
@@ -70,7 +73,11 @@ class RequestResources(Report):
     """Why it is needed."""
     priority: Level = Level.medium
     duration_ms: Milliseconds | None = None
-    """For how long."""
+    """For how long; left out: until the attempt ends."""
+    deadline_ms: Deadline = 600_000
+    """How long the request stays open, if the worker's own policy does not grant it at once."""
+    wait: bool = True
+    """True: this call returns what was decided. False: it returns the question id at once."""
 
 
 class CollaborationType(StrEnum):
@@ -92,7 +99,33 @@ class Collaborate(Report):
     target_worker: WorkerId | None = None
     """Which worker; left out: the best one."""
     context: OptionalText | None = None
+    """What it must know, such as the branch and the files to look at."""
     priority: Level = Level.medium
+    deadline_ms: Deadline = 1_800_000
+    """How long the other worker may take."""
+    wait: bool = True
+    """True: this call returns the result. False: it returns the question id at once."""
+
+
+class CollaborationStatus(StrEnum):
+    """What the helping worker says."""
+
+    accepted = "accepted"
+    declined = "declined"
+    completed = "completed"
+
+
+class RespondToCollaboration(Report):
+    """Input of `respond_to_collaboration`: the answer to a worker that asked for help."""
+
+    question_id: QuestionId
+    """The request: `collaboration.question_id` in `get_task`."""
+    status: CollaborationStatus
+    """accepted: work on it has begun; completed or declined: `response` goes to the one who asked, and closes it."""
+    response: OptionalText | None = None
+    """The result, or why not."""
+    findings: Annotated[list[Text], Field(max_length=200)] = []
+    """Single points, such as the comments of a review."""
 
 
 class QuestionKind(StrEnum):
@@ -113,6 +146,26 @@ class QuestionState(StrEnum):
     withdrawn = "withdrawn"
 
 
+class Ruling(StrEnum):
+    """What was decided about a request for resources."""
+
+    granted = "granted"
+    trimmed = "trimmed"
+    refused = "refused"
+
+
+class RequestDecision(Model):
+    """What a request for resources gets: as asked, less than asked, or nothing."""
+
+    decision: Ruling
+    amount_granted: Text | None = None
+    """How much; left out: what was asked for."""
+    duration_ms: Milliseconds | None = None
+    """For how long; left out: as asked."""
+    reason: OptionalText | None = None
+    decided_by: Annotated[OptionalText, Field(max_length=200)] = "manager"
+
+
 class Answer(Model):
     """What a worker gets on `worker.answer.<worker>` when a question is closed."""
 
@@ -125,6 +178,10 @@ class Answer(Model):
     additional_context: OptionalText | None = None
     answered_by: OptionalText | None = None
     answered_at: UtcTime
+    decision: RequestDecision | None = None
+    """Of a request for resources."""
+    findings: list[Text] = []
+    """Single points of a collaboration's result."""
 
 
 class NewAnswer(Model):
@@ -156,3 +213,11 @@ class QuestionView(Model):
     additional_context: OptionalText | None = None
     answered_by: OptionalText | None = None
     answered_at: UtcTime | None = None
+    decision: RequestDecision | None = None
+    """Of a request for resources."""
+    findings: list[Text] = []
+    """Single points of a collaboration's result."""
+    linked_task_id: TaskId | None = None
+    """The task that a request for collaboration became."""
+    helper_worker: WorkerId | None = None
+    """The worker that took it."""

@@ -10,7 +10,8 @@ from contracts.commands import Command, NewCommand
 from contracts.decided import DecidedEvent
 from contracts.events import EVENT_TYPES
 from contracts.problems import Problem
-from contracts.questions import Answer, NewAnswer, QuestionView
+from contracts.questions import Answer, NewAnswer, QuestionView, RequestDecision
+from contracts.rpc import RPCS, CheckCommands, GetNextTask, LoadCheckpoint, NextTask
 from contracts.tasks import Assignment, CancelTask, NewTask, QueueView, TaskBatch, TaskView
 from contracts.telemetry import StoredEvent, Tail, TaskFacts
 from contracts.workers import Heartbeat, Registration, WorkerView
@@ -32,6 +33,12 @@ MESSAGES: tuple[type[Model], ...] = (
     Answer,
     NewAnswer,
     QuestionView,
+    RequestDecision,
+    *(model for rpc in RPCS.values() for model in (rpc.request, rpc.answer) if model is not QuestionView),
+    GetNextTask,
+    NextTask,
+    CheckCommands,
+    LoadCheckpoint,
     StoredEvent,
     Tail,
     TaskFacts,

@@ -153,13 +153,16 @@ class EndReason(StrEnum):
     MEMORY = "memory"
     PROCESS_LIMIT = "process_limit"
     CANCELLED = "cancelled"
+    DISK_LIMIT = "disk_limit"
+    LOST = "lost"
+    """The sandbox itself was started anew, and all its processes with it."""
 
 
 class ProcessLimits(SandboxRequest):
     """Limits of a process and all that it starts. Null asks for the sandbox's default.
 
-    `wall_ms`, `cpu_ms`, `memory_mb`, `processes` and `output_mb` hold for the whole tree, and end it;
-    `open_files` and `file_mb` hold for each process in it, which then sees an error.
+    `wall_ms`, `cpu_ms`, `memory_mb`, `processes`, `output_mb` and `disk_mb` (what its workspace takes) hold for the
+    whole tree, and end it; `open_files` and `file_mb` hold for each process in it, which then sees an error.
     """
 
     wall_ms: int | None = Field(default=None, ge=1)
@@ -169,6 +172,18 @@ class ProcessLimits(SandboxRequest):
     open_files: int | None = Field(default=None, ge=16)
     output_mb: int | None = Field(default=None, ge=1)
     file_mb: int | None = Field(default=None, ge=1)
+    disk_mb: int | None = Field(default=None, ge=1)
+
+
+class LimitChange(SandboxRequest):
+    """Body of `PATCH /v1/processes/{id}/limits`: a limit that is named gets a new value while the process runs."""
+
+    wall_ms: int | None = Field(default=None, ge=1)
+    cpu_ms: int | None = Field(default=None, ge=1)
+    memory_mb: int | None = Field(default=None, ge=1)
+    processes: int | None = Field(default=None, ge=1)
+    output_mb: int | None = Field(default=None, ge=1)
+    disk_mb: int | None = Field(default=None, ge=1)
 
 
 class ProcessStart(SandboxRequest):
@@ -197,6 +212,7 @@ class ProcessUsage(Model):
     memory_peak_mb: float = Field(ge=0, description="Highest resident memory that was sampled.")
     processes: int = Field(ge=0)
     output_bytes: int = Field(ge=0)
+    disk_mb: float = Field(default=0, ge=0, description="What its workspace took at the last look.")
 
 
 class Process(Model):
@@ -207,6 +223,7 @@ class Process(Model):
     name: str
     argv: tuple[str, ...]
     state: ProcessState
+    paused: bool = Field(default=False, description="All of its tree is stopped; its wall time stands still.")
     reason: EndReason | None = None
     exit_code: int | None = None
     signal: int | None = None

@@ -87,3 +87,16 @@ STREAMS: tuple[Stream, ...] = (
         ),
     ),
 )
+
+
+@dataclass(frozen=True, slots=True)
+class Bucket:
+    """A bucket of the object store: its name and the age limit in seconds of what lies in it."""
+
+    name: str
+    max_age_s: int
+
+
+ARTIFACTS = Bucket("ARTIFACTS", 30 * DAY_S)
+CHECKPOINTS = Bucket("CHECKPOINTS", 7 * DAY_S)
+BUCKETS = (ARTIFACTS, CHECKPOINTS)

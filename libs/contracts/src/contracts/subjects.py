@@ -10,6 +10,9 @@ HEARTBEATS = "worker.heartbeat.*"
 NEXT_TASKS = "manager.next_task.*"
 END_SESSIONS = "manager.end_session.*"
 
+STREAMED = "worker.stream"
+"""The family whose subjects name the task too."""
+
 _FAMILY_OF_KIND = {
     "progress": "worker.progress",
     "milestone": "worker.milestone",
@@ -27,6 +30,23 @@ _FAMILY_OF_KIND = {
     "question": "manager.question",
     "resource_request": "manager.question",
     "collaboration_request": "manager.question",
+    "tool_call": "worker.stream",
+    "token_usage": "worker.resource",
+    "plan_step": "worker.plan",
+    "coverage": "worker.tests",
+    "benchmark": "worker.tests",
+    "security_scan": "worker.quality",
+    "dependency_analysis": "worker.quality",
+    "code_change": "worker.quality",
+    "artifact": "worker.milestone",
+    "checkpoint": "worker.milestone",
+    "api_quota": "worker.resource",
+    "grant": "worker.resource",
+    "recovery": "worker.error",
+    "blocker": "worker.error",
+    "session_end": "worker.completion",
+    "learning": "manager.question",
+    "collaboration_response": "manager.question",
 }
 
 
@@ -44,10 +64,10 @@ def for_event(kind: str, worker_id: WorkerId, task_id: TaskId | None) -> str:
     if kind == "registered":
         return REGISTERED
     family = _FAMILY_OF_KIND[kind]
-    if kind != "stream":
+    if family != STREAMED:
         return f"{family}.{worker_id}"
     if task_id is None:
-        raise ValueError("an event of kind 'stream' needs a task_id")
+        raise ValueError(f"an event of kind {kind!r} needs a task_id")
     return f"{family}.{worker_id}.{task_id}"
 
 
@@ -96,8 +116,8 @@ def parse(subject: str) -> Address:
     tokens = subject.split(".")
     if subject == REGISTERED:
         return Address(REGISTERED)
-    if len(tokens) == 4 and tokens[:2] == ["worker", "stream"]:
-        return Address("worker.stream", tokens[2], tokens[3])
+    if len(tokens) == 4 and subject.startswith(f"{STREAMED}."):
+        return Address(STREAMED, tokens[2], tokens[3])
     if len(tokens) == 3 and tokens[0] in {"worker", "manager"}:
         return Address(f"{tokens[0]}.{tokens[1]}", tokens[2])
     if len(tokens) == 3 and tokens[0] == "event":

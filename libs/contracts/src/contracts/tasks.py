@@ -25,6 +25,7 @@ from contracts.base import (
     Name,
     OptionalText,
     Percent,
+    QuestionId,
     TaskId,
     Text,
     UtcTime,
@@ -158,6 +159,16 @@ class NewTask(Model):
         return requirements
 
 
+class CollaborationTerms(Model):
+    """Who asked for a task, if that was another worker, and under which request the answer goes back."""
+
+    question_id: QuestionId
+    collaboration_type: Name
+    from_worker: WorkerId
+    from_task: TaskId | None = None
+    deadline_at: UtcTime | None = None
+
+
 class Assignment(Model):
     """One attempt of a task, as it is handed to a worker on `worker.task.<worker>`."""
 
@@ -174,6 +185,8 @@ class Assignment(Model):
     """How long the lease lasts without a heartbeat that names this attempt."""
     epoch: Count = 0
     """The leader's epoch under which the attempt was assigned."""
+    collaboration: CollaborationTerms | None = None
+    """Set where another worker asked for this task."""
 
 
 class AttemptView(Model):
@@ -224,6 +237,9 @@ class TaskView(Model):
     """Why it is where it is: what keeps it queued, how it failed, who cancelled it."""
     progress: TaskProgress | None = None
     attempts: list[AttemptView] = []
+    parent_task_id: TaskId | None = None
+    """The task whose worker asked for this one."""
+    collaboration: CollaborationTerms | None = None
 
 
 class CancelTask(Model):

@@ -64,6 +64,12 @@ class SandboxRefused(WorkerError):
         self.reason = reason
 
 
+class ObjectsUnavailable(WorkerError):
+    """The object store does not answer, or did not take it."""
+
+    code = "objects_unavailable"
+
+
 class TaskUnusable(WorkerError):
     """The task asks for what no attempt here can do; trying again would not help."""
 

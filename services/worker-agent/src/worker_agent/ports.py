@@ -6,9 +6,12 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Protocol
 
+from contracts.events.deliverables import StoredObject
 from contracts.events.reporting import Report
 from contracts.sandbox import (
     Checkout,
+    FileEntry,
+    LimitChange,
     OutputChunk,
     OutputEnd,
     Process,
@@ -145,6 +148,18 @@ class Journal(Protocol):
         ...
 
 
+class ObjectStore(Protocol):
+    """Content that outlives a worker. Raises ObjectsUnavailable when it is away."""
+
+    async def put(self, bucket: str, key: str, content: bytes, media_type: str) -> StoredObject:
+        """Keep content under a key; the same key again replaces it."""
+        ...
+
+    async def get(self, bucket: str, key: str) -> bytes | None:
+        """The content of a key; None when there is none."""
+        ...
+
+
 class SandboxBackend(Protocol):
     """Where agents and commands run. Raises SandboxUnavailable when it is away, SandboxRefused when it says no."""
 
@@ -166,6 +181,30 @@ class SandboxBackend(Protocol):
 
     async def write_home_file(self, workspace: str, path: str, content: bytes) -> None:
         """Write a file below the private HOME of a workspace."""
+        ...
+
+    async def read_file(self, workspace: str, path: str, most_bytes: int) -> bytes:
+        """A file of the work tree; SandboxRefused when it is not there, outside, or larger than that."""
+        ...
+
+    async def write_file(self, workspace: str, path: str, content: bytes, *, executable: bool = False) -> None:
+        """Write a file of the work tree, with the folders above it."""
+        ...
+
+    async def list_files(self, workspace: str, path: str = "", glob: str = "*", most: int = 1_000) -> list[FileEntry]:
+        """Entries below a folder of the work tree whose path fits a pattern (`**` is any folders), at most so many."""
+        ...
+
+    async def pause(self, process_id: str) -> Process:
+        """Stop a process and all that it started; its wall time stands still. Harmless when it is paused."""
+        ...
+
+    async def resume(self, process_id: str) -> Process:
+        """Let a paused process go on; harmless when it is not paused."""
+        ...
+
+    async def change_limits(self, process_id: str, change: LimitChange) -> Process:
+        """Change limits of a running process."""
         ...
 
     async def checkout(self, workspace: str, target: str) -> Checkout:

@@ -3,15 +3,17 @@
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
-from urllib.parse import quote
+from urllib.parse import quote, urlencode
 
 import httpx
 from pydantic import TypeAdapter
 
-from contracts.base import Model
+from contracts.base import Model, Page
 from contracts.sandbox import (
     Checkout,
     CheckoutRequest,
+    FileEntry,
+    LimitChange,
     OutputChunk,
     OutputEnd,
     OutputRecord,
@@ -25,7 +27,8 @@ from contracts.sandbox import (
 )
 from worker_agent.errors import SandboxRefused, SandboxUnavailable
 
-PROCESSES, WORKSPACES = "/v1/processes", "/v1/workspaces"
+PROCESSES, WORKSPACES, FILES = "/v1/processes", "/v1/workspaces", "/v1/files"
+PAGE = 1_000
 SLOW_S = 1_800.0
 MAX_LINE_BYTES = 1024 * 1024
 NOT_FOUND, SERVICE_UNAVAILABLE = 404, 503
@@ -68,8 +71,43 @@ class UnixSandbox:
 
     async def write_home_file(self, workspace: str, path: str, content: bytes) -> None:
         """Write a file below the private HOME of a workspace."""
-        url = f"/v1/files/{workspace}/{quote(path)}?area=home"
-        _check(await self._send("PUT", url, content=content, headers={"content-type": "application/octet-stream"}))
+        await self._write(f"{FILES}/{workspace}/{quote(path)}?area=home", content)
+
+    async def read_file(self, workspace: str, path: str, most_bytes: int) -> bytes:
+        """A file of the work tree; SandboxRefused when it is not there, outside, or larger than that."""
+        url = f"{FILES}/{workspace}/{quote(path)}?length={most_bytes + 1}"
+        content = _check(await self._send("GET", url)).content
+        if len(content) > most_bytes:
+            raise SandboxRefused("file_too_large", f"{path} is larger than {most_bytes} bytes")
+        return content
+
+    async def write_file(self, workspace: str, path: str, content: bytes, *, executable: bool = False) -> None:
+        """Write a file of the work tree, with the folders above it."""
+        await self._write(f"{FILES}/{workspace}/{quote(path)}?executable={str(executable).lower()}", content)
+
+    async def list_files(self, workspace: str, path: str = "", glob: str = "*", most: int = 1_000) -> list[FileEntry]:
+        """Entries below a folder of the work tree whose path fits a pattern (`**` is any folders), at most so many."""
+        found: list[FileEntry] = []
+        cursor: str | None = ""
+        while cursor is not None and len(found) < most:
+            query = urlencode({"path": path, "glob": glob, "cursor": cursor, "limit": min(PAGE, most - len(found))})
+            response = await self._call("GET", f"{FILES}/{workspace}?{query}", timeout_s=SLOW_S)
+            page = Page[FileEntry].model_validate_json(response.content)
+            found += page.items
+            cursor = page.next_cursor
+        return found
+
+    async def pause(self, process_id: str) -> Process:
+        """Stop a process and all that it started; its wall time stands still. Harmless when it is paused."""
+        return _process(await self._call("POST", f"{PROCESSES}/{process_id}/pause"))
+
+    async def resume(self, process_id: str) -> Process:
+        """Let a paused process go on; harmless when it is not paused."""
+        return _process(await self._call("POST", f"{PROCESSES}/{process_id}/resume"))
+
+    async def change_limits(self, process_id: str, change: LimitChange) -> Process:
+        """Change limits of a running process."""
+        return _process(await self._call("PATCH", f"{PROCESSES}/{process_id}/limits", change))
 
     async def checkout(self, workspace: str, target: str) -> Checkout:
         """Make a clean checkout of what is in a workspace, as a second one."""
@@ -120,6 +158,9 @@ class UnixSandbox:
     async def close(self) -> None:
         """Close all connections."""
         await self._client.aclose()
+
+    async def _write(self, url: str, content: bytes) -> None:
+        _check(await self._send("PUT", url, content=content, headers={"content-type": "application/octet-stream"}))
 
     async def _call(
         self, method: str, url: str, body: Model | None = None, *, timeout_s: float = 0.0, absent: str = ""

@@ -67,3 +67,18 @@ class Plan(Report):
     complexity_assessment: OptionalText | None = None
     """How difficult it is: low, medium, high, very_high, or a sentence."""
     risk_factors: list[Text] = []
+
+
+class PlanStepUpdate(Report):
+    """Input of `update_plan_step`: a step of a reported plan stands elsewhere now."""
+
+    step_id: Name
+    """The step's id in `report_plan`, or its number from 1 if it has none."""
+    status: StepStatus
+    """Where it stands now."""
+    plan_type: PlanType | None = None
+    """Which plan it belongs to; left out: the newest plan that has such a step."""
+    note: OptionalText | None = None
+    """What happened, or why it is skipped or failed."""
+    actual_time_ms: Milliseconds | None = None
+    """How long it took."""

@@ -1,13 +1,23 @@
-"""Bodies of test and code-quality reports."""
+"""Bodies of reports about tests, coverage, benchmarks and code quality."""
 
 from typing import Annotated
 
 from pydantic import Field
 
-from contracts.base import Count, FilePath, JsonObject, Level, Milliseconds, Model, Name, OptionalText, Percent, Text
+from contracts.base import (
+    Amount,
+    Count,
+    FilePath,
+    JsonObject,
+    Level,
+    Milliseconds,
+    Model,
+    Name,
+    OptionalText,
+    Percent,
+    Text,
+)
 from contracts.events.reporting import Report
-
-Score = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 
 
 class TestCounts(Model):
@@ -56,12 +66,12 @@ class TestResults(Report):
 class QualityMetrics(Model):
     """Measures of one file, or of a whole project when `file_path` is `.`."""
 
-    cyclomatic_complexity: Score | None = None
+    cyclomatic_complexity: Amount | None = None
     """Mean over the functions."""
-    max_cyclomatic_complexity: Score | None = None
-    cognitive_complexity: Score | None = None
+    max_cyclomatic_complexity: Amount | None = None
+    cognitive_complexity: Amount | None = None
     """Sum over the functions."""
-    maintainability_index: Score | None = None
+    maintainability_index: Amount | None = None
     """0 to 100, higher is better."""
     lines_of_code: Count | None = None
     test_coverage: Percent | None = None
@@ -86,3 +96,50 @@ class CodeQuality(Report):
     """Complexity, maintainability and the like."""
     issues: Annotated[list[QualityIssue], Field(max_length=1_000)] = []
     suggestions: list[Text] = []
+
+
+class FileCoverage(Model):
+    """Coverage of one file."""
+
+    file_path: FilePath
+    line_percent: Percent
+    branch_percent: Percent | None = None
+    missing_lines: Annotated[list[Count], Field(max_length=10_000)] = []
+
+
+class Coverage(Report):
+    """Input of `report_coverage`: how much of the code the tests reach."""
+
+    line_percent: Percent
+    """Lines that were run, 0 to 100."""
+    branch_percent: Percent | None = None
+    function_percent: Percent | None = None
+    lines_covered: Count | None = None
+    lines_total: Count | None = None
+    branches_covered: Count | None = None
+    branches_total: Count | None = None
+    test_suite: Name | None = None
+    """The suite that was run."""
+    tool: Name | None = None
+    """What measured it, such as `coverage.py`, `istanbul`, `go cover`."""
+    files: Annotated[list[FileCoverage], Field(max_length=1_000)] = []
+    """The files, worst first."""
+
+
+class Benchmark(Report):
+    """Input of `report_benchmark`: one measurement of speed or size, beside its baseline."""
+
+    benchmark_name: Name
+    value: Annotated[float, Field(allow_inf_nan=False)]
+    """The measured value, for several runs their median."""
+    unit: Name
+    """ms, s, requests/s, MB, …"""
+    baseline: Annotated[float, Field(allow_inf_nan=False)] | None = None
+    """The value before the change, in the same unit."""
+    lower_is_better: bool = True
+    runs: Count | None = None
+    standard_deviation: Amount | None = None
+    percentiles: dict[Name, Amount] = {}
+    """By name, such as `p99`, in the same unit."""
+    environment: JsonObject = {}
+    """What it ran on."""

@@ -1,4 +1,4 @@
-"""Bodies of errors, completions, and of the outcome that closes an attempt."""
+"""Bodies of errors, recoveries, blockers and completions, and of the outcome that closes an attempt."""
 
 from enum import StrEnum
 from typing import Annotated
@@ -6,17 +6,22 @@ from typing import Annotated
 from pydantic import Field
 
 from contracts.base import (
+    Amount,
     Count,
+    EventId,
     FilePath,
     JsonObject,
+    Level,
     Megabytes,
     Milliseconds,
     Model,
     Name,
     OptionalText,
+    Percent,
     Text,
     UtcTime,
 )
+from contracts.events.deliverables import StoredObject
 from contracts.events.quality import TestCounts
 from contracts.events.reporting import Report
 
@@ -47,6 +52,39 @@ class ErrorReport(Report):
     file_path: FilePath | None = None
     line: Count | None = None
     context: JsonObject = {}
+
+
+class Recovery(Report):
+    """Input of `report_recovery`: what was tried after an error, and whether it worked."""
+
+    error_type: Name
+    """Type of the error, as in `report_error`."""
+    strategy: Text
+    """What was tried."""
+    successful: bool
+    error_event_id: EventId | None = None
+    """event_id that report_error gave, if there was one."""
+    tries: Count | None = None
+    """How many tries it took."""
+    duration_ms: Milliseconds | None = None
+    detail: OptionalText | None = None
+
+
+class Blocker(Report):
+    """Input of `report_blocker`: the work cannot go on, or not as planned."""
+
+    blocker_type: Name
+    """missing_access, missing_information, broken_environment, dependency, conflict, or your own word."""
+    description: Text
+    severity: Level = Level.high
+    needs: OptionalText | None = None
+    """What would remove it, and who could do that."""
+    blocked_steps: Annotated[list[Name], Field(max_length=200)] = []
+    """Ids of the plan's steps that wait for it."""
+    workaround: OptionalText | None = None
+    """What is done meanwhile."""
+    resolved: bool = False
+    """True: a blocker reported before is gone."""
 
 
 class CompletionStatus(StrEnum):
@@ -105,6 +143,29 @@ class CommandResult(Model):
     output_tail: OptionalText = ""
 
 
+class ObservedCommand(Model):
+    """A command that the agent ran, as the agent's own output shows it."""
+
+    command: OptionalText
+    exit_code: int | None = None
+    duration_ms: Milliseconds | None = None
+
+
+class ObservedTests(Model):
+    """A JUnit file that was written into the workspace during the attempt."""
+
+    path: FilePath
+    counts: TestCounts
+
+
+class ObservedCoverage(Model):
+    """A coverage report that was written into the workspace during the attempt."""
+
+    path: FilePath
+    line_percent: Percent
+    branch_percent: Percent | None = None
+
+
 class Observed(Model):
     """What the worker-agent saw of a run, whatever the agent said."""
 
@@ -123,7 +184,24 @@ class Observed(Model):
     files_changed: Annotated[list[FilePath], Field(max_length=10_000)] = []
     tokens_input: Count = 0
     tokens_output: Count = 0
-    cost_usd: Annotated[float, Field(ge=0)] = 0.0
+    cost_usd: Amount = 0.0
+    tokens_cached: Count = 0
+    """Part of the input that was read from a cache."""
+    test_commands: Annotated[list[ObservedCommand], Field(max_length=50)] = []
+    """Test runs of the agent, the last ones."""
+    tests: Annotated[list[ObservedTests], Field(max_length=50)] = []
+    coverage: Annotated[list[ObservedCoverage], Field(max_length=20)] = []
+    commits: Annotated[list[Name], Field(max_length=1_000)] = []
+    """Commits between base and result, newest first."""
+    lines_added: Count | None = None
+    lines_removed: Count | None = None
+    branch: Name | None = None
+    """Branch that carries the result."""
+    pushed: bool | None = None
+    """Whether the branch is at the remote with the result; None: there was nothing to push, or nowhere to."""
+    push_error: OptionalText | None = None
+    bundle: StoredObject | None = None
+    """A git bundle with what was not pushed."""
 
 
 class Verified(Model):
@@ -147,3 +225,9 @@ class Outcome(Model):
     claimed: Completion | None = None
     observed: Observed | None = None
     verified: Verified | None = None
+
+
+class SessionEnd(Report):
+    """Input of `end_session`: this worker is to leave."""
+
+    reason: OptionalText | None = None

@@ -5,18 +5,33 @@ from typing import Annotated
 
 from pydantic import Field
 
-from contracts.base import Count, JsonObject, Level, Megabytes, Model, Name, OptionalText, Percent, Text
+from contracts.base import (
+    Amount,
+    Count,
+    JsonObject,
+    Level,
+    Megabytes,
+    Milliseconds,
+    Model,
+    Name,
+    OptionalText,
+    Percent,
+    Text,
+)
 from contracts.reports import Report
 
 __all__ = [
     "Analytics",
     "AnalyticsType",
+    "CallStatus",
     "Milestone",
     "Progress",
     "ProgressMetrics",
     "Report",
     "StreamData",
     "StreamType",
+    "TokenUsage",
+    "ToolCall",
 ]
 
 
@@ -45,6 +60,8 @@ class Progress(Report):
     """Current phase of the work, such as `implementation`."""
     metrics: ProgressMetrics = ProgressMetrics()
     """Figures: percent_complete, current_operation and others."""
+    reason: OptionalText | None = None
+    """Why percent_complete is lower than before; without it, progress that goes backwards is refused."""
 
 
 class Milestone(Report):
@@ -103,3 +120,49 @@ class StreamData(Report):
     """What to show."""
     priority: Level = Level.medium
     metadata: JsonObject = {}
+
+
+class CallStatus(StrEnum):
+    """How far a call of a tool is."""
+
+    started = "started"
+    completed = "completed"
+    failed = "failed"
+
+
+class ToolCall(Report):
+    """Input of `report_tool_call`: the agent has called a tool of its own."""
+
+    tool_name: Name
+    """Which tool, such as `bash`, `edit`, `web_search`."""
+    status: CallStatus = CallStatus.completed
+    """How far the call is."""
+    call_id: Name | None = None
+    """An id that its start and its end have in common."""
+    arguments: JsonObject = {}
+    """What it was called with."""
+    result: OptionalText | None = None
+    """What it gave, or the beginning of it."""
+    error: OptionalText | None = None
+    """What went wrong."""
+    exit_code: int | None = None
+    """Of a command that it ran."""
+    duration_ms: Milliseconds | None = None
+
+
+class TokenUsage(Report):
+    """Input of `report_token_usage`: tokens spent since the last such report."""
+
+    model: Name
+    """Model that was asked, such as `gpt-5-codex`."""
+    input_tokens: Count
+    """Tokens sent, cached ones included."""
+    output_tokens: Count
+    """Tokens received, reasoning included."""
+    cached_tokens: Count = 0
+    """Part of the input that was read from a cache."""
+    reasoning_tokens: Count = 0
+    """Part of the output that was reasoning."""
+    cost_usd: Amount | None = None
+    provider: Name | None = None
+    """Who serves the model, such as `openai`, `anthropic`, `google`."""

@@ -5,10 +5,22 @@ from typing import Annotated
 
 from pydantic import Field
 
-from contracts.base import Count, FilePath, JsonObject, Milliseconds, Model, OptionalText, Percent, Text
+from contracts.base import (
+    Amount,
+    Count,
+    FilePath,
+    JsonObject,
+    Milliseconds,
+    Model,
+    Name,
+    OptionalText,
+    Percent,
+    QuestionId,
+    Text,
+    UtcTime,
+)
 from contracts.events.reporting import Report
-
-Time = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+from contracts.questions import RequestedResource
 
 
 class UsedResource(StrEnum):
@@ -49,8 +61,8 @@ class Hotspot(Model):
     file_path: FilePath | None = None
     line: Count | None = None
     calls: Count | None = None
-    self_time_ms: Time | None = None
-    total_time_ms: Time | None = None
+    self_time_ms: Amount | None = None
+    total_time_ms: Amount | None = None
     percent: Percent | None = None
 
 
@@ -66,3 +78,44 @@ class PerformanceProfile(Report):
     bottlenecks: list[Text] = []
     """What is slow, in words."""
     summary: OptionalText | None = None
+
+
+class ApiQuota(Report):
+    """Input of `report_api_quota`: how much of an external service's quota is used."""
+
+    provider: Name
+    """Whose quota: `github`, `openai`, `npm`, …"""
+    quota_used: Amount
+    quota_limit: Amount | None = None
+    unit: Name = "requests"
+    """requests, tokens, USD, …"""
+    endpoint: Name | None = None
+    """Which of its interfaces, if each has its own quota."""
+    resets_at: UtcTime | None = None
+    retry_after_ms: Milliseconds | None = None
+    """How long the service says to wait, if it refused."""
+
+
+class GrantState(StrEnum):
+    """What became of a granted request."""
+
+    applied = "applied"
+    expired = "expired"
+    failed = "failed"
+
+
+class Grant(Model):
+    """Body of kind `grant`: something that an attempt may use has changed, by a granted request or its end."""
+
+    question_id: QuestionId
+    """The request."""
+    state: GrantState
+    resource_type: RequestedResource
+    target: Name
+    """What was changed: a limit (`memory_mb`), a quota (`artifact_mb`), `tool_profile`, or a package."""
+    before: OptionalText | None = None
+    after: OptionalText | None = None
+    granted_by: Name = "policy"
+    """`policy`: the worker's own; else who decided."""
+    expires_at: UtcTime | None = None
+    detail: OptionalText | None = None

@@ -11,6 +11,7 @@ from nats.js.api import (
     ConsumerConfig,
     DeliverPolicy,
     DiscardPolicy,
+    ObjectStoreConfig,
     RetentionPolicy,
     StorageType,
     StoreCompression,
@@ -60,6 +61,7 @@ async def declare_streams(
     A new stream takes no message before it has its durables, so that an interest stream cannot forget one.
     """
     await asyncio.gather(*(_declare(js, stream, replicas, max_bytes, compression) for stream in declared))
+    await asyncio.gather(*(_declare_bucket(js, bucket, replicas, max_bytes) for bucket in streams.BUCKETS))
 
 
 async def ensure_worker_consumers(js: JetStreamContext, worker_id: str) -> tuple[str, str]:
@@ -84,6 +86,19 @@ async def _declare(
         await _ensure_durable(js, stream.name, _consumer(durable.name, durable.subjects, MAX_ACK_PENDING))
     if _differs(wanted, found):
         await js.update_stream(_merged(found, wanted))
+
+
+async def _declare_bucket(js: JetStreamContext, bucket: streams.Bucket, replicas: int, max_bytes: int | None) -> None:
+    try:
+        await js.object_store(bucket.name)
+    except NotFoundError:
+        try:
+            await js.create_object_store(
+                bucket.name, ObjectStoreConfig(ttl=bucket.max_age_s, replicas=replicas, max_bytes=max_bytes)
+            )
+        except APIError as error:
+            if error.err_code != NAME_IN_USE:
+                raise
 
 
 async def _found_or_made(js: JetStreamContext, wanted: StreamConfig) -> StreamConfig:

@@ -42,6 +42,22 @@ class StreamFilter(StrEnum):
     question = "question"
     resource_request = "resource_request"
     collaboration_request = "collaboration_request"
+    collaboration_response = "collaboration_response"
+    token_usage = "token_usage"
+    plan_step = "plan_step"
+    coverage = "coverage"
+    benchmark = "benchmark"
+    security_scan = "security_scan"
+    dependency_analysis = "dependency_analysis"
+    code_change = "code_change"
+    artifact = "artifact"
+    checkpoint = "checkpoint"
+    api_quota = "api_quota"
+    grant = "grant"
+    recovery = "recovery"
+    blocker = "blocker"
+    session_end = "session_end"
+    learning = "learning"
 
 
 class WorkerAction(StrEnum):

@@ -77,6 +77,52 @@ def _outcome(body: Any) -> str:
     return told
 
 
+def _tool_call(body: Any) -> str:
+    told = f"{body.tool_name} {body.status.value}"
+    if body.duration_ms is not None:
+        told += f" in {body.duration_ms} ms"
+    if body.exit_code is not None:
+        told += f" with exit code {body.exit_code}"
+    return told + (f": {body.error}" if body.error else "")
+
+
+def _token_usage(body: Any) -> str:
+    cost = f", {body.cost_usd:.4f} USD" if body.cost_usd is not None else ""
+    return f"{body.model}: {body.input_tokens} tokens in, {body.output_tokens} out{cost}"
+
+
+def _coverage(body: Any) -> str:
+    branches = f", branches {body.branch_percent:g}%" if body.branch_percent is not None else ""
+    return f"{body.test_suite or 'coverage'}: lines {body.line_percent:g}%{branches}"
+
+
+def _benchmark(body: Any) -> str:
+    before = f" (before {body.baseline:g})" if body.baseline is not None else ""
+    return f"{body.benchmark_name}: {body.value:g} {body.unit}{before}"
+
+
+def _quota(body: Any) -> str:
+    most = f" of {body.quota_limit:g}" if body.quota_limit is not None else ""
+    return f"{body.provider}: {body.quota_used:g}{most} {body.unit} used"
+
+
+def _grant(body: Any) -> str:
+    change = f" {body.before or 'nothing'} → {body.after}" if body.after is not None else ""
+    return f"{body.target}{change} {body.state.value}, granted by {body.granted_by}"
+
+
+def _recovery(body: Any) -> str:
+    return f"{body.error_type}: {body.strategy} – {'recovered' if body.successful else 'not recovered'}"
+
+
+def _blocker(body: Any) -> str:
+    return f"{'resolved' if body.resolved else body.severity.value} {body.blocker_type}: {body.description}"
+
+
+def _checkpoint(body: Any) -> str:
+    return f"checkpoint {body.name}" + (f": {body.description}" if body.description else "")
+
+
 _LINES: dict[str, Callable[[Any], str]] = {
     "stream": lambda body: body.content,
     "progress": _progress,
@@ -91,5 +137,20 @@ _LINES: dict[str, Callable[[Any], str]] = {
     "error": _error,
     "completion": _completion,
     "outcome": _outcome,
+    "tool_call": _tool_call,
+    "token_usage": _token_usage,
+    "plan_step": lambda body: f"step {body.step_id} {body.status.value}" + (f": {body.note}" if body.note else ""),
+    "coverage": _coverage,
+    "benchmark": _benchmark,
+    "security_scan": lambda body: f"{body.scanner}: {len(body.findings)} findings",
+    "dependency_analysis": lambda body: f"{body.ecosystem}: {body.total or len(body.dependencies)} dependencies",
+    "code_change": lambda body: f"{body.change_type}: {body.description}",
+    "artifact": lambda body: f"artifact {body.name}",
+    "checkpoint": _checkpoint,
+    "api_quota": _quota,
+    "grant": _grant,
+    "recovery": _recovery,
+    "blocker": _blocker,
+    "session_end": lambda body: "the worker is to leave" + (f": {body.reason}" if body.reason else ""),
     "registered": lambda body: f"worker {body.worker_id} registered on {body.hostname}",
 }

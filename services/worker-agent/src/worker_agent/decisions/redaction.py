@@ -11,7 +11,7 @@ LEAST_LENGTH = 4
 MASK = "********"
 ORDINARY = frozenset({"true", "false", "none", "null", "test", "prod", "info", "debug", "warning", "error", "auto"})
 """Values that are no secret, and whose masking would spoil every report."""
-KEPT_FIELDS = frozenset({"task_id", "target_worker", "question_id", "worker_id", "kind"})
+KEPT_FIELDS = frozenset({"task_id", "target_worker", "question_id", "worker_id", "kind", "error_event_id"})
 
 ModelT = TypeVar("ModelT", bound=Model)
 

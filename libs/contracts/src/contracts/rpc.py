@@ -1,0 +1,153 @@
+"""What a worker asks the services over `manager.rpc.<service>.<verb>.<worker>`, and what they answer."""
+
+from typing import Annotated, NamedTuple
+
+from pydantic import Field
+
+from contracts.base import (
+    Count,
+    JsonObject,
+    Level,
+    Milliseconds,
+    Model,
+    Name,
+    OptionalText,
+    QuestionId,
+    TaskId,
+    UtcTime,
+    WorkerId,
+)
+from contracts.learnings import LearningsFound, SearchLearnings
+from contracts.questions import QuestionView
+from contracts.reports import Report
+from contracts.tasks import AttemptView, CollaborationTerms, TaskProgress, TaskState
+from contracts.workers import WorkerStatus
+
+Wait = Annotated[int, Field(ge=0, le=600_000)]
+"""Milliseconds, at most ten minutes."""
+
+
+class GetTask(Report):
+    """Input of `get_task`: the task as the platform knows it."""
+
+
+class TaskBrief(Model):
+    """A task as a worker sees it: without the values of its environment."""
+
+    task_id: TaskId
+    description: str
+    status: TaskState
+    priority: Level
+    requirements: JsonObject = {}
+    """As they were written, but for the values of `env`."""
+    attempt: Count
+    """The current attempt."""
+    max_attempts: Count
+    attempts: list[AttemptView] = []
+    """Earlier attempts and how they ended."""
+    progress: TaskProgress | None = None
+    estimated_duration_ms: Milliseconds | None = None
+    created_at: UtcTime
+    reason: OptionalText | None = None
+    parent_task_id: TaskId | None = None
+    collaboration: CollaborationTerms | None = None
+    """What it is for, if another worker asked for it."""
+
+
+class ListWorkers(Report):
+    """Input of `list_workers`: who else is there."""
+
+    status: WorkerStatus | None = None
+    """Only workers of this status."""
+    tags: list[Name] = []
+    """Only workers with all of these tags."""
+    capabilities: list[Name] = []
+    """Only workers with all of these capabilities, such as `agent:claude`."""
+    free_only: bool = False
+    """Only workers with a free slot."""
+    limit: Annotated[int, Field(ge=1, le=200)] = 50
+    cursor: str | None = None
+    """next_cursor of the page before."""
+
+
+class WorkerBrief(Model):
+    """A worker as other workers see it."""
+
+    worker_id: WorkerId
+    status: WorkerStatus
+    tags: list[Name] = []
+    capabilities: list[Name] = []
+    slots_total: Count = 0
+    slots_free: Count = 0
+    tasks_completed: Count = 0
+    tasks_failed: Count = 0
+
+
+class WorkersFound(Model):
+    """Answer to `list_workers`."""
+
+    workers: list[WorkerBrief]
+    next_cursor: str | None = None
+
+
+class GetAnswer(Report):
+    """Input of `get_answer`: how a question or request stands."""
+
+    question_id: QuestionId
+    wait_ms: Wait = 0
+    """How long to wait for it to be closed; 0: do not wait."""
+
+
+class GetNextTask(Report):
+    """Input of `get_next_task`: what this worker will be given next, as things stand."""
+
+
+class NextTask(Model):
+    """Answer on `manager.next_task.<worker>`: a hint, no promise; assignments come only on `worker.task.<worker>`."""
+
+    task_id: TaskId | None = None
+    """None: nothing that is queued would go to this worker."""
+    description: str | None = None
+    priority: Level | None = None
+    requirements: JsonObject = {}
+    """As they were written, but for the values of `env`."""
+    queued: Count = 0
+    """Tasks in the queue, of the whole fleet."""
+    queued_for_worker: Count = 0
+    """Those that this worker could take."""
+    slots_free: Count = 0
+    """Of this worker."""
+    reason: OptionalText | None = None
+    """Why there is none, or what it waits for."""
+
+
+class CheckCommands(Report):
+    """Input of `check_commands`: whether the manager wants something of this attempt."""
+
+    wait_ms: Wait = 0
+    """How long to wait for a command; 0: do not wait."""
+
+
+class LoadCheckpoint(Report):
+    """Input of `load_checkpoint`: what an earlier attempt, or this one, has saved."""
+
+    name: Name = "latest"
+    restore_files: bool = True
+    """Write its files back into the workspace."""
+
+
+class Rpc(NamedTuple):
+    """A verb: the service that answers, and the contracts of request and answer."""
+
+    service: str
+    request: type[Report]
+    answer: type[Model]
+
+
+RPCS: dict[str, Rpc] = {
+    "get_task": Rpc("orchestrator", GetTask, TaskBrief),
+    "list_workers": Rpc("orchestrator", ListWorkers, WorkersFound),
+    "get_answer": Rpc("question-broker", GetAnswer, QuestionView),
+    "search_learnings": Rpc("question-broker", SearchLearnings, LearningsFound),
+}
+"""By verb, which is also the tool's name."""
