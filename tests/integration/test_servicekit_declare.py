@@ -8,7 +8,7 @@ from nats.js.api import StreamConfig
 from nats.js.errors import APIError
 
 from contracts import subjects
-from contracts.streams import COMMANDS, QUESTIONS, STREAMS, TASKS, TELEMETRY
+from contracts.streams import BUCKETS, COMMANDS, QUESTIONS, STREAMS, TASKS, TELEMETRY
 from servicekit.bus import (
     Bus,
     Outgoing,
@@ -30,7 +30,7 @@ async def test_every_stream_and_durable_of_the_contract_is_there(nats_server: Te
     async with a_bus(nats_server) as bus:
         await declare_streams(bus.js)
         infos = {info.config.name: info.config for info in await bus.js.streams_info()}
-        assert set(infos) == {stream.name for stream in STREAMS}
+        assert set(infos) == {stream.name for stream in STREAMS} | {f"OBJ_{bucket.name}" for bucket in BUCKETS}
         assert await durables(bus) == {(stream.name, d.name) for stream in STREAMS for d in stream.durables}
         for stream in STREAMS:
             config = infos[stream.name]
@@ -49,7 +49,7 @@ async def test_declaring_again_changes_nothing(nats_server: TestNats) -> None:
         before = bus.nc.stats["out_msgs"]
         await declare_streams(bus.js)
         asked = bus.nc.stats["out_msgs"] - before
-        assert asked == len(STREAMS) + len(created)
+        assert asked == len(STREAMS) + len(BUCKETS) + len(created)
         assert {name: (await bus.js.consumer_info(*name)).created for name in created} == created
         assert sent > asked
 
