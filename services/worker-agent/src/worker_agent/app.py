@@ -24,6 +24,7 @@ from worker_agent import __version__, loops, subscriptions
 from worker_agent.agents import adapters
 from worker_agent.bus import BusOutbound
 from worker_agent.decisions.limits import AttemptLimits
+from worker_agent.decisions.redaction import without_known_secrets
 from worker_agent.errors import WorkerError
 from worker_agent.handlers.attempts import Attempts
 from worker_agent.handlers.changes import Changes
@@ -244,9 +245,11 @@ def _set_log_level(settings: Settings, config: WorkerConfig) -> None:
     if config.log_level is None:
         return
     try:
-        configure_logging(SERVICE, Settings.model_validate(settings.model_dump() | {"log_level": config.log_level}))
+        changed = Settings.model_validate(settings.model_dump() | {"log_level": config.log_level})
     except ValidationError:
         log.warning("config_refused", log_level=config.log_level)
+    else:
+        configure_logging(SERVICE, changed, scrub=without_known_secrets)
 
 
 def _spool_limits(settings: Settings) -> SpoolLimits:
