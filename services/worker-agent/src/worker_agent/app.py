@@ -37,8 +37,9 @@ from worker_agent.mcp.http import bind, create_mcp_app, serving, url_of
 from worker_agent.mcp.server import create_server
 from worker_agent.sandboxes import UnixSandbox
 from worker_agent.settings import Settings
+from worker_agent.spool.limits import SpoolLimits
 from worker_agent.spool.lock import folder_lock
-from worker_agent.spool.spool import Spool, SpoolLimits
+from worker_agent.spool.spool import Spool
 from worker_agent.store import FileJournal
 
 SERVICE = "worker-agent"
