@@ -64,7 +64,7 @@ def worker(tmp_path: Path, nats_server: TestNats, sandbox: SandboxServer) -> Ite
         yield process
 
 
-@pytest.mark.timeout(420)
+@pytest.mark.timeout(900)
 async def test_every_acknowledged_event_is_in_the_log_once_and_in_order(
     ingest: httpx.AsyncClient, worker: WorkerProcess, nats_server: TestNats, database: Database
 ) -> None:
@@ -128,6 +128,7 @@ async def _killing(worker: WorkerProcess, clients: list[ReportingClient], random
         await asyncio.to_thread(worker.kill)
         worker.start()
         await _through_again(clients)
+        print(f"killed once more; {sum(len(client.acknowledged) for client in clients)} acknowledged")
 
 
 async def _through_again(clients: list[ReportingClient]) -> None:
