@@ -40,7 +40,7 @@ KILLS = int(os.environ.get("MEWS_CHAOS_KILLS", "10"))
 SEED = int(os.environ.get("MEWS_CHAOS_SEED", "1"))
 CONNECTORS = (library, library, wire, wire, wire, wire)
 LONGEST_LIFE_S = 3.0
-BACK_S = 60.0
+BACK_S = 120.0
 
 
 @pytest.fixture
