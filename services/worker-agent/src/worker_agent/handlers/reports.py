@@ -106,6 +106,10 @@ class Reporter:
         """The JSON of an event, without secrets."""
         return self._redactor.event(event)
 
+    def without_secrets(self, text: str) -> str:
+        """A text about this attempt, as it may be logged."""
+        return self._redactor.text(text)
+
     async def store(self, event: Any, payload: bytes, *, reserved: bool = False) -> int:
         """Write an event to the spool; returns its position."""
         subject = subjects.for_event(event.kind, self._worker_id, self.key.task_id)
