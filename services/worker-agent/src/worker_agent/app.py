@@ -24,6 +24,7 @@ from worker_agent import __version__, loops, subscriptions
 from worker_agent.agents import adapters
 from worker_agent.bus import BusOutbound
 from worker_agent.decisions.limits import AttemptLimits
+from worker_agent.decisions.redaction import without_known_secrets
 from worker_agent.errors import WorkerError
 from worker_agent.handlers.attempts import Attempts
 from worker_agent.handlers.changes import Changes
@@ -36,8 +37,9 @@ from worker_agent.mcp.http import bind, create_mcp_app, serving, url_of
 from worker_agent.mcp.server import create_server
 from worker_agent.sandboxes import UnixSandbox
 from worker_agent.settings import Settings
+from worker_agent.spool.limits import SpoolLimits
 from worker_agent.spool.lock import folder_lock
-from worker_agent.spool.spool import Spool, SpoolLimits
+from worker_agent.spool.spool import Spool
 from worker_agent.store import FileJournal
 
 SERVICE = "worker-agent"
@@ -244,9 +246,11 @@ def _set_log_level(settings: Settings, config: WorkerConfig) -> None:
     if config.log_level is None:
         return
     try:
-        configure_logging(SERVICE, Settings.model_validate(settings.model_dump() | {"log_level": config.log_level}))
+        changed = Settings.model_validate(settings.model_dump() | {"log_level": config.log_level})
     except ValidationError:
         log.warning("config_refused", log_level=config.log_level)
+    else:
+        configure_logging(SERVICE, changed, scrub=without_known_secrets)
 
 
 def _spool_limits(settings: Settings) -> SpoolLimits:

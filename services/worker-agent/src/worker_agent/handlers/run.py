@@ -71,7 +71,8 @@ class Run:
             await asyncio.gather(work, cancelled, return_exceptions=True)
 
     async def _fail(self, reason: str, *, retryable: bool = True) -> None:
-        log.warning("attempt_failed", task_id=self._attempt.key.task_id, reason=reason)
+        shown = self._attempt.reporter.without_secrets(reason)
+        log.warning("attempt_failed", task_id=self._attempt.key.task_id, reason=shown)
         await self._attempt.update(phase=Phase.ended, failure=reason, retryable=retryable)
 
     async def _prepare(self) -> None:

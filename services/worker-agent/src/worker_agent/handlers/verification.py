@@ -7,7 +7,7 @@ from contracts.events.recovery import CommandResult, Verified
 from contracts.sandbox import OutputEnd, Process, ProcessStart, ProcessState
 from servicekit.clock import Clock
 from worker_agent.decisions.limits import AttemptLimits
-from worker_agent.decisions.lines import readable
+from worker_agent.decisions.lines import from_a_word_on, readable
 from worker_agent.domain import AttemptKey
 from worker_agent.errors import SandboxRefused, SandboxUnavailable
 from worker_agent.ports import SandboxBackend
@@ -86,14 +86,11 @@ async def _run(
 
 
 async def _tail(process: Process, sandbox: SandboxBackend) -> str:
-    text = ""
-    written = process.stdout_bytes + process.stderr_bytes
-    try:
-        async with sandbox.output(process.process_id, max(0, written - TAIL)) as records:
+    text, begin = "", max(0, process.stdout_bytes + process.stderr_bytes - TAIL)
+    with suppress(SandboxRefused):
+        async with sandbox.output(process.process_id, begin) as records:
             async for record in records:
                 if isinstance(record, OutputEnd):
                     break
                 text = (text + record.text)[-TAIL:]
-    except SandboxRefused:
-        return text
-    return readable(text)
+    return readable(from_a_word_on(text) if begin else text)
