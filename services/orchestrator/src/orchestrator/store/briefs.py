@@ -59,7 +59,7 @@ LINES = """
     ) AS head CROSS JOIN LATERAL (
         SELECT count(*)::int AS waiting FROM (
             SELECT FROM tasks WHERE status = 'queued' AND demand_key = line.demand_key LIMIT $3
-        ) AS some
+        ) AS first_ones
     ) AS counted LEFT JOIN LATERAL (
         SELECT rank_at, task_id FROM tasks WHERE status = 'queued' AND demand_key = line.demand_key
             AND (next_attempt_at IS NULL OR next_attempt_at <= $1)

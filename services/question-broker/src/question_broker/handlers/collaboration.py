@@ -68,9 +68,7 @@ async def _set_aside(
     log.info("response changes nothing", standing=standing.value, question_id=event.body.question_id, by=about)
     if standing is Standing.foreign:
         subject = subjects.for_event(event.kind, event.worker_id, event.task_id)
-        reason = (
-            f"event {event.event_id}: {event.body.question_id} is not a request that {about} was asked to help with"
-        )
+        reason = f"event {event.event_id}: {about} was not asked to help with {event.body.question_id}"
         await dead_letters.record(
             streams.QUESTIONS, subject, event.to_json(), reason, {}, now, delivery=f"response:{event.event_id}"
         )
