@@ -27,7 +27,9 @@ async def take_events(
     """Take in what workers ask, what helpers respond, and what was learned."""
     async with questions.transaction() as into:
         events = await into.claim(consumer, received)
-        await ask(into, [event for event in events if isinstance(event, Asked)], now)
+        asked = [event for event in events if isinstance(event, Asked)]
+        if asked:
+            await ask(into, asked, now)
         responses = [event for event in events if isinstance(event, CollaborationResponseEvent)]
         if responses:
             await collaboration.respond(into, responses, dead_letters, now)

@@ -38,7 +38,7 @@ def columns(items: Sequence[object], names: Sequence[str]) -> list[list[Any]]:
 
 def read_question(row: asyncpg.Record) -> Question:
     """A question as it is stored."""
-    given: dict[str, Any] = dict(row)
+    given: dict[str, Any] = {name: row[name] for name in COLUMNS}
     given["kind"] = QuestionKind(given["kind"])
     given["state"] = QuestionState(given["state"])
     given["options"] = tuple(given["options"])
