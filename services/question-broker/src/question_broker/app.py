@@ -49,6 +49,7 @@ def create_app(settings: Settings) -> FastAPI:
             background.start("news", subscriptions.consume_news(bus, dead_letters, questions, clock))
             await serve(bus, SERVICE, rpc.verbs(questions, learnings, closings, clock))
             yield
+        closings.end()
         await bus.drain()
         await database.close()
 

@@ -129,6 +129,11 @@ class Learnings(Protocol):
 class Closings(Protocol):
     """Tells when a question is closed in this process."""
 
+    @property
+    def ended(self) -> bool:
+        """This process stops: nobody should wait any more."""
+        ...
+
     def watch(self, question_id: str) -> "AbstractAsyncContextManager[Watch]":
         """Nothing that happens in the block is missed."""
         ...

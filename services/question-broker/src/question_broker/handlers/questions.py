@@ -62,7 +62,7 @@ async def read_own(
             if question is None or question.worker_id != worker_id:
                 raise QuestionNotFound(f"{worker_id} has asked no question {asked.question_id!r}")
             left_s = until - clock.monotonic()
-            if question.state is not QuestionState.open or left_s <= 0:
+            if question.state is not QuestionState.open or left_s <= 0 or closings.ended:
                 return question
             await watch.closed(min(left_s, LOOK_AGAIN_S))
 

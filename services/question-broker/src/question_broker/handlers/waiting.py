@@ -27,12 +27,18 @@ class Closings:
 
     def __init__(self) -> None:
         self._watches: dict[str, set[Watch]] = {}
+        self.ended = False
 
     def tell(self, question_ids: Collection[str]) -> None:
         """These questions were closed."""
         for question_id in question_ids:
             for watch in self._watches.get(question_id, ()):
                 watch.tell()
+
+    def end(self) -> None:
+        """This process stops: who waits is to be told how things stand."""
+        self.ended = True
+        self.tell(list(self._watches))
 
     @asynccontextmanager
     async def watch(self, question_id: str) -> AsyncGenerator[Watch]:
