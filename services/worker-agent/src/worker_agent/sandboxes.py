@@ -29,6 +29,8 @@ from worker_agent.errors import SandboxRefused, SandboxUnavailable
 
 PROCESSES, WORKSPACES, FILES = "/v1/processes", "/v1/workspaces", "/v1/files"
 PAGE = 1_000
+PART_BYTES = 1024 * 1024
+"""Of a file that is read: no more than the smallest SANDBOX_MAX_TRANSFER_MB."""
 SLOW_S = 1_800.0
 MAX_LINE_BYTES = 1024 * 1024
 NOT_FOUND, SERVICE_UNAVAILABLE = 404, 503
@@ -75,11 +77,16 @@ class UnixSandbox:
 
     async def read_file(self, workspace: str, path: str, most_bytes: int) -> bytes:
         """A file of the work tree; SandboxRefused when it is not there, outside, or larger than that."""
-        url = f"{FILES}/{workspace}/{quote(path)}?length={most_bytes + 1}"
-        content = _check(await self._send("GET", url)).content
-        if len(content) > most_bytes:
-            raise SandboxRefused("file_too_large", f"{path} is larger than {most_bytes} bytes")
-        return content
+        content = bytearray()
+        while True:
+            wanted = min(PART_BYTES, most_bytes + 1 - len(content))
+            url = f"{FILES}/{workspace}/{quote(path)}?offset={len(content)}&length={wanted}"
+            part = _check(await self._send("GET", url)).content
+            content += part
+            if len(content) > most_bytes:
+                raise SandboxRefused("file_too_large", f"{path} is larger than {most_bytes} bytes")
+            if len(part) < wanted:
+                return bytes(content)
 
     async def write_file(self, workspace: str, path: str, content: bytes, *, executable: bool = False) -> None:
         """Write a file of the work tree, with the folders above it."""

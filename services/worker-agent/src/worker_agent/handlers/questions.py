@@ -40,13 +40,26 @@ async def ask_manager(attempt: Attempt, body: AskManager, tick: Tick, clock: Clo
     return replace(asked, answer=answer, waited=True)
 
 
-async def request(attempt: Attempt, kind: str, body: RequestResources | Collaborate) -> Asked:
+async def request_resources(attempt: Attempt, body: RequestResources, tick: Tick, clock: Clock) -> Asked:
+    """Ask for more of something, and wait for the decision until the deadline unless told not to."""
+    identity = body.model_copy(update={"wait": True})
+    asked = await _publish(attempt, "resource_request", body, identity, body.deadline_ms)
+    if not body.wait:
+        return asked
+    answer = await _wait(attempt, asked, body.deadline_ms, tick, clock)
+    await attempt.told(asked.question_id)
+    return replace(asked, answer=answer, waited=True)
+
+
+async def request(attempt: Attempt, kind: str, body: Collaborate) -> Asked:
     """Tell the manager what is wanted; the answer is not waited for."""
     return await _publish(attempt, kind, body, body, None)
 
 
 async def _publish(attempt: Attempt, kind: str, body: Report, identity: Report, deadline_ms: int | None) -> Asked:
     note = await attempt.note_question(kind.encode() + identity.to_json(), deadline_ms)
+    if isinstance(body, RequestResources):
+        await attempt.note_request(note.question_id, body)
     # One that was noted before may not have been sent: it goes again as the same event, which changes nothing twice.
     recorded = await attempt.reporter.report(kind, body, question_id=note.question_id, event_id=note.event_id)
     return Asked(note.question_id, recorded, note.answer, note.asked_at)

@@ -13,6 +13,7 @@ from worker_agent.domain import Phase
 from worker_agent.errors import SandboxRefused, SandboxUnavailable, TaskUnusable
 from worker_agent.handlers.attempt import Attempt
 from worker_agent.handlers.conclusion import conclude, report_outcome
+from worker_agent.handlers.grant_keeper import keep_grants
 from worker_agent.handlers.watch import Allowance, OutputPump, Passed, ProcessLost, sample_usage, watchdog
 from worker_agent.handlers.workshop import Defaults, Workshop, insist, patiently
 from worker_agent.ports import AgentJob, Launch
@@ -143,7 +144,8 @@ class Run:
         sampling = asyncio.ensure_future(
             sample_usage(self._attempt, self._process_id, workshop.sandbox, workshop.patience.usage_every_s)
         )
-        tasks = (following, dog, sampling)
+        keeping = asyncio.ensure_future(keep_grants(self._attempt, workshop))
+        tasks = (following, dog, sampling, keeping)
         try:
             await asyncio.wait([following, dog], return_when=asyncio.FIRST_COMPLETED)
             if following.done():

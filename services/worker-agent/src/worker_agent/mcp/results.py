@@ -41,22 +41,31 @@ class QuestionResult(ReportResult):
 
 def recorded(attempt: Attempt, says: str, done: Recorded) -> CallToolResult:
     """The result of a report."""
-    return _result(says, _basis(attempt, done))
+    return result(says, basis(attempt, done))
 
 
 def questioned(attempt: Attempt, says: str, asked: Asked, body: Any) -> CallToolResult:
     """The result of a question or request."""
-    structured = _basis(attempt, asked.recorded) | {"question_id": asked.question_id, "state": _state(asked)}
+    return result(question_text(says, asked, body), question_fields(attempt, asked))
+
+
+def question_fields(attempt: Attempt, asked: Asked) -> dict[str, Any]:
+    """How a question stands, as structured content."""
+    structured = basis(attempt, asked.recorded) | {"question_id": asked.question_id, "state": _state(asked)}
     if asked.answer is not None:
         answer = asked.answer.to_dict()
         structured |= {key: answer[key] for key in ("answer", "additional_context", "answered_by") if key in answer}
+    return structured
+
+
+def question_text(says: str, asked: Asked, body: Any) -> str:
+    """How a question stands, in words."""
     if asked.answer is not None:
-        text = _answer_text(asked, body)
-    elif asked.waited and isinstance(body, AskManager):
-        text = f"No answer came in time. {_what_now(body.default_answer)}"
-    else:
-        text = f"{says} It is question {asked.question_id}; go on with what does not depend on the answer."
-    return _result(text, structured)
+        return _answer_text(asked, body)
+    if asked.waited:
+        default = body.default_answer if isinstance(body, AskManager) else None
+        return f"No answer came in time. {_what_now(default)}"
+    return f"{says} It is question {asked.question_id}; go on with what does not depend on the answer."
 
 
 def refused(sentence: str) -> CallToolResult:
@@ -64,11 +73,13 @@ def refused(sentence: str) -> CallToolResult:
     return CallToolResult(content=[TextContent(type="text", text=sentence)], is_error=True)
 
 
-def _result(text: str, structured: dict[str, Any]) -> CallToolResult:
+def result(text: str, structured: dict[str, Any]) -> CallToolResult:
+    """A sentence for the agent, and the same as structured content."""
     return CallToolResult(content=[TextContent(type="text", text=text)], structured_content=structured)
 
 
-def _basis(attempt: Attempt, done: Recorded) -> dict[str, Any]:
+def basis(attempt: Attempt, done: Recorded) -> dict[str, Any]:
+    """What every result of something recorded has."""
     key = attempt.key
     return {"ok": True, "event_id": done.event_id, "task_id": key.task_id, "attempt": key.attempt, "seq": done.seq}
 

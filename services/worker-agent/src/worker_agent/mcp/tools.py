@@ -8,12 +8,16 @@ from typing import Any
 from mcp.types import Tool, ToolAnnotations
 from pydantic import BaseModel
 
+from contracts.events.deliverables import Artifact, Checkpoint
 from contracts.events.planning import Decision, Plan
 from contracts.events.quality import CodeQuality, TestResults
 from contracts.events.recovery import Completion, ErrorReport
 from contracts.events.reporting import Analytics, Milestone, Progress, Report, StreamData
 from contracts.events.resources import PerformanceProfile, ResourceUsage
 from contracts.questions import AskManager, Collaborate, RequestResources
+from contracts.rpc import LoadCheckpoint
+from worker_agent.mcp.deliverables import ArtifactResult, CheckpointResult, LoadedCheckpoint
+from worker_agent.mcp.grants import ResourceResult
 from worker_agent.mcp.results import QuestionResult, ReportResult
 from worker_agent.mcp.schemas import Schema, input_schema, output_schema
 
@@ -25,6 +29,20 @@ class Action(Enum):
     claim = "claim"
     ask = "ask"
     request = "request"
+    grant = "grant"
+    publish = "publish"
+    save = "save"
+    load = "load"
+
+
+RESULTS: Mapping[Action, type[BaseModel]] = {
+    Action.ask: QuestionResult,
+    Action.request: QuestionResult,
+    Action.grant: ResourceResult,
+    Action.publish: ArtifactResult,
+    Action.save: CheckpointResult,
+    Action.load: LoadedCheckpoint,
+}
 
 
 @dataclass(frozen=True)
@@ -41,7 +59,7 @@ class ToolSpec:
     @property
     def result(self) -> type[BaseModel]:
         """The model of its structured content."""
-        return QuestionResult if self.action in {Action.ask, Action.request} else ReportResult
+        return RESULTS.get(self.action, ReportResult)
 
 
 TOOLS = (
@@ -127,9 +145,11 @@ TOOLS = (
         "request_resources",
         RequestResources,
         "resource_request",
-        "Ask for more compute, storage or quota, for a tool or a dependency. Does not wait.",
-        "The manager is told what is needed.",
-        Action.request,
+        "Ask for more: compute (`+2 GB`, `30 minutes`, `64 processes`), storage (`10 GB`, `output 100 MB`), api_quota "
+        "(`artifacts +100 MB`), tool_access (a tool's name, `full`), dependency (`requests>=2`, `npm:left-pad`). What "
+        "this worker may grant holds at once; else the manager decides, and this waits unless wait is false.",
+        "The manager is asked.",
+        Action.grant,
     ),
     ToolSpec(
         "collaborate_with_worker",
@@ -153,6 +173,30 @@ TOOLS = (
         "Say that you have finished, with a summary: once, last. The platform then checks the result itself.",
         "Completion recorded: {b.status}. You may end now.",
         Action.claim,
+    ),
+    ToolSpec(
+        "publish_artifact",
+        Artifact,
+        "artifact",
+        "Keep a file of the workspace (path), or a text (content), for the manager, beyond the end of the task.",
+        "Published.",
+        Action.publish,
+    ),
+    ToolSpec(
+        "save_checkpoint",
+        Checkpoint,
+        "checkpoint",
+        "Keep your state (data) and files (paths), so that a later attempt, perhaps on another worker, can go on.",
+        "Saved.",
+        Action.save,
+    ),
+    ToolSpec(
+        "load_checkpoint",
+        LoadCheckpoint,
+        "checkpoint",
+        "Get back what this attempt, or the latest one before it, has saved. Do so first when a task is tried again.",
+        "Loaded.",
+        Action.load,
     ),
 )
 
