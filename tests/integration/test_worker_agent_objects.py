@@ -21,6 +21,7 @@ from tests.support.worker_agent import (
     WorkerProcess,
     agent_client,
     declare,
+    journal_of,
     other_side,
     worker_process,
 )
@@ -78,9 +79,9 @@ async def up(side: OtherSide, task: str, attempt: int = 1, worker_id: str = WORK
     await side.first("stream", task)
 
 
-async def call(worker: WorkerProcess, task: str, name: str, attempt: int = 1, **arguments: Any) -> Any:
+async def call(worker: WorkerProcess, task: str, tool: str, /, attempt: int = 1, **arguments: Any) -> Any:
     async with agent_client(worker, task, attempt=attempt) as client:
-        return await client.call_tool(name, arguments)
+        return await client.call_tool(tool, arguments)
 
 
 def text(result: Any) -> str:
@@ -156,7 +157,7 @@ async def test_secrets_are_masked_in_texts_and_bytes_are_kept_as_they_are(
 async def test_what_cannot_be_published_is_refused_with_the_reason(
     worker: WorkerProcess, side: OtherSide, arguments: dict[str, Any], code: str, words: str
 ) -> None:
-    if not side.of("stream", "task-no"):
+    if not journal_of(worker, "task-no"):
         setup = f"ln -s /etc/passwd leak; head -c {MB + 1} /dev/zero > big; {WAIT}"
         await up(side, "task-no", command=setup)
     result = await call(worker, "task-no", "publish_artifact", **{"name": "x", **arguments})
@@ -279,11 +280,9 @@ async def test_content_of_many_chunks_comes_back_whole_and_an_empty_one_empty(ob
     assert await objects.get(ARTIFACTS.name, "task-x/1/none") is None
 
 
-async def test_an_outage_is_told_and_afterwards_it_works(
-    tmp_path: Path, nats_server: TestNats, sandbox: SandboxServer
-) -> None:
+async def test_an_outage_is_told_and_afterwards_it_works(tmp_path: Path, nats_server: TestNats) -> None:
     await declare(nats_server)
-    with worker_process(tmp_path, nats_server, sandbox) as worker:
+    with running_sandbox() as sandbox, worker_process(tmp_path, nats_server, sandbox) as worker:
         await worker.ready()
         async with other_side(nats_server) as side:
             await up(side, "task-outage")
