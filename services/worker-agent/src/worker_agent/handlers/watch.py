@@ -15,6 +15,7 @@ from worker_agent.decisions.lines import Line, Lines, joined
 from worker_agent.decisions.stable_ids import output_event_id
 from worker_agent.errors import SandboxRefused, SandboxUnavailable, SpoolFull, SpoolUnavailable
 from worker_agent.handlers.attempt import Attempt
+from worker_agent.handlers.pausing import stood_still
 from worker_agent.handlers.workshop import RETRY_S, Workshop, insist
 from worker_agent.ports import AgentReader, SandboxBackend
 
@@ -143,9 +144,10 @@ class Allowance:
 
 
 async def watchdog(attempt: Attempt, allowance: Allowance, clock: Clock) -> Passed:
-    """Return as soon as something is passed."""
+    """Return as soon as something is passed. While the attempt stands still, so do the clocks."""
     deadline = clock.monotonic() + allowance.run_s
     while True:
+        deadline += await stood_still(attempt, clock)
         now = clock.monotonic()
         quiet_until = attempt.reporter.heard_at + allowance.silence_s
         gone_by = attempt.claimed_at + allowance.linger_s if attempt.claimed_at is not None else deadline
