@@ -26,12 +26,12 @@ from contracts.batches import EVENT_BATCH, Batch
 from contracts.commands import Command, CommandAction
 from contracts.events import EventBase
 from contracts.questions import Answer, QuestionState
-from contracts.tasks import Assignment, Requirements
+from contracts.tasks import Assignment, CollaborationTerms, Requirements
 from servicekit.bus import Bus, declare_streams
 from servicekit.ids import new_id
 from tests.support.buskit import settings_of
-from tests.support.sandbox import SandboxServer
-from tests.support.stack import TestNats
+from tests.support.sandbox import SandboxServer, running_sandbox
+from tests.support.stack import TestNats, run
 from tests.support.waiting import eventually
 
 WORKER = "worker-t"
@@ -148,7 +148,14 @@ class OtherSide:
         """The outcome of a task."""
         return (await self.first("outcome", task_id, within)).body
 
-    async def assign(self, task_id: str, attempt: int = 1, worker_id: str = WORKER, **requirements: Any) -> Assignment:
+    async def assign(
+        self,
+        task_id: str,
+        attempt: int = 1,
+        worker_id: str = WORKER,
+        collaboration: CollaborationTerms | None = None,
+        **requirements: Any,
+    ) -> Assignment:
         """Hand an attempt to a worker."""
         assignment = Assignment(
             task_id=task_id,
@@ -160,6 +167,7 @@ class OtherSide:
             created_at=NOW,
             assigned_at=NOW,
             lease_ms=LEASE_MS,
+            collaboration=collaboration,
         )
         await self.assign_again(assignment, f"{task_id}.{attempt}")
         return assignment
@@ -176,9 +184,9 @@ class OtherSide:
         await self._send(subjects.command(WORKER), command)
         return command
 
-    async def answer(self, question: Any, text: str, **fields: Any) -> None:
-        """Answer a question."""
-        answer = Answer(
+    async def answer(self, question: Any, text: str | None, **more: Any) -> None:
+        """Answer a question; `more` are other fields of the answer."""
+        values = dict(
             question_id=question.question_id,
             worker_id=WORKER,
             task_id=question.task_id,
@@ -187,9 +195,8 @@ class OtherSide:
             answer=text,
             answered_by="manager",
             answered_at=NOW,
-            **fields,
         )
-        await self._send(subjects.answer(WORKER), answer)
+        await self._send(subjects.answer(WORKER), Answer.model_validate(values | more))
 
     async def _send(self, subject: str, item: Command | Answer) -> None:
         self.sent += 1
@@ -271,6 +278,29 @@ def worker_process(folder: Path, nats: TestNats, sandbox: SandboxServer, **env: 
     finally:
         if worker.process is not None and worker.process.poll() is None:
             worker.kill()
+
+
+@dataclass(frozen=True)
+class Bench:
+    """A worker-agent with a bus and a sandbox of its own."""
+
+    worker: WorkerProcess
+    nats: TestNats
+    sandbox: SandboxServer
+
+
+@contextmanager
+def worker_bench(folder: Path, **env: str) -> Generator[Bench]:
+    """A worker-agent that is ready; all of it is gone afterwards."""
+    nats = TestNats(folder / "nats")
+    nats.start()
+    try:
+        run(declare(nats))
+        with running_sandbox() as sandbox, worker_process(folder, nats, sandbox, **env) as worker:
+            run(worker.ready())
+            yield Bench(worker, nats, sandbox)
+    finally:
+        nats.stop()
 
 
 def free_port() -> int:

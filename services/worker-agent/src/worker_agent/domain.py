@@ -4,9 +4,11 @@ from enum import StrEnum
 from hashlib import blake2s
 from typing import NamedTuple
 
-from contracts.base import EventId, Model, QuestionId, TaskId, UtcTime
+from contracts.base import Count, EventId, Model, Name, OptionalText, QuestionId, TaskId, UtcTime
 from contracts.commands import WorkerConfig
+from contracts.events.planning import PlanType, StepStatus
 from contracts.events.recovery import Completion
+from contracts.events.reporting import Progress
 from contracts.events.resources import GrantState
 from contracts.questions import Answer, RequestedResource, RequestResources
 from contracts.sandbox import Process
@@ -47,6 +49,32 @@ HELD = frozenset(Phase) - {Phase.reported}
 """Phases in which there is still something to do for an attempt."""
 
 
+class ToolProfile(StrEnum):
+    """How many tools an agent gets to see: what daily work needs, or all."""
+
+    core = "core"
+    full = "full"
+
+
+class ToolAccess(Model):
+    """Which tools an attempt may call: those of its profile, and single ones that were granted."""
+
+    profile: ToolProfile = ToolProfile.full
+    extra: frozenset[str] = frozenset()
+
+    def granted(self, what: str) -> "ToolAccess":
+        """The same with one more tool, or with a whole profile."""
+        if what in set(ToolProfile):
+            return self.model_copy(update={"profile": ToolProfile(what)})
+        return self.model_copy(update={"extra": self.extra | {what}})
+
+    def withdrawn(self, what: str, profile: ToolProfile = ToolProfile.core) -> "ToolAccess":
+        """The same without one tool, or, where `what` is a profile, back to the profile of before."""
+        if what in set(ToolProfile):
+            return self.model_copy(update={"profile": profile})
+        return self.model_copy(update={"extra": self.extra - {what}})
+
+
 class QuestionNote(Model):
     """A question that an attempt asked: asked again after a restart, it is the same one."""
 
@@ -57,7 +85,58 @@ class QuestionNote(Model):
     expires_at: UtcTime | None = None
     answer: Answer | None = None
     told: bool = False
-    """Whether a call returned the answer."""
+    """Whether a call returned how it ended: asked again, it is a new one."""
+    heard: bool = False
+    """Whether the agent has heard the answer itself."""
+
+
+class StepNote(Model):
+    """A step of a plan as it stands."""
+
+    step_id: Name
+    description: str
+    status: StepStatus = StepStatus.pending
+
+
+class PlanNote(Model):
+    """The current plan of its type."""
+
+    plan_type: PlanType
+    steps: list[StepNote]
+
+
+class NoticeKind(StrEnum):
+    """What an agent is told by `check_commands`."""
+
+    pause = "pause"
+    resume = "resume"
+    cancel = "cancel"
+    drain = "drain"
+    restart = "restart"
+    grant = "grant"
+    answer = "answer"
+
+
+class Notice(Model):
+    """Something that an agent should hear: what it is, and in a sentence what it means for the agent."""
+
+    kind: NoticeKind
+    text: OptionalText
+    at: UtcTime | None = None
+    question_id: QuestionId | None = None
+
+
+class Pause(Model):
+    """An attempt is to stand still: asked for, then in force, then to be ended."""
+
+    reason: OptionalText
+    asked_at: UtcTime
+    stopped_at: UtcTime | None = None
+    """Since when the agent's processes are stopped; None: not yet, or the sandbox cannot."""
+    before: Progress | None = None
+    """What the agent had reported last."""
+    over: bool = False
+    """The attempt may go on; set until it does."""
 
 
 class Target(StrEnum):
@@ -144,6 +223,14 @@ class AttemptRecord(Model):
     cancelled: Cancellation | None = None
     claim: Completion | None = None
     questions: list[QuestionNote] = []
+    tools: ToolAccess = ToolAccess()
+    plans: list[PlanNote] = []
+    """One of each type, the newest last."""
+    notices: list[Notice] = []
+    """What the agent has not heard yet."""
+    pause: Pause | None = None
+    paused_ms: Count = 0
+    """How long it stood still, in pauses that are over."""
     requests: dict[str, RequestResources] = {}
     """Requests that went to the manager, by question: what a decision of them is about."""
     grants: list[GrantNote] = []

@@ -47,6 +47,61 @@ class AttemptEnded(WorkerError):
     category = "conflict"
 
 
+class ProgressBackwards(WorkerError):
+    """Less is done than was reported before, and nothing says why."""
+
+    code = "progress_backwards"
+    category = "conflict"
+
+
+class PlanUnusable(WorkerError):
+    """A plan whose steps cannot be told apart."""
+
+    code = "plan_unusable"
+    category = "invalid"
+
+
+class StepUnknown(WorkerError):
+    """No current plan has such a step."""
+
+    code = "step_unknown"
+    category = "invalid"
+
+
+class PlanOpen(WorkerError):
+    """Work is called completed while steps of its plan are open."""
+
+    code = "plan_open"
+    category = "conflict"
+
+
+class NotAsked(WorkerError):
+    """An answer to a request that this attempt was not made for."""
+
+    code = "not_asked"
+    category = "invalid"
+
+
+class ToolNotInProfile(WorkerError):
+    """The tool exists, but this attempt's profile is without it."""
+
+    code = "tool_not_in_profile"
+    category = "forbidden"
+
+
+class ServiceUnavailable(WorkerError):
+    """A service of the platform does not answer."""
+
+    code = "service_unavailable"
+
+
+class ServiceRefused(WorkerError):
+    """A service of the platform answered, and said no."""
+
+    code = "service_refused"
+    category = "invalid"
+
+
 class SandboxUnavailable(WorkerError):
     """The sandbox does not answer, or is not ready."""
 

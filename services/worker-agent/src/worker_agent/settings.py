@@ -11,6 +11,7 @@ from pydantic_settings import NoDecode
 
 from contracts.base import Name, WorkerId
 from servicekit.settings import ServiceSettings
+from worker_agent.domain import ToolProfile
 
 MINUTE_MS = 60_000
 HOUR_MS = 60 * MINUTE_MS
@@ -40,6 +41,8 @@ class Settings(ServiceSettings):
     """How many attempts run here at a time."""
     default_agent: str = "auditor"
     """Agent of a task that names none."""
+    worker_tool_profile: ToolProfile = ToolProfile.full
+    """Tools that an agent sees: `core`, what daily work needs, or `full`; a granted request adds to it."""
     data_dir: Path = Path("data")
     """Folder of the spool and the journal; it must outlive the process."""
     sandbox_socket: str = "/run/mews/sandbox.sock"
@@ -67,6 +70,10 @@ class Settings(ServiceSettings):
     """Time between TERM and KILL for an agent that is cancelled."""
     completion_linger_ms: int = Field(default=60_000, ge=0)
     """How long an agent may stay after report_completion before it is ended; its work counts all the same."""
+    pause_grace_ms: int = Field(default=2_000, ge=0)
+    """How long check_commands tells an agent of a pause before its processes are stopped."""
+    rpc_timeout_ms: int = Field(default=5_000, ge=10)
+    """How long a tool waits for a service of the platform that does not answer."""
     sandbox_patience_ms: int = Field(default=60_000, ge=0)
     """How long the sandbox may be away before an attempt that needs it fails."""
     workspace_retention_ms: int = Field(default=10 * MINUTE_MS, ge=0)

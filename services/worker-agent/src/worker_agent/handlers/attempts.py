@@ -9,7 +9,7 @@ from contracts.tasks import Assignment
 from contracts.workers import RunningAttempt
 from servicekit.logs import get_logger
 from worker_agent.decisions.admission import Verdict, admit
-from worker_agent.domain import AttemptKey, AttemptRecord, Cancellation, Phase
+from worker_agent.domain import AttemptKey, AttemptRecord, Cancellation, Phase, ToolAccess
 from worker_agent.errors import SandboxRefused, SandboxUnavailable
 from worker_agent.handlers.attempt import Attempt
 from worker_agent.handlers.grants import note_decision
@@ -78,7 +78,10 @@ class Attempts:
             await self._attempts[key].cancel(Cancellation(reason=reason, by_manager=False))
         await self.slots.tell()
         record = AttemptRecord(
-            assignment=assignment, token=secrets.token_urlsafe(TOKEN_BYTES), accepted_at=self._workshop.clock.now()
+            assignment=assignment,
+            token=secrets.token_urlsafe(TOKEN_BYTES),
+            accepted_at=self._workshop.clock.now(),
+            tools=ToolAccess(profile=self.defaults.tool_profile),
         )
         attempt = self._know(record)
         try:
@@ -90,10 +93,19 @@ class Attempts:
 
     async def cancel(self, task_id: str, attempt: int | None, reason: str) -> None:
         """End the attempts of a task, or one of them; harmless when there is none."""
-        for key, found in list(self._attempts.items()):
-            if key.task_id == task_id and attempt in (None, key.attempt):
-                await found.cancel(Cancellation(reason=reason))
+        for found in self._named(task_id, attempt):
+            await found.cancel(Cancellation(reason=reason))
         await self.slots.tell()
+
+    async def pause(self, task_id: str | None, attempt: int | None, reason: str) -> None:
+        """Let the attempts of a task stand still, or all."""
+        for found in self._named(task_id, attempt):
+            await found.pause(reason)
+
+    async def resume_paused(self, task_id: str | None, attempt: int | None) -> None:
+        """Let the attempts of a task go on, or all."""
+        for found in self._named(task_id, attempt):
+            await found.resume()
 
     async def deliver(self, answer: Answer) -> None:
         """Hand an answer to the attempt that asked."""
@@ -131,6 +143,13 @@ class Attempts:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+
+    def _named(self, task_id: str | None, attempt: int | None) -> list[Attempt]:
+        return [
+            found
+            for key, found in self._attempts.items()
+            if task_id in (None, key.task_id) and attempt in (None, key.attempt)
+        ]
 
     def _is_over(self, record: AttemptRecord) -> bool:
         if record.held or record.outcome_position is None:

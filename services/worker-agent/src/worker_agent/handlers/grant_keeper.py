@@ -22,9 +22,10 @@ from worker_agent.decisions.grants import (
     next_expiry,
     next_step,
     promised,
+    sentence,
     understood,
 )
-from worker_agent.domain import AttemptRecord, GrantNote, Target
+from worker_agent.domain import AttemptRecord, GrantNote, Notice, NoticeKind, Target
 from worker_agent.errors import GrantUnusable, SandboxRefused, SandboxUnavailable, SpoolFull, SpoolUnavailable
 from worker_agent.handlers.attempt import Attempt
 from worker_agent.handlers.packages import install, remove
@@ -128,6 +129,9 @@ async def _settle(attempt: Attempt, note: GrantNote, event_id: str) -> None:
     )
     await attempt.reporter.record("grant", body, Evidence.observed, event_id=event_id)
     log.info("grant", task_id=attempt.key.task_id, target=body.target, state=state, after=note.after)
+    if note.state is GrantState.expired or note.question_id not in attempt.grants_awaited:
+        told = Notice(kind=NoticeKind.grant, text=sentence(note), question_id=note.question_id)
+        await attempt.notify(told)
     await attempt.note_grant(note)
 
 

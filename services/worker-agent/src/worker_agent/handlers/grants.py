@@ -2,13 +2,13 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from contracts.questions import Answer, RequestResources, Ruling
 from servicekit.clock import Clock
 from servicekit.ids import new_event_id, new_id
+from servicekit.logs import get_logger
 from worker_agent.decisions.grants import decide, understood
 from worker_agent.domain import GrantNote
 from worker_agent.handlers.attempt import Attempt
@@ -18,6 +18,8 @@ from worker_agent.handlers.workshop import Workshop
 
 SHORT_WAIT_S, LONG_WAIT_S = 2.0, 310.0
 """How long a call waits for its grant to be applied: one that shall not wait, and one that may."""
+
+log = get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,11 +50,16 @@ async def request_resources(
 
 async def settled(attempt: Attempt, question_id: str, *, wait: bool) -> GrantNote | None:
     """The grant of a request as soon as it is applied, or as it is when that takes too long; None: there is none."""
-    with suppress(TimeoutError):
+    attempt.grants_awaited.add(question_id)
+    try:
         async with asyncio.timeout(LONG_WAIT_S if wait else SHORT_WAIT_S):
             while (note := attempt.grant(question_id)) is not None and note.state is None:
                 attempt.reporter.touch()
                 await attempt.grants_settled.wait()
+    except TimeoutError:
+        log.info("grant_not_awaited", task_id=attempt.key.task_id, question_id=question_id)
+    finally:
+        attempt.grants_awaited.discard(question_id)
     return attempt.grant(question_id)
 
 

@@ -8,7 +8,7 @@ from typing import TypeVar
 from servicekit.clock import Clock
 from worker_agent.decisions.grants import Policy
 from worker_agent.decisions.limits import AttemptLimits, ObjectLimits
-from worker_agent.domain import Target
+from worker_agent.domain import Target, ToolProfile
 from worker_agent.errors import SandboxUnavailable, SpoolFull, SpoolUnavailable
 from worker_agent.ports import AgentAdapter, Journal, ObjectStore, SandboxBackend
 
@@ -28,6 +28,8 @@ class Patience:
     usage_every_s: float
     linger_s: float
     """How long an agent may stay after it has said that it has finished."""
+    pause_grace_s: float = 2.0
+    """How long `check_commands` tells of a pause before the agent is stopped."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +38,7 @@ class Defaults:
 
     agent: str
     limits: AttemptLimits
+    tool_profile: ToolProfile = ToolProfile.full
 
 
 @dataclass(frozen=True, slots=True)

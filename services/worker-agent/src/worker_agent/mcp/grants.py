@@ -2,15 +2,15 @@
 
 from typing import Any
 
-from mcp.types import CallToolResult
+from mcp.types import CallToolResult, TextContent
 from pydantic import BaseModel, Field
 
+from contracts.questions import RequestResources
 from worker_agent.decisions.grants import sentence
 from worker_agent.domain import GrantNote
 from worker_agent.handlers.attempt import Attempt
 from worker_agent.handlers.grants import Requested
-from worker_agent.handlers.questions import Asked
-from worker_agent.mcp.results import question_fields, question_text, result
+from worker_agent.mcp.results import AnswerResult, Standing, questioned, result
 
 
 class GrantShown(BaseModel):
@@ -25,7 +25,15 @@ class GrantShown(BaseModel):
     detail: str | None = None
 
 
-class ResourceResult(BaseModel):
+class StandingRequest(AnswerResult):
+    """How a question or request stands, and what was granted for it."""
+
+    ok: bool = True
+    reason: str | None = None
+    grant: GrantShown | None = None
+
+
+class ResourceResult(Standing):
     """What became of a request: granted at once, or a question to the manager, or nothing had to be changed."""
 
     ok: bool
@@ -33,32 +41,36 @@ class ResourceResult(BaseModel):
     attempt: int
     state: str = Field(description="granted, not_needed; or that of the question: open, answered, expired, no_answer.")
     reason: str = Field(description="Why it was granted here, or was not.")
-    question_id: str | None = None
+    question_id: str = ""
     event_id: str | None = None
     seq: int | None = None
-    answer: str | None = None
-    additional_context: str | None = None
-    answered_by: str | None = None
     grant: GrantShown | None = None
 
 
-def requested(attempt: Attempt, done: Requested) -> CallToolResult:
+def requested(attempt: Attempt, says: str, body: RequestResources, done: Requested) -> CallToolResult:
     """The result of a request for resources."""
     structured = {"ok": True, "task_id": attempt.key.task_id, "attempt": attempt.key.attempt, "reason": done.reason}
     if done.asked is not None:
-        return _asked(attempt, done.asked, done.note, structured)
+        given = questioned(attempt, f"{says} The reason: {done.reason}.", done.asked, body)
+        return with_grant(given, done.note, **structured)
     if done.note is None:
         return result(f"Nothing was changed: {done.reason}.", structured | {"state": "not_needed"})
-    fields = {"question_id": done.note.question_id, "event_id": done.note.event_id, "grant": _shown(done.note)}
-    return result(_sentence(done.note), structured | {"state": "granted"} | fields)
+    return by_policy(done.note, **structured)
 
 
-def _asked(attempt: Attempt, asked: Asked, note: GrantNote | None, structured: dict[str, Any]) -> CallToolResult:
-    text = question_text(f"{structured['reason'].capitalize()}: the manager is asked.", asked, None)
-    structured = structured | question_fields(attempt, asked)
+def by_policy(note: GrantNote, **more: Any) -> CallToolResult:
+    """What this worker's own policy granted."""
+    fields = {"question_id": note.question_id, "event_id": note.event_id, "state": "granted", "grant": _shown(note)}
+    return result(_sentence(note), more | fields)
+
+
+def with_grant(given: CallToolResult, note: GrantNote | None, **more: Any) -> CallToolResult:
+    """How a request stands, with what was granted for it."""
+    texts = [block.text for block in given.content if isinstance(block, TextContent)]
+    structured = (given.structured_content or {}) | more
     if note is None:
-        return result(text, structured)
-    return result(f"{text}\n{_sentence(note)}", structured | {"grant": _shown(note)})
+        return result("\n".join(texts), structured)
+    return result("\n".join([*texts, _sentence(note)]), structured | {"grant": _shown(note)})
 
 
 def _sentence(note: GrantNote) -> str:
