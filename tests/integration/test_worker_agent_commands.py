@@ -22,6 +22,13 @@ def bench(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bench]:
 
 
 @pytest.fixture
+def leaving(tmp_path: Path) -> Iterator[Bench]:
+    """A worker of its own, for a test after which it is of no more use."""
+    with worker_bench(tmp_path) as made:
+        yield made
+
+
+@pytest.fixture
 async def side(bench: Bench) -> AsyncIterator[OtherSide]:
     async with other_side(bench.nats) as made:
         yield made
@@ -148,18 +155,17 @@ async def test_nothing_new_is_said_after_the_wait(bench: Bench, side: OtherSide)
     assert result.content[0].text == "Nothing new: go on."
 
 
-async def test_an_ended_session_lets_the_worker_leave_once_its_work_is_done(tmp_path: Path) -> None:
-    with worker_bench(tmp_path) as own:
-        async with other_side(own.nats) as other:
-            await begin(other, "task-last")
-            result = await call(own, "task-last", "end_session", {"reason": "maintenance"})
-            assert not result.is_error
-            assert (await other.first("session_end")).body.reason == "maintenance"
-            (notice,) = await hear(own, "task-last")
-            assert notice["kind"] == "drain"
-            beat = await other.beat(lambda beat: beat["draining"])
-            assert beat["slots_free"] == 0
-            assert other.farewells == []
-            await other.command(CommandAction.cancel, task_id="task-last")
-            await other.outcome("task-last")
-            assert (await eventually(lambda: other.farewells, within=15))[0]["reason"] == "drained"
+async def test_an_ended_session_lets_the_worker_leave_once_its_work_is_done(leaving: Bench) -> None:
+    async with other_side(leaving.nats) as side:
+        await begin(side, "task-last")
+        result = await call(leaving, "task-last", "end_session", {"reason": "maintenance"})
+        assert not result.is_error
+        assert (await side.first("session_end")).body.reason == "maintenance"
+        (notice,) = await hear(leaving, "task-last")
+        assert notice["kind"] == "drain"
+        beat = await side.beat(lambda beat: beat["draining"])
+        assert beat["slots_free"] == 0
+        assert side.farewells == []
+        await side.command(CommandAction.cancel, task_id="task-last")
+        await side.outcome("task-last")
+        assert (await eventually(lambda: side.farewells, within=15))[0]["reason"] == "drained"
