@@ -131,13 +131,12 @@ async def test_a_query_is_answered_and_seen_by_the_manager(bench: Bench, side: O
         for arguments in (FULL_INPUT[name], MINIMAL_INPUT[name]):
             result = await call(bench.worker, name, arguments, era)
             assert not result.is_error, text(result)
-    calls = await eventually(
-        lambda: (
-            len(found := [e for e in side.of("tool_call") if e.body.tool_name == name and e.event_id not in seen]) == 2
-            and found
-        )
-    )
-    assert {(event.evidence, event.body.status) for event in calls} == {("observed", "completed")}
+
+    def calls() -> list[Any]:
+        return [e for e in side.of("tool_call") if e.body.tool_name == name and e.event_id not in seen]
+
+    await eventually(lambda: len(calls()) == 2, within=15)
+    assert {(event.evidence, event.body.status) for event in calls()} == {("observed", "completed")}
 
 
 @pytest.mark.parametrize(
@@ -156,7 +155,8 @@ async def test_a_query_is_answered_and_seen_by_the_manager(bench: Bench, side: O
         ("ask_manager", {"question": "", "question_type": "technical"}, ["question: given", "at least 1 character"]),
         ("report_progress", {"task_id": "task-other", "status": "x"}, ["task_id: given 'task-other'", TASK]),
         ("report_error", {"error_type": "a", "message": "b\x00"}, ["message:", "NUL"]),
-        ("report_tool_call", {"tool_name": "bash", "status": "odd"}, ["given odd; allowed: started, completed, failed"]),
+        ("report_tool_call", {"tool_name": "bash", "status": "odd"},
+         ["given odd; allowed: started, completed, failed"]),
         ("update_plan_step", {"step_id": "1", "status": "done"},
          ["given done; allowed: pending, in_progress, completed, skipped, failed"]),
         ("report_security_scan", {"scanner": "x", "findings": [{"message": "m", "severity": "bad"}]},

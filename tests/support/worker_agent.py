@@ -186,16 +186,16 @@ class OtherSide:
 
     async def answer(self, question: Any, text: str | None, **more: Any) -> None:
         """Answer a question; `more` are other fields of the answer."""
-        values = dict(
-            question_id=question.question_id,
-            worker_id=WORKER,
-            task_id=question.task_id,
-            attempt=question.attempt,
-            state=QuestionState.answered,
-            answer=text,
-            answered_by="manager",
-            answered_at=NOW,
-        )
+        values = {
+            "question_id": question.question_id,
+            "worker_id": WORKER,
+            "task_id": question.task_id,
+            "attempt": question.attempt,
+            "state": QuestionState.answered,
+            "answer": text,
+            "answered_by": "manager",
+            "answered_at": NOW,
+        }
         await self._send(subjects.answer(WORKER), Answer.model_validate(values | more))
 
     async def _send(self, subject: str, item: Command | Answer) -> None:

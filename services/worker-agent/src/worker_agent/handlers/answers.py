@@ -25,7 +25,7 @@ async def get_answer(attempt: Attempt, body: GetAnswer, desk: Desk, waiting: Wai
     """
     attempt.reporter.check(body)
     with attempt.awaiting(body.question_id) as delivered:
-        asking = asyncio.ensure_future(_ask_while_open(attempt, body, desk))
+        asking = asyncio.ensure_future(_ask_while_open(attempt, body, desk, delivered))
         either = asyncio.ensure_future(asyncio.wait([delivered, asking], return_when=asyncio.FIRST_COMPLETED))
         try:
             # `asking` knows when to end; the margin is for nothing but a fault in it.
@@ -40,7 +40,9 @@ async def get_answer(attempt: Attempt, body: GetAnswer, desk: Desk, waiting: Wai
     return standing
 
 
-async def _ask_while_open(attempt: Attempt, body: GetAnswer, desk: Desk) -> QuestionView | None:
+async def _ask_while_open(
+    attempt: Attempt, body: GetAnswer, desk: Desk, delivered: asyncio.Future[Answer]
+) -> QuestionView | None:
     until = desk.clock.monotonic() + body.wait_ms / 1000
     while True:
         left_ms = max(0, round((until - desk.clock.monotonic()) * 1000))
@@ -53,6 +55,7 @@ async def _ask_while_open(attempt: Attempt, body: GetAnswer, desk: Desk) -> Ques
             # Its own question may still be on its way there, and its answer comes here by itself.
             if attempt.question(body.question_id) is None:
                 raise
-        if left_ms <= 0 or (view is not None and view.state is not QuestionState.open):
+        # A cancellation that meets the end of a request is lost in it, so look here too.
+        if left_ms <= 0 or delivered.done() or (view is not None and view.state is not QuestionState.open):
             return view
         await asyncio.sleep(min(PAUSE_S, left_ms / 1000))

@@ -56,6 +56,8 @@ class Attempt:
         """When the agent said that it had finished."""
         self.changes = Changes()
         """Told of what the agent should hear, and of pauses."""
+        self.told_to_hold: list[Notice] = []
+        """What holds, as the agent has heard it last."""
         self.progress: Progress | None = None
         """What the agent has reported last, since the worker-agent was started."""
         self.grants_wanted = asyncio.Event()

@@ -11,10 +11,9 @@ from worker_agent.handlers.waiting import Waiting
 
 
 async def check_commands(attempt: Attempt, body: CheckCommands, desk: Desk, waiting: Waiting) -> list[Notice]:
-    """All there is to hear; with `wait_ms`, as soon as there is something that was not there when this was called."""
-    known = _holding(attempt, desk)
-    if body.wait_ms and not _fresh(attempt, desk, known):
-        arrival = asyncio.ensure_future(_arrival(attempt, desk, known))
+    """All there is to hear; with `wait_ms`, as soon as there is something that was not told before."""
+    if body.wait_ms and not _fresh(attempt, desk):
+        arrival = asyncio.ensure_future(_arrival(attempt, desk))
         try:
             await waiting.wait(arrival, body.wait_ms / 1000)
         finally:
@@ -23,11 +22,12 @@ async def check_commands(attempt: Attempt, body: CheckCommands, desk: Desk, wait
     news = _unheard(attempt)
     if news:
         await attempt.heard(news)
-    return [*_holding(attempt, desk), *news]
+    attempt.told_to_hold = _holding(attempt, desk)
+    return [*attempt.told_to_hold, *news]
 
 
-async def _arrival(attempt: Attempt, desk: Desk, known: list[Notice]) -> None:
-    while not _fresh(attempt, desk, known):
+async def _arrival(attempt: Attempt, desk: Desk) -> None:
+    while not _fresh(attempt, desk):
         changes = [asyncio.ensure_future(changes.wait()) for changes in (attempt.changes, desk.changes)]
         try:
             await asyncio.wait(changes, return_when=asyncio.FIRST_COMPLETED)
@@ -37,8 +37,8 @@ async def _arrival(attempt: Attempt, desk: Desk, known: list[Notice]) -> None:
             await asyncio.gather(*changes, return_exceptions=True)
 
 
-def _fresh(attempt: Attempt, desk: Desk, known: list[Notice]) -> bool:
-    return bool(_unheard(attempt)) or any(notice not in known for notice in _holding(attempt, desk))
+def _fresh(attempt: Attempt, desk: Desk) -> bool:
+    return bool(_unheard(attempt)) or any(notice not in attempt.told_to_hold for notice in _holding(attempt, desk))
 
 
 def _holding(attempt: Attempt, desk: Desk) -> list[Notice]:

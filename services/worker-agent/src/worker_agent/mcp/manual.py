@@ -14,9 +14,9 @@ INTRODUCTION = """# Tools of the worker
 Made by `python -m worker_agent tools --markdown`; a test holds it fresh.
 
 An agent reaches these {count} tools over MCP, at `http://127.0.0.1:<port>/mcp` with the bearer token of its attempt, or
-over stdio. `task_id` may always be left out. A setting decides which tools it sees: `WORKER_TOOL_PROFILE=full` lists all,
-`core` those that are marked so, with their most used parameters; what is left out of a list is taken all the same. A
-tool outside the profile is asked for with `request_resources` (`tool_access`, the tool's name, or `full`).
+over stdio. `task_id` may always be left out. A setting decides which tools it sees: `WORKER_TOOL_PROFILE=full` lists
+all, `core` those that are marked so, with their most used parameters; what is left out of a list is taken all the same.
+A tool outside the profile is asked for with `request_resources` (`tool_access`, the tool's name, or `full`).
 
 What is recorded goes to its subject as an event of the kind named, after it is on the worker's disk. A tool that asks
 leaves an observed event of kind `tool_call`, and needs the service that its RPC or subject names. A call ends in a
