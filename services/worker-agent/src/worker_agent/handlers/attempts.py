@@ -9,9 +9,10 @@ from contracts.tasks import Assignment
 from contracts.workers import RunningAttempt
 from servicekit.logs import get_logger
 from worker_agent.decisions.admission import Verdict, admit
-from worker_agent.domain import AttemptKey, AttemptRecord, Cancellation, Phase
+from worker_agent.domain import AttemptKey, AttemptRecord, Cancellation, Phase, ToolAccess
 from worker_agent.errors import SandboxRefused, SandboxUnavailable
 from worker_agent.handlers.attempt import Attempt
+from worker_agent.handlers.grants import note_decision
 from worker_agent.handlers.run import Run
 from worker_agent.handlers.slots import Slots
 from worker_agent.handlers.verification import workspace_of
@@ -77,7 +78,10 @@ class Attempts:
             await self._attempts[key].cancel(Cancellation(reason=reason, by_manager=False))
         await self.slots.tell()
         record = AttemptRecord(
-            assignment=assignment, token=secrets.token_urlsafe(TOKEN_BYTES), accepted_at=self._workshop.clock.now()
+            assignment=assignment,
+            token=secrets.token_urlsafe(TOKEN_BYTES),
+            accepted_at=self._workshop.clock.now(),
+            tools=ToolAccess(profile=self.defaults.tool_profile),
         )
         attempt = self._know(record)
         try:
@@ -89,15 +93,28 @@ class Attempts:
 
     async def cancel(self, task_id: str, attempt: int | None, reason: str) -> None:
         """End the attempts of a task, or one of them; harmless when there is none."""
-        for key, found in list(self._attempts.items()):
-            if key.task_id == task_id and attempt in (None, key.attempt):
-                await found.cancel(Cancellation(reason=reason))
+        for found in self._named(task_id, attempt):
+            await found.cancel(Cancellation(reason=reason))
         await self.slots.tell()
+
+    async def pause(self, task_id: str | None, attempt: int | None, reason: str) -> None:
+        """Let the attempts of a task stand still, or all."""
+        for found in self._named(task_id, attempt):
+            await found.pause(reason)
+
+    async def resume_paused(self, task_id: str | None, attempt: int | None) -> None:
+        """Let the attempts of a task go on, or all."""
+        for found in self._named(task_id, attempt):
+            await found.resume()
 
     async def deliver(self, answer: Answer) -> None:
         """Hand an answer to the attempt that asked."""
         for key, attempt in list(self._attempts.items()):
-            if answer.task_id in (None, key.task_id) and await attempt.deliver(answer):
+            if answer.task_id not in (None, key.task_id):
+                continue
+            # First: who waits for the answer then finds what was granted.
+            await note_decision(attempt, answer, self._workshop.clock)
+            if await attempt.deliver(answer):
                 return
         log.info("answer_to_nobody", question_id=answer.question_id, task_id=answer.task_id)
 
@@ -127,13 +144,21 @@ class Attempts:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
 
+    def _named(self, task_id: str | None, attempt: int | None) -> list[Attempt]:
+        return [
+            found
+            for key, found in self._attempts.items()
+            if task_id in (None, key.task_id) and attempt in (None, key.attempt)
+        ]
+
     def _is_over(self, record: AttemptRecord) -> bool:
         if record.held or record.outcome_position is None:
             return False
         return self._spool.is_delivered(record.outcome_position)
 
     def _know(self, record: AttemptRecord) -> Attempt:
-        attempt = Attempt(record, self._workshop.journal, self._spool, self._workshop.clock)
+        workshop = self._workshop
+        attempt = Attempt(record, workshop.journal, self._spool, workshop.clock, workshop.quotas)
         self._attempts[record.key] = attempt
         if record.held:
             self._by_token[record.token] = attempt

@@ -6,9 +6,11 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from servicekit.clock import Clock
-from worker_agent.decisions.limits import AttemptLimits
+from worker_agent.decisions.grants import Policy
+from worker_agent.decisions.limits import AttemptLimits, ObjectLimits
+from worker_agent.domain import Target, ToolProfile
 from worker_agent.errors import SandboxUnavailable, SpoolFull, SpoolUnavailable
-from worker_agent.ports import AgentAdapter, Journal, SandboxBackend
+from worker_agent.ports import AgentAdapter, Journal, ObjectStore, SandboxBackend
 
 RETRY_S = 0.5
 
@@ -26,6 +28,8 @@ class Patience:
     usage_every_s: float
     linger_s: float
     """How long an agent may stay after it has said that it has finished."""
+    pause_grace_s: float = 2.0
+    """How long `check_commands` tells of a pause before the agent is stopped."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +38,7 @@ class Defaults:
 
     agent: str
     limits: AttemptLimits
+    tool_profile: ToolProfile = ToolProfile.full
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +51,11 @@ class Workshop:
     clock: Clock
     patience: Patience
     mcp_url: str
+    objects: ObjectStore
+    object_limits: ObjectLimits
+    quotas: Mapping[Target, int]
+    """How much of the platform an attempt may use without a grant."""
+    policy: Policy
 
 
 async def patiently(work: Callable[[], Awaitable[Result]], workshop: Workshop) -> Result:
