@@ -149,13 +149,18 @@ class OtherSide:
         return (await self.first("outcome", task_id, within)).body
 
     async def assign(
-        self, task_id: str, attempt: int = 1, collaboration: CollaborationTerms | None = None, **requirements: Any
+        self,
+        task_id: str,
+        attempt: int = 1,
+        worker_id: str = WORKER,
+        collaboration: CollaborationTerms | None = None,
+        **requirements: Any,
     ) -> Assignment:
-        """Hand an attempt to the worker."""
+        """Hand an attempt to a worker."""
         assignment = Assignment(
             task_id=task_id,
             attempt=attempt,
-            worker_id=WORKER,
+            worker_id=worker_id,
             description="do it",
             priority=Level.medium,
             requirements=Requirements.model_validate(requirements),
@@ -169,7 +174,8 @@ class OtherSide:
 
     async def assign_again(self, assignment: Assignment, message_id: str) -> None:
         """Publish an assignment under a message id of its own."""
-        await self.bus.js.publish(subjects.task(WORKER), assignment.to_json(), headers={"Nats-Msg-Id": message_id})
+        subject = subjects.task(assignment.worker_id)
+        await self.bus.js.publish(subject, assignment.to_json(), headers={"Nats-Msg-Id": message_id})
 
     async def command(self, action: CommandAction, **fields: Any) -> Command:
         """Give the worker a command."""
@@ -311,9 +317,11 @@ def journal_of(worker: WorkerProcess, task_id: str, attempt: int = 1) -> dict[st
 
 
 @asynccontextmanager
-async def agent_client(worker: WorkerProcess, task_id: str, era: str = "auto") -> AsyncGenerator[Client]:
+async def agent_client(
+    worker: WorkerProcess, task_id: str, era: str = "auto", attempt: int = 1
+) -> AsyncGenerator[Client]:
     """A real MCP client with the token of a running attempt."""
-    record = await eventually(lambda: _running(journal_of(worker, task_id)), within=15)
+    record = await eventually(lambda: _running(journal_of(worker, task_id, attempt)), within=15)
     async with mcp_client(mcp_url(worker), record["token"], era) as client:
         yield client
 

@@ -63,7 +63,7 @@ class Settings(BaseModel):
     """Standard input that may wait for a process to read it."""
     max_body_mb: int = Field(default=16, ge=1)
     """Largest JSON body of a request."""
-    max_transfer_mb: int = Field(default=16, ge=1)
+    max_transfer_mb: int = Field(default=64, ge=1)
     """Largest file, or part of one, that is read or written by one request."""
     max_archive_mb: int = Field(default=512, ge=1)
     """Largest archive that is uploaded."""

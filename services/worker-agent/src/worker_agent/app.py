@@ -23,7 +23,9 @@ from servicekit.logs import configure_logging, get_logger
 from worker_agent import __version__, loops, subscriptions
 from worker_agent.agents import adapters
 from worker_agent.bus import BusOutbound, BusServices
-from worker_agent.decisions.limits import AttemptLimits
+from worker_agent.decisions.grants import Policy
+from worker_agent.decisions.limits import AttemptLimits, ObjectLimits
+from worker_agent.domain import Target, ToolProfile
 from worker_agent.errors import WorkerError
 from worker_agent.handlers.attempts import Attempts
 from worker_agent.handlers.changes import Changes
@@ -35,6 +37,8 @@ from worker_agent.handlers.slots import Slots
 from worker_agent.handlers.workshop import Defaults, Patience, Workshop, insist
 from worker_agent.mcp.http import bind, create_mcp_app, serving, url_of
 from worker_agent.mcp.server import create_server
+from worker_agent.mcp.tools import BY_NAME
+from worker_agent.objects import JetStreamObjects
 from worker_agent.sandboxes import UnixSandbox
 from worker_agent.settings import Settings
 from worker_agent.spool.lock import folder_lock
@@ -114,7 +118,7 @@ async def _make(stack: AsyncExitStack, settings: Settings, clock: Clock) -> Part
     spool = await Spool.open(settings.data_dir / "spool", _spool_limits(settings), _comes_last)
     stack.push_async_callback(spool.close)
     listening = bind(settings.worker_mcp_port or state.mcp_port)
-    workshop = _workshop(settings, clock, sandbox, journal, url_of(listening))
+    workshop = _workshop(settings, clock, sandbox, journal, url_of(listening), JetStreamObjects(bus))
     slots = Slots(settings.max_concurrent_tasks)
     attempts = Attempts(settings.worker_id, workshop, spool, slots, _defaults(settings))
     changes = Changes()
@@ -227,7 +231,14 @@ def _add_checks(readiness: Readiness, parts: Parts, introduced: asyncio.Event) -
     readiness.add("registered", registered)
 
 
-def _workshop(settings: Settings, clock: Clock, sandbox: UnixSandbox, journal: FileJournal, mcp_url: str) -> Workshop:
+def _workshop(
+    settings: Settings,
+    clock: Clock,
+    sandbox: UnixSandbox,
+    journal: FileJournal,
+    mcp_url: str,
+    objects: JetStreamObjects,
+) -> Workshop:
     patience = Patience(
         settings.sandbox_patience_ms / 1000,
         settings.stop_grace_ms,
@@ -235,7 +246,24 @@ def _workshop(settings: Settings, clock: Clock, sandbox: UnixSandbox, journal: F
         settings.completion_linger_ms / 1000,
         settings.pause_grace_ms / 1000,
     )
-    return Workshop(sandbox, adapters(settings.agent_python), journal, clock, patience, mcp_url)
+    return Workshop(
+        sandbox,
+        adapters(settings.agent_python),
+        journal,
+        clock,
+        patience,
+        mcp_url,
+        objects,
+        ObjectLimits(settings.max_artifact_mb, settings.max_checkpoint_mb),
+        {Target.artifact_mb: settings.artifact_quota_mb, Target.questions: settings.max_open_questions},
+        _policy(settings),
+    )
+
+
+def _policy(settings: Settings) -> Policy:
+    ceilings = {target: getattr(settings, f"grant_{target}") for target in Target}
+    known_tools = frozenset({*BY_NAME, *ToolProfile})
+    return Policy(ceilings, settings.grant_tools, settings.grant_dependencies, known_tools)
 
 
 def _defaults(settings: Settings) -> Defaults:

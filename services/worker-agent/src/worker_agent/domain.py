@@ -9,7 +9,8 @@ from contracts.commands import WorkerConfig
 from contracts.events.planning import PlanType, StepStatus
 from contracts.events.recovery import Completion
 from contracts.events.reporting import Progress
-from contracts.questions import Answer
+from contracts.events.resources import GrantState
+from contracts.questions import Answer, RequestedResource, RequestResources
 from contracts.sandbox import Process
 from contracts.tasks import Assignment
 
@@ -138,6 +139,48 @@ class Pause(Model):
     """The attempt may go on; set until it does."""
 
 
+class Target(StrEnum):
+    """A limit of the agent's process, or a quota of the platform, that a grant can raise."""
+
+    memory_mb = "memory_mb"
+    run_ms = "run_ms"
+    cpu_ms = "cpu_ms"
+    processes = "processes"
+    disk_mb = "disk_mb"
+    output_mb = "output_mb"
+    artifact_mb = "artifact_mb"
+    questions = "questions"
+
+
+class GrantNote(Model):
+    """A request that was granted: what it changes, and how far that is. Each step is taken once, whatever dies."""
+
+    question_id: QuestionId
+    resource_type: RequestedResource
+    amount: str
+    """In words, as it was granted."""
+    granted_by: str = "policy"
+    granted_at: UtcTime
+    expires_at: UtcTime | None = None
+    event_id: EventId
+    """Of the event that tells how applying it went."""
+    end_event_id: EventId
+    """Of the event that tells of its end."""
+    target: str | None = None
+    """What is changed; None until that is decided."""
+    base: int | None = None
+    """The value of a limit or quota without any grant."""
+    delta: int = 0
+    """How much comes on top of it."""
+    what: str | None = None
+    """The tool, tool profile or package that may be used besides."""
+    before: str | None = None
+    after: str | None = None
+    state: GrantState | None = None
+    """None: not applied yet."""
+    detail: str | None = None
+
+
 class Cancellation(Model):
     """Why an attempt is to be ended, and by whom: the manager, a newer attempt, or a lease that ran out."""
 
@@ -188,6 +231,11 @@ class AttemptRecord(Model):
     pause: Pause | None = None
     paused_ms: Count = 0
     """How long it stood still, in pauses that are over."""
+    requests: dict[str, RequestResources] = {}
+    """Requests that went to the manager, by question: what a decision of them is about."""
+    grants: list[GrantNote] = []
+    artifacts: dict[str, int] = {}
+    """Bytes of what it has published, by key in the object store."""
     outcome: str | None = None
     """The event of the outcome as it is written to the spool, so that a repeat is the same event."""
     outcome_position: int | None = None

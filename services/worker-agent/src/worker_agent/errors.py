@@ -125,6 +125,34 @@ class ObjectsUnavailable(WorkerError):
     code = "objects_unavailable"
 
 
+class ObjectRefused(WorkerError):
+    """An artifact or checkpoint that cannot be kept as it is; the sentence says what to change."""
+
+    code = "object_refused"
+    category = "invalid"
+
+
+class CheckpointDamaged(WorkerError):
+    """A checkpoint was found, and cannot be read."""
+
+    code = "checkpoint_damaged"
+    category = "invalid"
+
+
+class QuotaExceeded(WorkerError):
+    """The attempt has used up what it may use of the platform; `request_resources` may get it more."""
+
+    code = "quota_exceeded"
+    category = "conflict"
+
+
+class GrantUnusable(WorkerError):
+    """A request was granted for which this worker has nothing to change."""
+
+    code = "grant_unusable"
+    category = "invalid"
+
+
 class TaskUnusable(WorkerError):
     """The task asks for what no attempt here can do; trying again would not help."""
 

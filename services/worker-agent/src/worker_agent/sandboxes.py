@@ -29,6 +29,8 @@ from worker_agent.errors import SandboxRefused, SandboxUnavailable
 
 PROCESSES, WORKSPACES, FILES = "/v1/processes", "/v1/workspaces", "/v1/files"
 PAGE = 1_000
+PART_BYTES = 1024 * 1024
+"""Of a file that is read: no more than the smallest SANDBOX_MAX_TRANSFER_MB."""
 SLOW_S = 1_800.0
 MAX_LINE_BYTES = 1024 * 1024
 NOT_FOUND, SERVICE_UNAVAILABLE = 404, 503
@@ -71,19 +73,24 @@ class UnixSandbox:
 
     async def write_home_file(self, workspace: str, path: str, content: bytes) -> None:
         """Write a file below the private HOME of a workspace."""
-        await self._write(f"{FILES}/{workspace}/{quote(path)}?area=home", content)
+        await self._write(f"{_file(workspace, path)}?area=home", content)
 
     async def read_file(self, workspace: str, path: str, most_bytes: int) -> bytes:
         """A file of the work tree; SandboxRefused when it is not there, outside, or larger than that."""
-        url = f"{FILES}/{workspace}/{quote(path)}?length={most_bytes + 1}"
-        content = _check(await self._send("GET", url)).content
-        if len(content) > most_bytes:
-            raise SandboxRefused("file_too_large", f"{path} is larger than {most_bytes} bytes")
-        return content
+        content = bytearray()
+        while True:
+            wanted = min(PART_BYTES, most_bytes + 1 - len(content))
+            url = f"{_file(workspace, path)}?offset={len(content)}&length={wanted}"
+            part = _check(await self._send("GET", url)).content
+            content += part
+            if len(content) > most_bytes:
+                raise SandboxRefused("file_too_large", f"{path} is larger than {most_bytes} bytes")
+            if len(part) < wanted:
+                return bytes(content)
 
     async def write_file(self, workspace: str, path: str, content: bytes, *, executable: bool = False) -> None:
         """Write a file of the work tree, with the folders above it."""
-        await self._write(f"{FILES}/{workspace}/{quote(path)}?executable={str(executable).lower()}", content)
+        await self._write(f"{_file(workspace, path)}?executable={str(executable).lower()}", content)
 
     async def list_files(self, workspace: str, path: str = "", glob: str = "*", most: int = 1_000) -> list[FileEntry]:
         """Entries below a folder of the work tree whose path fits a pattern (`**` is any folders), at most so many."""
@@ -181,6 +188,11 @@ class UnixSandbox:
             return await self._client.request(method, url, **options)
         except httpx.TransportError as error:
             raise _unavailable(error) from error
+
+
+def _file(workspace: str, path: str) -> str:
+    # A client would resolve `..` by itself, and ask for a file of another workspace.
+    return f"{FILES}/{workspace}/{quote(path).replace('..', '%2E%2E')}"
 
 
 async def _records(response: httpx.Response) -> AsyncIterator[OutputChunk | OutputEnd]:

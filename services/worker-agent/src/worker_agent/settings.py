@@ -92,6 +92,39 @@ class Settings(ServiceSettings):
     max_tool_body_bytes: int = Field(default=4 * 1024 * 1024, ge=1_024)
     """Largest request that the MCP endpoint reads."""
 
+    max_artifact_mb: int = Field(default=32, ge=1, le=1_024)
+    """Largest artifact."""
+    artifact_quota_mb: int = Field(default=256, ge=1)
+    """All artifacts of an attempt together; request_resources may raise it."""
+    max_checkpoint_mb: int = Field(default=64, ge=1, le=1_024)
+    """Largest checkpoint before it is compressed; a file in it is written back in one request to the sandbox, which
+    takes SANDBOX_MAX_TRANSFER_MB."""
+
+    max_open_questions: int = Field(default=20, ge=1)
+    """Questions and requests of an attempt that may be open at a time; request_resources may raise it."""
+
+    grant_memory_mb: int | None = Field(default=None, ge=0)
+    """Highest memory that an attempt gets by request_resources without asking the manager; for this and the next seven:
+    twice what the attempt has itself if left out, and nothing beyond that with 0."""
+    grant_run_ms: int | None = Field(default=None, ge=0)
+    """The same for the time that its agent may run."""
+    grant_cpu_ms: int | None = Field(default=None, ge=0)
+    """The same for its CPU time."""
+    grant_processes: int | None = Field(default=None, ge=0)
+    """The same for the processes that it may have at a time."""
+    grant_disk_mb: int | None = Field(default=None, ge=0)
+    """The same for what its workspace may take."""
+    grant_output_mb: int | None = Field(default=None, ge=0)
+    """The same for what its agent may write to its output."""
+    grant_artifact_mb: int | None = Field(default=None, ge=0)
+    """The same for all its artifacts together."""
+    grant_questions: int | None = Field(default=None, ge=0)
+    """The same for its open questions."""
+    grant_tools: Names = ("*",)
+    """Tools and tool profiles that an attempt gets without asking, as patterns separated by commas; `none` for none."""
+    grant_dependencies: Names = ()
+    """Packages that are installed without asking, as patterns separated by commas: `requests`, `pytest-*`, `npm:*`."""
+
     @field_validator("data_dir")
     @classmethod
     def _absolute(cls, folder: Path) -> Path:

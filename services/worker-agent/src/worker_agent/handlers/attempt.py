@@ -2,29 +2,34 @@
 
 import asyncio
 from collections import Counter
-from collections.abc import Generator
+from collections.abc import Generator, Mapping
 from contextlib import contextmanager
-from datetime import timedelta
+from datetime import datetime, timedelta
+from functools import reduce
 from hashlib import blake2s
 from typing import Any
 
 from contracts.events.recovery import Completion
 from contracts.events.reporting import Progress
-from contracts.questions import Answer
+from contracts.questions import Answer, RequestResources
 from servicekit.clock import Clock
 from servicekit.ids import new_event_id, new_id
+from worker_agent.decisions.grants import granted, granted_tools, with_note
 from worker_agent.decisions.redaction import Redactor
 from worker_agent.domain import (
     HELD,
     AttemptKey,
     AttemptRecord,
     Cancellation,
+    GrantNote,
     Notice,
     Pause,
     Phase,
     QuestionNote,
+    Target,
     ToolAccess,
 )
+from worker_agent.errors import QuotaExceeded
 from worker_agent.handlers.changes import Changes
 from worker_agent.handlers.reports import Reporter
 from worker_agent.ports import EventSpool, Journal
@@ -36,11 +41,16 @@ PAUSABLE = CANCELLABLE - {Phase.ended}
 class Attempt:
     """The record is changed through `update` alone, which writes it to disk."""
 
-    def __init__(self, record: AttemptRecord, journal: Journal, spool: EventSpool, clock: Clock) -> None:
+    def __init__(
+        self, record: AttemptRecord, journal: Journal, spool: EventSpool, clock: Clock, quotas: Mapping[Target, int]
+    ) -> None:
         # The token opens this attempt's tools for as long as it runs, and agents like to print their environment.
         redactor = Redactor({**record.assignment.requirements.env, "MEWS_MCP_TOKEN": record.token})
         self.record = record
+        self.redactor = redactor
         self.reporter = Reporter(record.assignment.worker_id, record.key, record.starts, redactor, spool, clock)
+        self.depositing = asyncio.Lock()
+        """Held while something large is on its way to or from the object store: one thing at a time, bounded memory."""
         self.cancelled = asyncio.Event()
         self.claimed_at = clock.monotonic() if record.claim is not None else None
         """When the agent said that it had finished."""
@@ -50,6 +60,13 @@ class Attempt:
         """What holds, as the agent has heard it last."""
         self.progress: Progress | None = None
         """What the agent has reported last, since the worker-agent was started."""
+        self.grants_wanted = asyncio.Event()
+        """Set when there is a grant to apply."""
+        self.grants_settled = Changes()
+        """Told when a grant is applied, or cannot be, or has ended."""
+        self.grants_awaited: set[str] = set()
+        """Requests whose call waits for the grant: it need not be told of it besides."""
+        self._quotas = quotas
         self._journal = journal
         self._clock = clock
         self._answers: dict[str, asyncio.Future[Answer]] = {}
@@ -64,8 +81,8 @@ class Attempt:
 
     @property
     def tools(self) -> ToolAccess:
-        """Which tools it may call; to change it: `await attempt.update(tools=attempt.tools.granted(…))`."""
-        return self.record.tools
+        """Which tools it may call: those of its profile, and those that were granted."""
+        return reduce(ToolAccess.granted, granted_tools(self.record.grants), self.record.tools)
 
     @property
     def percent(self) -> float:
@@ -108,6 +125,25 @@ class Attempt:
         self.claimed_at = self._clock.monotonic()
         await self.update(claim=completion)
 
+    def quota(self, target: Target) -> int:
+        """How much of the platform it may use: what every attempt may, and what was granted."""
+        return self._quotas[target] + granted(self.record.grants, target)
+
+    def grant(self, question_id: str) -> GrantNote | None:
+        """What a request has changed, or is about to."""
+        return next((note for note in self.record.grants if note.question_id == question_id), None)
+
+    async def note_request(self, question_id: str, body: RequestResources) -> None:
+        """Keep what a request is about, for its decision."""
+        if question_id not in self.record.requests:
+            await self.update(requests=self.record.requests | {question_id: body})
+
+    async def note_grant(self, note: GrantNote) -> None:
+        """Have a grant applied, once; a later note of the same request replaces it."""
+        await self.update(grants=with_note(self.record.grants, note))
+        self.grants_wanted.set()
+        self.grants_settled.tell()
+
     def progressed(self, body: Progress) -> None:
         """Keep what the agent says about how far it is."""
         self.progress = body
@@ -144,6 +180,7 @@ class Attempt:
             if note.fingerprint == fingerprint and not note.told:
                 return note
         now = self._clock.now()
+        self._check_open_questions(now)
         note = QuestionNote(
             question_id=new_id("q"),
             event_id=new_event_id(),
@@ -190,6 +227,19 @@ class Attempt:
             if note is not None and note.answer is not None:
                 self._answers[question_id].set_result(note.answer)
         return self._answers[question_id]
+
+    def _check_open_questions(self, now: datetime) -> None:
+        open_ones = [
+            note
+            for note in self.record.questions
+            if note.answer is None and not note.told and (note.expires_at is None or note.expires_at > now)
+        ]
+        most = self.quota(Target.questions)
+        if len(open_ones) >= most:
+            raise QuotaExceeded(
+                f"{len(open_ones)} questions of this attempt are open, and no more than {most} may be: wait for an "
+                "answer, or take the default that you named and go on"
+            )
 
     async def _change_note(self, question_id: str, **changes: Any) -> None:
         notes = [

@@ -12,6 +12,7 @@ from worker_agent.decisions.admission import Verdict, admit
 from worker_agent.domain import AttemptKey, AttemptRecord, Cancellation, Phase, ToolAccess
 from worker_agent.errors import SandboxRefused, SandboxUnavailable
 from worker_agent.handlers.attempt import Attempt
+from worker_agent.handlers.grants import note_decision
 from worker_agent.handlers.run import Run
 from worker_agent.handlers.slots import Slots
 from worker_agent.handlers.verification import workspace_of
@@ -109,7 +110,11 @@ class Attempts:
     async def deliver(self, answer: Answer) -> None:
         """Hand an answer to the attempt that asked."""
         for key, attempt in list(self._attempts.items()):
-            if answer.task_id in (None, key.task_id) and await attempt.deliver(answer):
+            if answer.task_id not in (None, key.task_id):
+                continue
+            # First: who waits for the answer then finds what was granted.
+            await note_decision(attempt, answer, self._workshop.clock)
+            if await attempt.deliver(answer):
                 return
         log.info("answer_to_nobody", question_id=answer.question_id, task_id=answer.task_id)
 
@@ -152,7 +157,8 @@ class Attempts:
         return self._spool.is_delivered(record.outcome_position)
 
     def _know(self, record: AttemptRecord) -> Attempt:
-        attempt = Attempt(record, self._workshop.journal, self._spool, self._workshop.clock)
+        workshop = self._workshop
+        attempt = Attempt(record, workshop.journal, self._spool, workshop.clock, workshop.quotas)
         self._attempts[record.key] = attempt
         if record.held:
             self._by_token[record.token] = attempt

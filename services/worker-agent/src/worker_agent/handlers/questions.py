@@ -47,6 +47,8 @@ async def _publish(attempt: Attempt, kind: str, body: Question) -> Asked:
     identity = kind.encode() + body.model_copy(update={"wait": True, "task_id": None}).to_json()
     attempt.reporter.check(body)
     note = await attempt.note_question(identity, body.deadline_ms)
+    if isinstance(body, RequestResources):
+        await attempt.note_request(note.question_id, body)
     # One that was noted before may not have been sent: it goes again as the same event, which changes nothing twice.
     recorded = await attempt.reporter.report(kind, body, question_id=note.question_id, event_id=note.event_id)
     return Asked(note.question_id, recorded, note.answer, note.asked_at)

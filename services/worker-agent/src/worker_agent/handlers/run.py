@@ -14,6 +14,7 @@ from worker_agent.domain import Phase
 from worker_agent.errors import SandboxRefused, SandboxUnavailable, TaskUnusable
 from worker_agent.handlers.attempt import Attempt
 from worker_agent.handlers.conclusion import conclude, report_outcome
+from worker_agent.handlers.grant_keeper import keep_grants
 from worker_agent.handlers.pausing import hold_back, keep_pauses
 from worker_agent.handlers.watch import Allowance, OutputPump, Passed, ProcessLost, sample_usage, watchdog
 from worker_agent.handlers.workshop import Defaults, Workshop, insist, patiently
@@ -147,7 +148,8 @@ class Run:
             sample_usage(self._attempt, self._process_id, workshop.sandbox, workshop.patience.usage_every_s)
         )
         pausing = asyncio.ensure_future(keep_pauses(self._attempt, self._process_id, workshop))
-        tasks = (following, dog, sampling, pausing)
+        granting = asyncio.ensure_future(keep_grants(self._attempt, workshop))
+        tasks = (following, dog, sampling, pausing, granting)
         try:
             await asyncio.wait([following, dog], return_when=asyncio.FIRST_COMPLETED)
             if following.done():

@@ -11,8 +11,10 @@ from contracts.events.resources import ResourceUsage, UsedResource
 from contracts.sandbox import OutputChunk, OutputEnd, Process, ProcessState
 from servicekit.clock import Clock
 from servicekit.logs import get_logger
+from worker_agent.decisions.grants import granted
 from worker_agent.decisions.lines import Line, Lines, joined
 from worker_agent.decisions.stable_ids import output_event_id
+from worker_agent.domain import Target
 from worker_agent.errors import SandboxRefused, SandboxUnavailable, SpoolFull, SpoolUnavailable
 from worker_agent.handlers.attempt import Attempt
 from worker_agent.handlers.pausing import stood_still
@@ -145,10 +147,11 @@ class Allowance:
 
 async def watchdog(attempt: Attempt, allowance: Allowance, clock: Clock) -> Passed:
     """Return as soon as something is passed. While the attempt stands still, so do the clocks."""
-    deadline = clock.monotonic() + allowance.run_s
+    own_end = clock.monotonic() + allowance.run_s
     while True:
-        deadline += await stood_still(attempt, clock)
+        own_end += await stood_still(attempt, clock)
         now = clock.monotonic()
+        deadline = own_end + granted(attempt.record.grants, Target.run_ms) / 1000
         quiet_until = attempt.reporter.heard_at + allowance.silence_s
         gone_by = attempt.claimed_at + allowance.linger_s if attempt.claimed_at is not None else deadline
         if now >= deadline:

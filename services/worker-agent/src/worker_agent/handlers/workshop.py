@@ -6,10 +6,11 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from servicekit.clock import Clock
-from worker_agent.decisions.limits import AttemptLimits
-from worker_agent.domain import ToolProfile
+from worker_agent.decisions.grants import Policy
+from worker_agent.decisions.limits import AttemptLimits, ObjectLimits
+from worker_agent.domain import Target, ToolProfile
 from worker_agent.errors import SandboxUnavailable, SpoolFull, SpoolUnavailable
-from worker_agent.ports import AgentAdapter, Journal, SandboxBackend
+from worker_agent.ports import AgentAdapter, Journal, ObjectStore, SandboxBackend
 
 RETRY_S = 0.5
 
@@ -50,6 +51,11 @@ class Workshop:
     clock: Clock
     patience: Patience
     mcp_url: str
+    objects: ObjectStore
+    object_limits: ObjectLimits
+    quotas: Mapping[Target, int]
+    """How much of the platform an attempt may use without a grant."""
+    policy: Policy
 
 
 async def patiently(work: Callable[[], Awaitable[Result]], workshop: Workshop) -> Result:

@@ -6,10 +6,12 @@ from typing import Any
 
 from mcp.types import CallToolResult
 
-from worker_agent.handlers import answers, asking, news, questions
+from worker_agent.handlers import answers, artifacts, asking, checkpoints, grants, news, questions
 from worker_agent.handlers.attempt import Attempt
 from worker_agent.handlers.questions import Asked
 from worker_agent.handlers.reports import Recorded
+from worker_agent.mcp.deliverables import loaded, published, saved
+from worker_agent.mcp.grants import by_policy, requested, with_grant
 from worker_agent.mcp.results import commanded, questioned, recorded, standing, told
 from worker_agent.mcp.spec import Act, Call
 
@@ -37,7 +39,12 @@ async def ask_manager(call: Call) -> CallToolResult:
 async def request_resources(call: Call) -> CallToolResult:
     """Ask for more of something, and wait for the decision."""
     waiting = call.waiting("the decision")
-    return _questioned(call, await questions.request_resources(call.attempt, call.body, waiting))
+
+    async def ask() -> Asked:
+        return await questions.request_resources(call.attempt, call.body, waiting)
+
+    done = await grants.request_resources(call.attempt, call.desk.workshop, call.body, ask)
+    return requested(call.attempt, _says(call), call.body, done)
 
 
 async def collaborate(call: Call) -> CallToolResult:
@@ -77,9 +84,12 @@ async def get_next_task(call: Call) -> CallToolResult:
 @seen
 async def get_answer(call: Call) -> CallToolResult:
     """Tell how a question stands."""
+    note = call.attempt.grant(call.body.question_id)
+    if note is not None and call.attempt.question(note.question_id) is None:
+        return by_policy(note)
     waiting = call.waiting("the answer")
     found = await answers.get_answer(call.attempt, call.body, call.desk, waiting)
-    return standing(call.body.question_id, found)
+    return with_grant(standing(call.body.question_id, found), call.attempt.grant(call.body.question_id))
 
 
 @seen
@@ -88,6 +98,22 @@ async def check_commands(call: Call) -> CallToolResult:
     call.attempt.reporter.check(call.body)
     waiting = call.waiting("commands")
     return commanded(await news.check_commands(call.attempt, call.body, call.desk, waiting))
+
+
+async def publish_artifact(call: Call) -> CallToolResult:
+    """Keep a file or a text."""
+    return published(call.attempt, await artifacts.publish_artifact(call.attempt, call.desk.workshop, call.body))
+
+
+async def save_checkpoint(call: Call) -> CallToolResult:
+    """Keep state and files for a later attempt."""
+    return saved(call.attempt, await checkpoints.save_checkpoint(call.attempt, call.desk.workshop, call.body))
+
+
+@seen
+async def load_checkpoint(call: Call) -> CallToolResult:
+    """Get back what was saved."""
+    return loaded(call.body.name, await checkpoints.load_checkpoint(call.attempt, call.desk.workshop, call.body))
 
 
 def _says(call: Call) -> str:

@@ -1,8 +1,10 @@
 """Tools for tests, quality and changes of the code."""
 
 from contracts.events.code import CodeChange, DependencyAnalysis, SecurityScan
+from contracts.events.deliverables import Artifact
 from contracts.events.quality import Benchmark, CodeQuality, Coverage, TestResults
-from worker_agent.mcp.actions import record
+from worker_agent.mcp.actions import publish_artifact, record
+from worker_agent.mcp.deliverables import ArtifactResult
 from worker_agent.mcp.spec import ToolSpec
 
 CODE = (
@@ -69,5 +71,13 @@ CODE = (
         "Report one finished change of the code: what for, and which files.",
         record,
         "Code change recorded: {b.description:.80}",
+    ),
+    ToolSpec(
+        "publish_artifact",
+        Artifact,
+        "artifact",
+        "Keep a file of the workspace (path), or a text (content), for the manager, beyond the end of the task.",
+        publish_artifact,
+        result=ArtifactResult,
     ),
 )

@@ -4,7 +4,8 @@ from contracts.questions import AskManager, Collaborate, RequestResources, Respo
 from contracts.rpc import GetAnswer, ListWorkers, WorkersFound
 from worker_agent.handlers import sharing
 from worker_agent.mcp.actions import ask_manager, checked, collaborate, get_answer, query, request_resources
-from worker_agent.mcp.results import AnswerResult, QuestionResult
+from worker_agent.mcp.grants import ResourceResult, StandingRequest
+from worker_agent.mcp.results import QuestionResult
 from worker_agent.mcp.spec import ToolSpec
 
 INTERACTION = (
@@ -24,7 +25,7 @@ INTERACTION = (
         "tool_call",
         "Tell how a question or request stands, by the id that it got; wait_ms waits for its answer.",
         get_answer,
-        result=AnswerResult,
+        result=StandingRequest,
         core=("question_id", "wait_ms"),
         reads=True,
     ),
@@ -32,10 +33,12 @@ INTERACTION = (
         "request_resources",
         RequestResources,
         "resource_request",
-        "Ask for more compute, storage or quota, a dependency, or a tool (tool_access: its name, or `full` for all).",
+        "Ask for more compute (`+2 GB`, `30 minutes`, `64 processes`), storage (`10 GB`), "
+        "api_quota (`artifacts +100 MB`), a tool (tool_access: its name, or `full` for all), a dependency (`requests>=2`). Granted at once, or by the "
+        "manager.",
         request_resources,
-        "It is told what is needed.",
-        QuestionResult,
+        "The manager is asked.",
+        ResourceResult,
         core=("resource_type", "amount_needed", "justification", "wait"),
     ),
     ToolSpec(

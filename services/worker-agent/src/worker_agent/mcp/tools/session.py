@@ -1,9 +1,18 @@
 """Tools about the task at hand, and about this worker."""
 
 from contracts import subjects
+from contracts.events.deliverables import Checkpoint
 from contracts.events.recovery import SessionEnd
-from contracts.rpc import CheckCommands, GetNextTask, GetTask, NextTask, TaskBrief
-from worker_agent.mcp.actions import check_commands, end_session, get_next_task, query
+from contracts.rpc import CheckCommands, GetNextTask, GetTask, LoadCheckpoint, NextTask, TaskBrief
+from worker_agent.mcp.actions import (
+    check_commands,
+    end_session,
+    get_next_task,
+    load_checkpoint,
+    query,
+    save_checkpoint,
+)
+from worker_agent.mcp.deliverables import CheckpointResult, LoadedCheckpoint
 from worker_agent.mcp.results import CommandsResult
 from worker_agent.mcp.spec import WORKER, ToolSpec
 
@@ -37,6 +46,24 @@ SESSION = (
         result=CommandsResult,
         core=("wait_ms",),
         asks=f"{subjects.command(WORKER)}, {subjects.answer(WORKER)}",
+    ),
+    ToolSpec(
+        "save_checkpoint",
+        Checkpoint,
+        "checkpoint",
+        "Keep your state (data) and files (paths), so that a later attempt, perhaps on another worker, can go on.",
+        save_checkpoint,
+        result=CheckpointResult,
+        repeats=True,
+    ),
+    ToolSpec(
+        "load_checkpoint",
+        LoadCheckpoint,
+        "tool_call",
+        "Get back what this attempt, or the latest one before it, has saved. Do so first when a task is tried again.",
+        load_checkpoint,
+        result=LoadedCheckpoint,
+        repeats=True,
     ),
     ToolSpec(
         "end_session",
