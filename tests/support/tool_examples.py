@@ -79,3 +79,29 @@ FULL_INPUT: dict[str, dict[str, Any]] = {name: FULL[kind] for name, kind in KIND
 """Every parameter set, by tool."""
 MINIMAL_INPUT: dict[str, dict[str, Any]] = {name: MINIMAL[kind] for name, kind in KIND_OF_TOOL.items()} | LEAST
 """Only what is required, by tool."""
+
+AGENT = "echo '<p>hello</p>' > report.html; mkdir src; echo x > src/auth.py; echo up; sleep 600"
+"""A command that makes the files which these calls name, says `up`, and stays."""
+HELD = {"wait": False}
+FULL_CALL = FULL_INPUT | {
+    "publish_artifact": {k: v for k, v in FULL["artifact"].items() if k != "content"} | {"path": "report.html"},
+    "ask_manager": FULL["question"] | HELD,
+    "request_resources": FULL["resource_request"] | {"resource_type": "api_quota", "amount_needed": "9 calls"} | HELD,
+    "collaborate_with_worker": FULL["collaboration_request"] | HELD,
+}
+"""The same, as they can be called one after the other: what must be there is there, and nothing is waited for."""
+MINIMAL_CALL = MINIMAL_INPUT | {
+    "publish_artifact": {"name": "a.txt", "content": "x"},
+    "ask_manager": MINIMAL["question"] | HELD,
+    "request_resources": {"resource_type": "api_quota", "amount_needed": "8 calls"} | HELD,
+    "collaborate_with_worker": MINIMAL["collaboration_request"] | HELD,
+}
+PLANNED: dict[str, list[dict[str, Any]]] = {
+    "update_plan_step": [FULL["plan"], MINIMAL["plan"]],
+    "report_completion": [
+        {"plan_type": kind, "steps": [{"description": "x", "status": "completed"}]} for kind in ("overall", "phase")
+    ],
+}
+"""Plans that must be there before a tool is called."""
+SAVED = {"load_checkpoint": [{"name": "after-analysis"}, {}]}
+"""Checkpoints that must be there before they are loaded."""
