@@ -34,6 +34,7 @@ from worker_agent.handlers.slots import Slots
 from worker_agent.handlers.workshop import Defaults, Patience, Workshop, insist
 from worker_agent.mcp.http import bind, create_mcp_app, serving, url_of
 from worker_agent.mcp.server import create_server
+from worker_agent.objects import JetStreamObjects
 from worker_agent.sandboxes import UnixSandbox
 from worker_agent.settings import Settings
 from worker_agent.spool.lock import folder_lock
@@ -113,7 +114,7 @@ async def _make(stack: AsyncExitStack, settings: Settings, clock: Clock) -> Part
     spool = await Spool.open(settings.data_dir / "spool", _spool_limits(settings), _comes_last)
     stack.push_async_callback(spool.close)
     listening = bind(settings.worker_mcp_port or state.mcp_port)
-    workshop = _workshop(settings, clock, sandbox, journal, url_of(listening))
+    workshop = _workshop(settings, clock, sandbox, bus, journal, url_of(listening))
     slots = Slots(settings.max_concurrent_tasks)
     attempts = Attempts(settings.worker_id, workshop, spool, slots, _defaults(settings))
     changes = Changes()
@@ -224,14 +225,28 @@ def _add_checks(readiness: Readiness, parts: Parts, introduced: asyncio.Event) -
     readiness.add("registered", registered)
 
 
-def _workshop(settings: Settings, clock: Clock, sandbox: UnixSandbox, journal: FileJournal, mcp_url: str) -> Workshop:
+def _workshop(
+    settings: Settings, clock: Clock, sandbox: UnixSandbox, bus: Bus, journal: FileJournal, mcp_url: str
+) -> Workshop:
     patience = Patience(
         settings.sandbox_patience_ms / 1000,
         settings.stop_grace_ms,
         settings.usage_ms / 1000,
         settings.completion_linger_ms / 1000,
+        settings.push_ms,
+        settings.save_ms / 1000,
+        settings.unsaved_retention_ms / 1000,
     )
-    return Workshop(sandbox, adapters(settings.agent_python), journal, clock, patience, mcp_url)
+    return Workshop(
+        sandbox=sandbox,
+        objects=JetStreamObjects(bus),
+        adapters=adapters(settings.agent_python),
+        journal=journal,
+        clock=clock,
+        patience=patience,
+        mcp_url=mcp_url,
+        most_bundle_bytes=settings.bundle_max_mb * MEBIBYTE,
+    )
 
 
 def _defaults(settings: Settings) -> Defaults:

@@ -154,12 +154,12 @@ async def clean(attempts: Attempts, retention_s: float, memory_s: float) -> None
 
 
 async def leave_when_drained(commands: Commands, attempts: Attempts, leave: Callable[[], Awaitable[None]]) -> None:
-    """Each time this worker is drained: when the broker has the outcome of its last attempt, say that it leaves."""
+    """Each time this worker is drained: once its last outcome is with the broker and no work unsaved, say it leaves."""
     left = False
     while True:
         if not commands.state.draining:
             left = False
-        elif not left and not attempts.held:
+        elif not left and not attempts.held and not attempts.has_unsaved:
             await leave()
             left = True
         await asyncio.sleep(DRAIN_EVERY_S)

@@ -8,7 +8,7 @@ from typing import TypeVar
 from servicekit.clock import Clock
 from worker_agent.decisions.limits import AttemptLimits
 from worker_agent.errors import SandboxUnavailable, SpoolFull, SpoolUnavailable
-from worker_agent.ports import AgentAdapter, Journal, SandboxBackend
+from worker_agent.ports import AgentAdapter, Journal, ObjectStore, SandboxBackend
 
 RETRY_S = 0.5
 
@@ -26,6 +26,12 @@ class Patience:
     usage_every_s: float
     linger_s: float
     """How long an agent may stay after it has said that it has finished."""
+    push_ms: int
+    """For a remote to take a push."""
+    save_s: float
+    """For the object store to take a result, before the outcome is told without it and the rest is done later."""
+    unsaved_s: float
+    """For a result to be saved at last, before its workspace is removed all the same."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,11 +47,14 @@ class Workshop:
     """What every attempt is run with."""
 
     sandbox: SandboxBackend
+    objects: ObjectStore
     adapters: Mapping[str, AgentAdapter]
     journal: Journal
     clock: Clock
     patience: Patience
     mcp_url: str
+    most_bundle_bytes: int
+    """Largest result that is kept in the object store."""
 
 
 async def patiently(work: Callable[[], Awaitable[Result]], workshop: Workshop) -> Result:
