@@ -127,7 +127,7 @@ def _entry(path: str, about: os.stat_result) -> FileEntry:
 
 
 def _as_text(path: str) -> str:
-    """A name on disk may be any bytes, an answer is text: what is no UTF-8 is replaced, so that the rest can be told."""
+    """A name on disk may be any bytes, an answer is text: what is no UTF-8 is replaced, so the rest can be told."""
     return os.fsencode(path).decode(errors="replace")
 
 
