@@ -246,19 +246,23 @@ def _workshop(
         settings.stop_grace_ms,
         settings.usage_ms / 1000,
         settings.completion_linger_ms / 1000,
+        settings.push_ms,
+        settings.save_ms / 1000,
+        settings.unsaved_retention_ms / 1000,
         settings.pause_grace_ms / 1000,
     )
     return Workshop(
-        sandbox,
-        adapters(settings.agent_python),
-        journal,
-        clock,
-        patience,
-        mcp_url,
-        objects,
-        ObjectLimits(settings.max_artifact_mb, settings.max_checkpoint_mb),
-        {Target.artifact_mb: settings.artifact_quota_mb, Target.questions: settings.max_open_questions},
-        _policy(settings),
+        sandbox=sandbox,
+        objects=objects,
+        adapters=adapters(settings.agent_python),
+        journal=journal,
+        clock=clock,
+        patience=patience,
+        mcp_url=mcp_url,
+        object_limits=ObjectLimits(settings.max_artifact_mb, settings.max_checkpoint_mb),
+        most_bundle_bytes=settings.bundle_max_mb * MEBIBYTE,
+        quotas={Target.artifact_mb: settings.artifact_quota_mb, Target.questions: settings.max_open_questions},
+        policy=_policy(settings),
     )
 
 

@@ -7,7 +7,7 @@ from typing import NamedTuple
 from contracts.base import Count, EventId, Model, Name, OptionalText, QuestionId, TaskId, UtcTime
 from contracts.commands import WorkerConfig
 from contracts.events.planning import PlanType, StepStatus
-from contracts.events.recovery import Completion
+from contracts.events.recovery import Completion, ObservedCommand
 from contracts.events.reporting import Progress
 from contracts.events.resources import GrantState
 from contracts.questions import Answer, RequestedResource, RequestResources
@@ -214,6 +214,8 @@ class AttemptRecord(Model):
     """The agent's process, once it has ended; None in phase `ended`: it never ran, or is lost."""
     agent_end: AgentEnd = AgentEnd()
     base_commit: str | None = None
+    test_commands: list[ObservedCommand] = []
+    """Test runs of the agent, as its output shows them."""
     failure: str | None = None
     """Why the attempt failed before the agent could do its work."""
     retryable: bool = True
@@ -240,6 +242,8 @@ class AttemptRecord(Model):
     """The event of the outcome as it is written to the spool, so that a repeat is the same event."""
     outcome_position: int | None = None
     closed_at: UtcTime | None = None
+    unsaved: bool = False
+    """Whether its workspace may hold work that is nowhere else yet: then it is not removed."""
     cleaned: bool = False
     """Whether its workspace is removed."""
 
@@ -252,6 +256,13 @@ class AttemptRecord(Model):
     def held(self) -> bool:
         """Whether there is still something to do for it."""
         return self.phase in HELD
+
+
+class Bundle(NamedTuple):
+    """What a workspace holds beyond its source, as one file."""
+
+    content: bytes
+    media_type: str
 
 
 class WorkerState(Model):

@@ -18,15 +18,17 @@ from contracts.sandbox import (
     OutputEnd,
     Process,
     ProcessStart,
+    PublishRequest,
     SandboxReadiness,
     StreamName,
     Workspace,
     WorkspaceDiff,
+    WorkspacePublished,
     WorkspaceSource,
 )
 from contracts.tasks import Assignment
 from contracts.workers import Heartbeat
-from worker_agent.domain import AgentEnd, AttemptKey, AttemptRecord, WorkerState
+from worker_agent.domain import AgentEnd, AttemptKey, AttemptRecord, Bundle, WorkerState
 
 
 @dataclass(frozen=True, slots=True)
@@ -235,6 +237,14 @@ class SandboxBackend(Protocol):
 
     async def diff(self, workspace: str) -> WorkspaceDiff:
         """What differs from where the work began."""
+        ...
+
+    async def publish(self, workspace: str, asked: PublishRequest) -> WorkspacePublished:
+        """Commit the result and, if that is asked for, push it; harmless when that is done."""
+        ...
+
+    async def bundle(self, workspace: str, most_bytes: int) -> Bundle | None:
+        """What the source does not have; None when there is nothing, SandboxRefused when it is larger than that."""
         ...
 
     async def start(self, start: ProcessStart) -> Process:

@@ -76,6 +76,14 @@ class Settings(ServiceSettings):
     """How long a tool waits for a service of the platform that does not answer."""
     sandbox_patience_ms: int = Field(default=60_000, ge=0)
     """How long the sandbox may be away before an attempt that needs it fails."""
+    push_ms: int = Field(default=2 * MINUTE_MS, ge=1_000)
+    """How long a remote may take to accept a push; after that the result is kept as an artifact."""
+    save_ms: int = Field(default=10_000, ge=0)
+    """How long an outcome waits for its unpushed result to be kept; after that it is told, and that is done later."""
+    bundle_max_mb: int = Field(default=64, ge=1)
+    """Largest unpushed result that is kept as an artifact; it is held in memory on its way."""
+    unsaved_retention_ms: int = Field(default=24 * HOUR_MS, ge=0)
+    """How long a workspace is kept for unpushed work that cannot be saved; then it is removed, and an error says so."""
     workspace_retention_ms: int = Field(default=10 * MINUTE_MS, ge=0)
     """How long the workspace of an attempt is kept after its end."""
     attempt_memory_ms: int = Field(default=24 * HOUR_MS, ge=0)

@@ -138,7 +138,13 @@ class Run:
         pump = OutputPump(attempt, self._process_id, reader, workshop)
         process, passed = await self._watch(pump)
         changes = passed.changes if passed is not None else {}
-        await attempt.update(phase=Phase.ended, process=process, agent_end=reader.end(process), **changes)
+        await attempt.update(
+            phase=Phase.ended,
+            process=process,
+            agent_end=reader.end(process),
+            test_commands=pump.test_commands,
+            **changes,
+        )
 
     async def _watch(self, pump: OutputPump) -> tuple[Process, Passed | None]:
         """Until the agent has ended, by itself or because something was passed: then what."""

@@ -28,6 +28,12 @@ class Patience:
     usage_every_s: float
     linger_s: float
     """How long an agent may stay after it has said that it has finished."""
+    push_ms: int
+    """For a remote to take a push."""
+    save_s: float
+    """For the object store to take a result, before the outcome is told without it and the rest is done later."""
+    unsaved_s: float
+    """For a result to be saved at last, before its workspace is removed all the same."""
     pause_grace_s: float = 2.0
     """How long `check_commands` tells of a pause before the agent is stopped."""
 
@@ -46,13 +52,15 @@ class Workshop:
     """What every attempt is run with."""
 
     sandbox: SandboxBackend
+    objects: ObjectStore
     adapters: Mapping[str, AgentAdapter]
     journal: Journal
     clock: Clock
     patience: Patience
     mcp_url: str
-    objects: ObjectStore
     object_limits: ObjectLimits
+    most_bundle_bytes: int
+    """Largest result that is kept in the object store."""
     quotas: Mapping[Target, int]
     """How much of the platform an attempt may use without a grant."""
     policy: Policy
