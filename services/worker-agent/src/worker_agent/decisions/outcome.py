@@ -77,7 +77,7 @@ def outcome(
 
 
 def _of_the_run(record: AttemptRecord, process: Process, agent_failure: str | None) -> Ending | None:
-    if record.lingered:
+    if record.lingered and not record.agent_end.by_result:
         # It was ended by the worker-agent after it had said that it was done: how it ended says nothing.
         return None
     if process.reason is not None and process.reason in REASONS:

@@ -1,8 +1,10 @@
 """One attempt as it lives in this process: its record, its reporter, and who waits for what."""
 
 import asyncio
+from collections.abc import Mapping
 from datetime import timedelta
 from hashlib import blake2s
+from types import MappingProxyType
 from typing import Any
 
 from contracts.events.recovery import Completion
@@ -20,9 +22,16 @@ CANCELLABLE = HELD - {Phase.reporting}
 class Attempt:
     """The record is changed through `update` alone, which writes it to disk."""
 
-    def __init__(self, record: AttemptRecord, journal: Journal, spool: EventSpool, clock: Clock) -> None:
+    def __init__(
+        self,
+        record: AttemptRecord,
+        journal: Journal,
+        spool: EventSpool,
+        clock: Clock,
+        secrets: Mapping[str, str] = MappingProxyType({}),
+    ) -> None:
         # The token opens this attempt's tools for as long as it runs, and agents like to print their environment.
-        redactor = Redactor({**record.assignment.requirements.env, "MEWS_MCP_TOKEN": record.token})
+        redactor = Redactor({**secrets, **record.assignment.requirements.env, "MEWS_MCP_TOKEN": record.token})
         self.record = record
         self.reporter = Reporter(record.assignment.worker_id, record.key, record.starts, redactor, spool, clock)
         self.cancelled = asyncio.Event()

@@ -133,7 +133,8 @@ class Attempts:
         return self._spool.is_delivered(record.outcome_position)
 
     def _know(self, record: AttemptRecord) -> Attempt:
-        attempt = Attempt(record, self._workshop.journal, self._spool, self._workshop.clock)
+        workshop = self._workshop
+        attempt = Attempt(record, workshop.journal, self._spool, workshop.clock, workshop.agent_secrets)
         self._attempts[record.key] = attempt
         if record.held:
             self._by_token[record.token] = attempt

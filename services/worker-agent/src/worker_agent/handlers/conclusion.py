@@ -111,5 +111,6 @@ def _observed(record: AttemptRecord, diff: WorkspaceDiff | None, verified: Verif
         files_changed=[change.path for change in diff.files[:MAX_FILES]] if diff else [],
         tokens_input=end.tokens_input,
         tokens_output=end.tokens_output,
+        tokens_cached=end.tokens_cached,
         cost_usd=end.cost_usd,
     )

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TypeVar
 
 from servicekit.clock import Clock
@@ -26,6 +26,8 @@ class Patience:
     usage_every_s: float
     linger_s: float
     """How long an agent may stay after it has said that it has finished."""
+    result_linger_s: float
+    """How long an agent's program may stay after the last line of its output."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +48,10 @@ class Workshop:
     clock: Clock
     patience: Patience
     mcp_url: str
+    agent_secrets: Mapping[str, str] = field(default_factory=dict[str, str])
+    """The worker's own keys for its agents: they are masked in all that is reported."""
+    agent_versions: dict[str, str] = field(default_factory=dict[str, str])
+    """Versions of the agents that can run here, as the self-tests read them."""
 
 
 async def patiently(work: Callable[[], Awaitable[Result]], workshop: Workshop) -> Result:
