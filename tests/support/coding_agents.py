@@ -15,16 +15,16 @@ BIN = FOLDER / "bin"
 """Where the programs are: the AGENT_PATH of a worker."""
 WANTED = "MEWS_TEST_AGENTS"
 """Variable with the agents to test, separated by commas; each is a download of 100 to 420 MB."""
-DEFAULT = "gemini"
+DEFAULT = "codex"
 KEY = "sk-scripted-key-0123456789"
 MODEL = "scripted-model"
 GREETING = "Hello from the agent\n"
-WRITE = f"printf '{GREETING.strip()}\\n' > greeting.txt && cat greeting.txt"
+CHOICE = {"decision_type": "technical", "chosen_option": "one file", "reasoning": "nothing more is asked"}
 
 
 @dataclass(frozen=True)
 class CodingAgent:
-    """One agent: where its program is, by which variables it finds its model, and how it edits a file."""
+    """One agent: where its program is, by which variables it finds its model, and what its own tools are called."""
 
     name: str
     program: str
@@ -33,10 +33,14 @@ class CodingAgent:
     address: str
     address_path: str
     model: str
-    edit: Turn
-    """The call of the agent's own tool that writes `greeting.txt`."""
     prefix: str
-    """What stands before the name of a worker tool when the agent calls it."""
+    """What stands before the name of a worker tool in what is observed."""
+    shell: str
+    """Its tool that runs a command."""
+    command: str
+    """The parameter of that tool."""
+    todos: Turn | None = None
+    """A call of the tool with which it plans for itself."""
 
     def env(self, model_url: str) -> dict[str, str]:
         """The variables of a task for it."""
@@ -46,72 +50,91 @@ class CodingAgent:
         """Install its program into the folder `BIN`. Raises NoNode with the reason."""
         modules = install_locked(LOCKED / self.name, FOLDER / self.name)
         BIN.mkdir(parents=True, exist_ok=True)
-        place, fresh = BIN / self.name, BIN / f".{self.name}-{os.getpid()}"
+        fresh = BIN / f".{self.name}-{os.getpid()}"
         fresh.symlink_to(modules / self.program)
-        fresh.replace(place)
+        fresh.replace(BIN / self.name)
 
-    def script(self) -> list[Turn]:
-        """A short day's work: progress, a decision, an edit, completion; tokens differ in each turn."""
-        choice = {"decision_type": "technical", "chosen_option": "one file", "reasoning": "nothing more is asked"}
+    def work(self) -> list[Turn]:
+        """A short day's work: progress, a decision, an edit, completion; tokens differ from turn to turn."""
         done = {"summary": {"overview": "The greeting is written"}, "status": "completed"}
         return [
             Turn("report_progress", {"status": "executing"}, thought="One file will do.", usage=Usage(1000)),
-            Turn("report_decision", choice, text="I write the greeting.", usage=Usage(1100)),
-            self.edit,
+            Turn("report_decision", CHOICE, text="I write the greeting.", usage=Usage(1100)),
+            self._run(f"printf '{GREETING.strip()}\\n' > greeting.txt && cat greeting.txt"),
             Turn("report_completion", done, usage=Usage(1300)),
             Turn(text="The greeting is written.", usage=Usage(1400)),
         ]
 
+    def trouble(self) -> list[Turn]:
+        """A bad day: a plan of its own, a command that fails, a worker tool that refuses, and a claim of failure."""
+        failed = {"summary": {"overview": "The tests fail"}, "status": "failed"}
+        return [
+            *([self.todos] if self.todos else []),
+            self._run("echo oh no >&2; exit 3"),
+            Turn("report_progress", {"status": "executing", "metrics": {"percent_complete": 400}}),
+            Turn("report_completion", failed),
+            Turn(text="I could not do it."),
+        ]
 
-def _shell(tool: str, **more: Any) -> Turn:
-    return Turn(tool, {"command": WRITE, **more}, usage=Usage(1200))
+    def _run(self, command: str) -> Turn:
+        described = {} if self.shell == "exec_command" else {"description": "Run a command"}
+        return Turn(self.shell, {self.command: command, **described}, usage=Usage(1200))
 
 
-AGENTS: Mapping[str, CodingAgent] = {
-    agent.name: agent
-    for agent in (
-        CodingAgent(
-            "codex",
-            ".bin/codex",
-            "CODEX_API_KEY",
-            "OPENAI_BASE_URL",
-            "/v1",
-            MODEL,
-            Turn("exec_command", {"cmd": WRITE}, usage=Usage(1200)),
-            "mews.",
-        ),
-        CodingAgent(
-            "opencode",
-            "opencode-linux-x64/bin/opencode",
-            "OPENAI_API_KEY",
-            "OPENAI_BASE_URL",
-            "/v1",
-            f"given/{MODEL}",
-            _shell("bash", description="Write the greeting"),
-            "mews_",
-        ),
-        CodingAgent(
-            "gemini",
-            ".bin/gemini",
-            "GEMINI_API_KEY",
-            "GOOGLE_GEMINI_BASE_URL",
-            "",
-            "gemini-2.5-flash",
-            Turn("write_file", {"file_path": "greeting.txt", "content": GREETING}, usage=Usage(1200)),
-            "mcp_mews_",
-        ),
-        CodingAgent(
-            "claude",
-            "@anthropic-ai/claude-code-linux-x64/claude",
-            "ANTHROPIC_API_KEY",
-            "ANTHROPIC_BASE_URL",
-            "",
-            MODEL,
-            _shell("Bash", description="Write the greeting"),
-            "mcp__mews__",
-        ),
-    )
-}
+def _todos(tool: str, text: str, **more: Any) -> Turn:
+    steps = [("Write the greeting", "completed"), ("Test it", "in_progress")]
+    return Turn(tool, {"todos": [{text: step, "status": status, **more} for step, status in steps]})
+
+
+_AGENTS = (
+    CodingAgent(
+        name="codex",
+        program=".bin/codex",
+        key="CODEX_API_KEY",
+        address="OPENAI_BASE_URL",
+        address_path="/v1",
+        model=MODEL,
+        prefix="mews.",
+        shell="exec_command",
+        command="cmd",
+    ),
+    CodingAgent(
+        name="opencode",
+        program="opencode-linux-x64/bin/opencode",
+        key="OPENAI_API_KEY",
+        address="OPENAI_BASE_URL",
+        address_path="/v1",
+        model=f"given/{MODEL}",
+        prefix="mews_",
+        shell="bash",
+        command="command",
+        todos=_todos("todowrite", "content", priority="high"),
+    ),
+    CodingAgent(
+        name="gemini",
+        program=".bin/gemini",
+        key="GEMINI_API_KEY",
+        address="GOOGLE_GEMINI_BASE_URL",
+        address_path="",
+        model="gemini-2.5-flash",
+        prefix="mcp_mews_",
+        shell="run_shell_command",
+        command="command",
+        todos=_todos("write_todos", "description"),
+    ),
+    CodingAgent(
+        name="claude",
+        program="@anthropic-ai/claude-code-linux-x64/claude",
+        key="ANTHROPIC_API_KEY",
+        address="ANTHROPIC_BASE_URL",
+        address_path="",
+        model=MODEL,
+        prefix="mcp__mews__",
+        shell="Bash",
+        command="command",
+    ),
+)
+AGENTS: Mapping[str, CodingAgent] = {agent.name: agent for agent in _AGENTS}
 
 
 def wanted_agents() -> list[str]:

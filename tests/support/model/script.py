@@ -72,4 +72,4 @@ class Script:
         for namespace, name in sorted(offered, key=lambda tool: len(tool[1])):
             if name.endswith(turn.tool):
                 return Answer(turn, results, name, namespace)
-        raise NotOffered(f"{turn.tool} is none of {', '.join(sorted(name for _, name in offered))}")
+        raise NotOffered(f"the script calls {turn.tool}, which is none of the {len(offered)} tools that are offered")

@@ -4,7 +4,7 @@ from collections.abc import AsyncGenerator, Iterable
 from json import dumps
 from typing import Any
 
-from fastapi import FastAPI, Request
+from fastapi import APIRouter, FastAPI, Request
 from fastapi.responses import JSONResponse, StreamingResponse
 
 from tests.support.model import chat, gemini, messages, responses
@@ -17,49 +17,71 @@ DONE = "data: [DONE]\n\n"
 def create_model(script: Script) -> FastAPI:
     """The application; it knows one model by any name."""
     app = FastAPI()
-
-    @app.post("/v1/chat/completions")
-    async def complete(request: Request) -> Any:
-        body = await _noted(request)
-        answer = script.answer(*chat.state_of(body))
-        return _events(chat.stream(answer, body["model"]), DONE) if body.get("stream") else chat.whole(answer, body["model"])
-
-    @app.post("/v1/responses")
-    async def respond(request: Request) -> Any:
-        body = await _noted(request)
-        return _named(responses.stream(script.answer(*responses.state_of(body)), body["model"]))
-
-    @app.post("/v1/messages")
-    async def converse(request: Request) -> Any:
-        body = await _noted(request)
-        answer = script.answer(*messages.state_of(body))
-        if not body.get("stream"):
-            return messages.whole(answer, body["model"])
-        return _named(messages.stream(answer, body["model"]))
-
-    @app.post("/v1/messages/count_tokens")
-    async def count() -> Event:
-        return {"input_tokens": 1_000}
-
-    @app.post("/v1beta/models/{call}")
-    async def generate(call: str, request: Request) -> Any:
-        body = await _noted(request)
-        if call.endswith(":countTokens"):
-            return {"totalTokens": 1_000}
-        answer = script.answer(*gemini.state_of(body))
-        said = gemini.whole(answer, call.partition(":")[0])
-        return _events([said]) if call.endswith(":streamGenerateContent") else said
+    for router in (_openai(script), _anthropic(script), _google(script)):
+        app.include_router(router)
 
     @app.exception_handler(NotOffered)
     async def refuse(_: Request, error: NotOffered) -> JSONResponse:
         return JSONResponse({"error": {"message": str(error), "type": "invalid_request_error"}}, 400)
 
-    async def _noted(request: Request) -> Event:
-        body = await request.json()
-        script.requests.append(body)
-        return body
-
     return app
+
+
+def _openai(script: Script) -> APIRouter:
+    router = APIRouter(prefix="/v1")
+
+    @router.post("/chat/completions")
+    async def complete(request: Request) -> Any:
+        body = await _noted(script, request)
+        answer, model = script.answer(*chat.state_of(body)), body["model"]
+        return _events(chat.stream(answer, model), DONE) if body.get("stream") else chat.whole(answer, model)
+
+    @router.post("/responses")
+    async def respond(request: Request) -> Any:
+        body = await _noted(script, request)
+        return _named(responses.stream(script.answer(*responses.state_of(body)), body["model"]))
+
+    return router
+
+
+def _anthropic(script: Script) -> APIRouter:
+    router = APIRouter(prefix="/v1/messages")
+
+    @router.post("")
+    async def converse(request: Request) -> Any:
+        body = await _noted(script, request)
+        answer, model = script.answer(*messages.state_of(body)), body["model"]
+        return _named(messages.stream(answer, model)) if body.get("stream") else messages.whole(answer, model)
+
+    @router.post("/count_tokens")
+    async def count() -> Event:
+        return {"input_tokens": 1_000}
+
+    return router
+
+
+def _google(script: Script) -> APIRouter:
+    router = APIRouter(prefix="/v1beta/models")
+
+    @router.post("/{model}:countTokens")
+    async def count() -> Event:
+        return {"totalTokens": 1_000}
+
+    @router.post("/{model}:generateContent")
+    async def generate(model: str, request: Request) -> Any:
+        return gemini.whole(script.answer(*gemini.state_of(await _noted(script, request))), model)
+
+    @router.post("/{model}:streamGenerateContent")
+    async def stream(model: str, request: Request) -> Any:
+        return _events([gemini.whole(script.answer(*gemini.state_of(await _noted(script, request))), model)])
+
+    return router
+
+
+async def _noted(script: Script, request: Request) -> Event:
+    body = await request.json()
+    script.requests.append(body)
+    return body
 
 
 def _events(events: Iterable[Event], last: str = "") -> StreamingResponse:

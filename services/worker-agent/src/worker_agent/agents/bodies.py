@@ -80,13 +80,13 @@ class Calls:
     """The calls of tools in one run: their ends are joined with their beginnings."""
 
     def __init__(self) -> None:
-        self._open: dict[str, tuple[str, datetime | None]] = {}
+        self._open: dict[str, tuple[str, JsonObject, datetime | None]] = {}
 
     def started(self, call_id: str, tool: str, arguments: JsonObject, at: datetime | None) -> list[Report]:
         """A call begins. Told again, it is the same call."""
         if call_id in self._open:
             return []
-        self._open[call_id] = (tool, at)
+        self._open[call_id] = (tool, arguments, at)
         return [
             ToolCall(tool_name=name(tool), status=CallStatus.started, call_id=_call_id(call_id), arguments=arguments)
         ]
@@ -94,14 +94,14 @@ class Calls:
     def ended(
         self, call_id: str, at: datetime | None, end: CallEnd, tool: str = "", arguments: JsonObject | None = None
     ) -> list[Report]:
-        """A call has ended. Its tool and its duration are those of its beginning where they are not told again."""
-        begun_as, begun_at = self._open.pop(call_id, ("", None))
+        """A call has ended. Tool, arguments and duration are those of its beginning where they are not told again."""
+        begun_as, given, begun_at = self._open.pop(call_id, ("", {}, None))
         return [
             ToolCall(
                 tool_name=name(tool or begun_as),
                 status=CallStatus.failed if end.failed else CallStatus.completed,
                 call_id=_call_id(call_id),
-                arguments=arguments or {},
+                arguments=arguments or given,
                 result=shortened(readable(end.result), MAX_VALUE) or None,
                 error=shortened(readable(end.error), MAX_VALUE) or None,
                 exit_code=end.exit_code,

@@ -1,5 +1,6 @@
 """The agent `claude`: Anthropic's Claude Code, `claude -p` with stream-json in and out."""
 
+import re
 from collections.abc import Sequence
 from json import dumps
 
@@ -19,6 +20,8 @@ MCP_FILE = ".mews/mcp.json"
 PLAN_TOOL = "TodoWrite"
 BOOKKEEPING = frozenset({"thinking_tokens", "status"})
 """What it says about itself and is told elsewhere, or means nothing to a manager."""
+EXIT_CODE = re.compile(r"Exit code (\d{1,3})\b")
+"""How the result of a command that failed begins."""
 USABLE = frozenset({"connected", "pending"})
 FLAGS = (
     *("--output-format", "stream-json", "--input-format", "stream-json", "--verbose"),
@@ -126,7 +129,8 @@ class ClaudeReader(JsonLinesReader):
         if block.text("type") != "tool_result":
             return []
         text, failed = text_of(block.part("content")), block.at("is_error") is True
-        end = CallEnd(error=text, failed=True) if failed else CallEnd(result=text)
+        code = EXIT_CODE.match(text) if failed else None
+        end = CallEnd("" if failed else text, text if failed else "", failed, int(code[1]) if code else None)
         return self.calls.ended(block.text("tool_use_id"), self.now, end)
 
     def _result(self, event: Said) -> Sequence[Report]:

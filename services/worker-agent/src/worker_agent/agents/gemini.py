@@ -6,7 +6,7 @@ from json import dumps
 from contracts.base import JsonObject
 from contracts.events.reporting import Report, StreamType
 from contracts.tasks import Assignment
-from worker_agent.agents.bodies import CallEnd, entry, text_of, tokens
+from worker_agent.agents.bodies import CallEnd, checklist, entry, text_of, tokens
 from worker_agent.agents.environment import LONGEST_CALL_S, environment
 from worker_agent.agents.host import AgentHost, turns
 from worker_agent.agents.prompt import SERVER, prompt
@@ -17,6 +17,7 @@ from worker_agent.ports import AgentJob, Launch, SelfTest
 KEY = "GEMINI_API_KEY"
 BASE_URL = "GOOGLE_GEMINI_BASE_URL"
 SETTINGS_FILE = ".gemini/settings.json"
+PLAN_TOOL = "write_todos"
 EXIT_CODES = {
     41: "it could not authenticate: is the key right?",
     42: "it did not take its input",
@@ -93,13 +94,18 @@ class GeminiReader(JsonLinesReader):
             self.run.session_id, self.run.model = event.text("session_id") or None, event.text("model")
             return []
         if kind == "tool_use":
-            call_id, arguments = event.text("tool_id"), event.arguments("parameters")
-            return self.calls.started(call_id, event.text("tool_name"), arguments, self.now)
+            return self._call(event)
         if kind == "tool_result":
             return self._result_of_tool(event)
         if kind == "error":
             return entry(StreamType.error, event.text("message"), {"severity": event.text("severity")})
         return self._result(event) if kind == "result" else None
+
+    def _call(self, event: Said) -> Sequence[Report]:
+        tool, arguments = event.text("tool_name"), event.arguments("parameters")
+        told = self.calls.started(event.text("tool_id"), tool, arguments, self.now)
+        todos = event.parts("parameters", "todos") if tool == PLAN_TOOL else []
+        return [*told, *checklist([(todo.text("description"), todo.text("status") == "completed") for todo in todos])]
 
     def _message(self, event: Said) -> Sequence[Report]:
         if event.text("role") != "assistant":

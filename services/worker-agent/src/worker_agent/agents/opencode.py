@@ -50,7 +50,9 @@ class OpenCode:
             "OPENCODE_DISABLE_AUTOUPDATE": "1",
         }
         return Launch(
-            self._host.program("opencode", "run", "--format", "json"), environment(job) | keys | variables, stdin=text
+            self._host.program("opencode", "run", "--format", "json", "--thinking"),
+            environment(job) | keys | variables,
+            stdin=text,
         )
 
     def reader(self, assignment: Assignment) -> "OpenCodeReader":

@@ -64,11 +64,11 @@ def _reporting(tool: Callable[[str], str]) -> str:
 
 def _rules(tool: Callable[[str], str]) -> Iterator[str]:
     yield f"Nobody reads your terminal. Your manager sees what you report with the tools of the MCP server `{SERVER}`:"
-    yield f"- {tool('report_plan')} once you know the steps; {tool('report_progress')} whenever the work stands elsewhere."
+    yield f"- {tool('report_plan')} once you know the steps, {tool('report_progress')} whenever you are further on."
     yield f"- {tool('report_decision')} for a choice that matters, {tool('report_error')} when something goes wrong,"
     yield f"  {tool('report_test_results')} after each run of tests."
-    yield f"- {tool('ask_manager')} when only the manager can decide. If no answer comes, state your assumption and go on."
-    yield "  Never wait for a person in any other way."
+    yield f"- {tool('ask_manager')} when only the manager can decide. If no answer comes, state your assumption and"
+    yield "  go on. Never wait for a person in any other way."
     yield f"- {tool('report_completion')} once, last: what was done, and whether it succeeded. Then end."
 
 
