@@ -3,7 +3,6 @@
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from tests.support.model.script import Turn, Usage
@@ -39,6 +38,8 @@ class CodingAgent:
     """Its tool that runs a command."""
     command: str
     """The parameter of that tool."""
+    shown_as: str
+    """What that tool is called in what is observed."""
     todos: Turn | None = None
     """A call of the tool with which it plans for itself."""
 
@@ -97,6 +98,7 @@ _AGENTS = (
         prefix="mews.",
         shell="exec_command",
         command="cmd",
+        shown_as="shell",
     ),
     CodingAgent(
         name="opencode",
@@ -108,6 +110,7 @@ _AGENTS = (
         prefix="mews_",
         shell="bash",
         command="command",
+        shown_as="bash",
         todos=_todos("todowrite", "content", priority="high"),
     ),
     CodingAgent(
@@ -120,6 +123,7 @@ _AGENTS = (
         prefix="mcp_mews_",
         shell="run_shell_command",
         command="command",
+        shown_as="run_shell_command",
         todos=_todos("write_todos", "description"),
     ),
     CodingAgent(
@@ -132,6 +136,7 @@ _AGENTS = (
         prefix="mcp__mews__",
         shell="Bash",
         command="command",
+        shown_as="Bash",
     ),
 )
 AGENTS: Mapping[str, CodingAgent] = {agent.name: agent for agent in _AGENTS}
@@ -143,10 +148,14 @@ def wanted_agents() -> list[str]:
     return sorted(AGENTS) if names == "all" else [name.strip() for name in names.split(",") if name.strip()]
 
 
-def install_wanted() -> Path:
-    """Install the agents that are wanted; the folder of their programs. Raises NoNode with the reason."""
+def install_wanted() -> None:
+    """Install the agents that are wanted. Raises NoNode with the reason."""
     for name in wanted_agents():
         if name not in AGENTS:
             raise NoNode(f"{WANTED}: {name!r} is none of {', '.join(sorted(AGENTS))}")
         AGENTS[name].install()
-    return BIN
+
+
+def variables_of_wanted() -> dict[str, str]:
+    """The variables of a worker that is to have the agents that are wanted."""
+    return {"AGENT_PATH": str(BIN), **{AGENTS[name].key: KEY for name in wanted_agents()}}

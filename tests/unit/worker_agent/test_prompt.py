@@ -53,4 +53,5 @@ def test_a_task_for_another_worker_says_how_to_answer() -> None:
 
 
 def test_characters_that_nothing_can_carry_are_replaced() -> None:
-    assert "\x00" not in told(hint="a\x00b")
+    odd = assignment().model_copy(update={"description": "a\x00b\ud800"})
+    assert prompt(odd, str).encode().startswith("a␀b?".encode())

@@ -11,7 +11,7 @@ from worker_agent.agents.environment import LONGEST_CALL_S, environment
 from worker_agent.agents.host import AgentHost
 from worker_agent.agents.prompt import SERVER, prompt
 from worker_agent.agents.reading import JsonLinesReader
-from worker_agent.agents.said import MAX_VALUE, Said
+from worker_agent.agents.said import MAX_VALUE, Said, said
 from worker_agent.ports import AgentJob, Launch, SelfTest
 
 KEYS = ("CODEX_API_KEY", "OPENAI_API_KEY")
@@ -83,6 +83,8 @@ class CodexReader(JsonLinesReader):
 
     def _failed(self, event: Said, *, over: bool) -> Sequence[Report]:
         message = event.text("error", "message") or event.text("message")
+        answer = said(message)
+        message = (answer.text("error", "message") if answer is not None else "") or message
         before = self.run.failure
         self.fail(message)
         self.finished = self.finished or over

@@ -115,19 +115,18 @@ class GeminiReader(JsonLinesReader):
         return told
 
     def _result_of_tool(self, event: Said) -> Sequence[Report]:
-        failed = event.text("status") == "error"
-        end = CallEnd(result=text_of(event.part("output")), error=event.text("error", "message"), failed=failed)
+        text, error = text_of(event.part("output")), event.text("error", "message")
+        end = CallEnd("" if text == error else text, error, failed=event.text("status") == "error")
         return self.calls.ended(event.text("tool_id"), self.now, end)
 
     def _result(self, event: Said) -> Sequence[Report]:
-        self.finished = True
+        self.finished, told = True, []
         if event.text("status") != "success":
-            self.fail(event.text("error", "message") or event.text("status"))
-        return [body for model, spent in _models(event.part("stats"), self.run.model) for body in _spent(model, spent)]
-
-
-def _models(stats: Said, model: str) -> list[tuple[str, Said]]:
-    return stats.entries("models") or [(model, stats)]
+            message = event.text("error", "message") or event.text("status")
+            self.fail(message)
+            told = entry(StreamType.error, message)
+        models = event.part("stats").entries("models") or [(self.run.model, event.part("stats"))]
+        return [*told, *(body for model, spent in models for body in _spent(model, spent))]
 
 
 def _spent(model: str, stats: Said) -> list[Report]:
