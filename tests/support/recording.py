@@ -10,6 +10,7 @@ import sys
 import tempfile
 from json import loads
 from pathlib import Path
+from typing import Any
 
 from tests.support.coding_agents import AGENTS, BIN, CodingAgent
 from tests.support.model.script import Script, Turn
@@ -61,7 +62,7 @@ async def record(agent: CodingAgent) -> None:
 
 async def _run(agent: CodingAgent, case: str, turns: list[Turn], repository: Path, side: OtherSide) -> int | None:
     async with serving(create_model(Script(turns))) as url:
-        requirements = {"agent": agent.name, "model": agent.model, "env": agent.env(url)}
+        requirements: dict[str, Any] = {"agent": agent.name, "model": agent.model, "env": agent.env(url)}
         await side.assign(f"task-{case}", repository=str(repository), **requirements)
         outcome = await side.outcome(f"task-{case}", RUN_S)
     return outcome.observed.exit_code
