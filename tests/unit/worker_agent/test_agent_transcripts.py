@@ -43,6 +43,10 @@ def read(agent: str, lines: list[str]) -> list[Any]:
     return bodies
 
 
+def lines_of(transcript: Path) -> list[str]:
+    return transcript.read_text().splitlines()
+
+
 def name_of(transcript: Path) -> str:
     return f"{transcript.parent.name}-{transcript.stem}"
 
@@ -51,9 +55,7 @@ def name_of(transcript: Path) -> str:
 def test_a_transcript_is_read_as_expected(transcript: Path) -> None:
     expected = loads(transcript.with_suffix(".expected.json").read_text())
     reader = reader_of(transcript.parent.name)
-    bodies = [
-        body for line in transcript.read_text().splitlines() for body in reader.read(StreamName.STDOUT, line, None)
-    ]
+    bodies = [body for line in lines_of(transcript) for body in reader.read(StreamName.STDOUT, line, None)]
     bodies += reader.rest()
     assert [{"kind": KIND_OF_BODY[type(body)], **body.to_dict()} for body in bodies] == expected["bodies"]
     assert reader.end(process(exit_code=expected["exit_code"])).to_dict() == expected["end"]
@@ -99,14 +101,14 @@ def test_a_huge_line_becomes_small_events(agent: str) -> None:
     read(agent, [huge, dumps({"type": "huge", "text": huge}), '{"a":' * 50_000, "[" * 100_000, '{"n": ' + "9" * 9_999])
 
 
-@pytest.mark.parametrize("line", LINES[:: max(1, len(LINES) // 40)])
 @pytest.mark.parametrize("agent", ["claude", "codex", "cursor", "gemini", "opencode"])
-def test_a_huge_value_becomes_small_events(agent: str, line: str) -> None:
-    for place in range(len(places_in(loads(line)))):
-        changed = loads(line)
-        holder, name = places_in(changed)[place]
-        holder[name] = ["y" * 300_000] * 5 if place % 2 else "y" * 1_000_000
-        read(agent, [dumps(changed)])
+@given(data=st.data())
+def test_a_huge_value_becomes_small_events(agent: str, data: st.DataObject) -> None:
+    own = [line for transcript in TRANSCRIPTS if transcript.parent.name == agent for line in lines_of(transcript)]
+    changed = loads(data.draw(st.sampled_from(own)))
+    holder, name = data.draw(st.sampled_from(places_in(changed)))
+    holder[name] = data.draw(st.sampled_from(["y" * 400_000, ["y" * 100_000] * 5, [{"text": "y" * 500}] * 1_000]))
+    read(agent, [dumps(changed)])
 
 
 def places_in(value: Any) -> list[tuple[Any, Any]]:
