@@ -1,6 +1,5 @@
 """The sandbox under bubblewrap: what a command can see and change."""
 
-import shutil
 import signal
 import subprocess
 from collections.abc import AsyncIterator, Iterator
@@ -10,18 +9,10 @@ import psutil
 import pytest
 
 from contracts.sandbox import EndReason
-from tests.support.sandbox import SandboxClient, SandboxServer, running_sandbox
+from tests.support.sandbox import SandboxClient, SandboxServer, needs_bubblewrap, running_sandbox
 from tests.support.waiting import eventually
 
-
-def works() -> bool:
-    if shutil.which("bwrap") is None:
-        return False
-    command = ["bwrap", "--unshare-pid", "--ro-bind", "/", "/", "--proc", "/proc", "true"]
-    return subprocess.run(command, capture_output=True, check=False).returncode == 0
-
-
-pytestmark = pytest.mark.skipif(not works(), reason="bubblewrap is not installed, or not allowed here")
+pytestmark = needs_bubblewrap
 
 
 @pytest.fixture(scope="module")

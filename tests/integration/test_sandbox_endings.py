@@ -81,7 +81,7 @@ async def test_term_gives_time_to_clean_up(client: SandboxClient, workspace: str
     code = (
         "import signal, sys, time\n"
         "def stop(*_):\n    time.sleep(0.2); print('cleaned'); sys.exit(3)\n"
-        "signal.signal(signal.SIGTERM, stop)\nprint('ready')\ntime.sleep(300)"
+        "signal.signal(signal.SIGTERM, stop)\nprint('ready\\n', end='')\ntime.sleep(300)"
     )
     process_id = await client.python(workspace, code)
     await first_line(client, process_id)

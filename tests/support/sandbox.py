@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import pytest
 from pydantic import TypeAdapter
 
 from contracts.sandbox import OutputChunk, OutputEnd, OutputRecord, Process
@@ -24,6 +25,17 @@ START_S = 20
 STOP_S = 20
 
 RECORDS: TypeAdapter[OutputRecord] = TypeAdapter(OutputRecord)
+
+
+def bubblewrap_works() -> bool:
+    """Whether bubblewrap is installed here and may make its namespaces."""
+    if shutil.which("bwrap") is None:
+        return False
+    command = ["bwrap", "--unshare-pid", "--ro-bind", "/", "/", "--proc", "/proc", "true"]
+    return subprocess.run(command, capture_output=True, check=False).returncode == 0
+
+
+needs_bubblewrap = pytest.mark.skipif(not bubblewrap_works(), reason="bubblewrap is not installed, or not allowed here")
 
 
 @dataclass(frozen=True)

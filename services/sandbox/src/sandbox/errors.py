@@ -89,6 +89,12 @@ class ProcessEnded(Conflict):
     code = "process_ended"
 
 
+class ProcessPaused(Conflict):
+    """The process is paused, and must be resumed first."""
+
+    code = "process_paused"
+
+
 class StdinClosed(Conflict):
     """Standard input is not open."""
 
@@ -171,6 +177,12 @@ class TooManyProcesses(Unavailable):
     """As many processes as are allowed already run."""
 
     code = "too_many_processes"
+
+
+class NoAnswer(Unavailable):
+    """A process's supervisor does not answer."""
+
+    code = "no_answer"
 
 
 class ShuttingDown(Unavailable):

@@ -62,7 +62,7 @@ class OnlySmallBodies:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass on, or refuse."""
-        if scope["type"] == "http" and scope["method"] == "POST":
+        if scope["type"] == "http" and scope["method"] in ("POST", "PATCH"):
             error = self._error(Headers(scope=scope))
             if error is not None:
                 await problems.respond(error)(scope, receive, send)

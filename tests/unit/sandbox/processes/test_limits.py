@@ -1,3 +1,5 @@
+import resource
+
 import pytest
 
 from contracts.sandbox import EndReason, ProcessLimits, ProcessUsage
@@ -16,6 +18,11 @@ def usage(**values: float) -> ProcessUsage:
 def test_what_is_asked_for_wins_over_the_default() -> None:
     asked = ProcessLimits(wall_ms=3000)
     assert limits.effective(asked, DEFAULTS, CEILINGS) == ProcessLimits(wall_ms=3000, memory_mb=100)
+
+
+def test_a_default_is_never_above_the_ceiling() -> None:
+    defaults = ProcessLimits(wall_ms=6000)
+    assert limits.effective(ProcessLimits(), defaults, CEILINGS) == ProcessLimits(wall_ms=5000, memory_mb=200)
 
 
 def test_more_than_the_ceiling_is_refused_by_name() -> None:
@@ -52,6 +59,20 @@ def test_the_kernel_is_told_looser_limits_than_those_that_are_sampled() -> None:
         "RLIMIT_CPU": 7,
         "RLIMIT_NPROC": 87,
     }
+
+
+def test_a_limit_that_may_be_raised_later_has_its_hard_limit_at_the_ceiling() -> None:
+    held = ProcessLimits(memory_mb=100, open_files=64)
+    ceilings = ProcessLimits(memory_mb=1000, open_files=128)
+    found = limits.kernel_limits(held, ceilings, tasks_of_user=0)
+    assert found["RLIMIT_DATA"] == (1224 * 1024 * 1024, 3024 * 1024 * 1024)
+    assert found["RLIMIT_NOFILE"] == (64, 64)
+    assert limits.kernel_limits(held, ProcessLimits(), 0)["RLIMIT_DATA"][1] == resource.RLIM_INFINITY
+
+
+def test_only_what_the_kernel_can_raise_is_changed() -> None:
+    held = ProcessLimits(memory_mb=100, open_files=64, file_mb=3)
+    assert limits.changed_kernel_limits(held, tasks_of_user=0) == {"RLIMIT_DATA": 1224 * 1024 * 1024}
 
 
 def test_what_eats_the_machine_gets_no_grace() -> None:

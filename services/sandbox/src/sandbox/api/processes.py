@@ -12,6 +12,7 @@ from contracts.base import Page
 from contracts.sandbox import (
     OUTPUT_MEDIA_TYPE,
     EndReason,
+    LimitChange,
     OutputEnd,
     Process,
     ProcessId,
@@ -81,6 +82,28 @@ async def write_stdin(process_id: ProcessId, asked: StdinWrite, services: Servic
 async def send_signal(process_id: ProcessId, asked: SignalRequest, services: ServicesOf) -> None:
     """Signal its whole group."""
     services.processes.get(process_id).signal(signal.Signals[asked.signal])
+
+
+@router.post("/{process_id}/pause")
+async def pause(process_id: ProcessId, services: ServicesOf) -> Process:
+    """Stop it with all that it started; its wall time stands still. No error if it is paused."""
+    run = services.processes.get(process_id)
+    await run.pause()
+    return run.view()
+
+
+@router.post("/{process_id}/resume")
+async def resume(process_id: ProcessId, services: ServicesOf) -> Process:
+    """Let it go on; no error if it is not paused."""
+    run = services.processes.get(process_id)
+    await run.resume()
+    return run.view()
+
+
+@router.patch("/{process_id}/limits")
+async def change_limits(process_id: ProcessId, change: LimitChange, services: ServicesOf) -> Process:
+    """Change the limits that are named, within the ceilings of this sandbox."""
+    return (await services.processes.change_limits(process_id, change)).view()
 
 
 @router.delete("/{process_id}")

@@ -1,5 +1,7 @@
 """Decisions about limits: which hold for a process, how the kernel is told, and when one is exceeded."""
 
+import resource
+
 from contracts.sandbox import EndReason, ProcessLimits, ProcessUsage
 from sandbox.errors import LimitTooHigh
 
@@ -8,16 +10,32 @@ BACKSTOP_FACTOR = 2
 BACKSTOP_MB = 1024
 TASKS_PER_PROCESS = 8
 CPU_BACKSTOP_S = 5
+CHANGEABLE = ("RLIMIT_DATA", "RLIMIT_CPU", "RLIMIT_NPROC")
+NO_LIMIT = resource.RLIM_INFINITY
 
 
 def effective(asked: ProcessLimits, defaults: ProcessLimits, ceilings: ProcessLimits) -> ProcessLimits:
-    """The limits that hold: what was asked for, else the default. Raises `LimitTooHigh`."""
-    values = {name: value or getattr(defaults, name) for name, value in asked}
-    for name, value in values.items():
+    """The limits that hold: what was asked for, else the default, at most the ceiling. Raises `LimitTooHigh`."""
+    for name, value in asked:
         ceiling = getattr(ceilings, name)
         if value is not None and ceiling is not None and value > ceiling:
             raise LimitTooHigh(f"limits.{name} is {value}, above the {ceiling} that this sandbox allows")
-    return ProcessLimits(**values)
+    usual = {name: _lower(value, getattr(ceilings, name)) for name, value in defaults}
+    return ProcessLimits(**{name: value or usual[name] for name, value in asked})
+
+
+def kernel_limits(limits: ProcessLimits, ceilings: ProcessLimits, tasks_of_user: int) -> dict[str, tuple[int, int]]:
+    """The kernel's soft and hard limit of each kind, by their names in the module `resource`.
+
+    A hard limit can never be raised again, so that of a limit that may be changed later is at its ceiling.
+    """
+    soft, highest = resource_limits(limits, tasks_of_user), resource_limits(ceilings, tasks_of_user)
+    return {name: (value, highest.get(name, NO_LIMIT) if name in CHANGEABLE else value) for name, value in soft.items()}
+
+
+def changed_kernel_limits(limits: ProcessLimits, tasks_of_user: int) -> dict[str, int]:
+    """The kernel's new soft limits, by their names, when those of a running process are changed."""
+    return {name: value for name, value in resource_limits(limits, tasks_of_user).items() if name in CHANGEABLE}
 
 
 def resource_limits(limits: ProcessLimits, tasks_of_user: int) -> dict[str, int]:
@@ -56,6 +74,10 @@ def grace_ms(reason: EndReason, usual_ms: int) -> int:
     """
     gentle = (EndReason.TIMED_OUT, EndReason.CANCELLED, EndReason.CPU_LIMIT)
     return usual_ms if reason in gentle else 0
+
+
+def _lower(value: int | None, ceiling: int | None) -> int | None:
+    return ceiling if value is None or (ceiling is not None and ceiling < value) else value
 
 
 def _scaled(value: int | None, unit: int) -> int | None:

@@ -30,12 +30,15 @@ class Chunk(NamedTuple):
 
 
 class Journal:
-    """The output of one process. `append` is called as output comes; any number of readers may follow."""
+    """The output of one process. `append` is called as output comes; any number of readers may follow.
+
+    `cap_bytes` is how much is kept; it may change on the way.
+    """
 
     def __init__(self, folder: Path, name: str, cap_bytes: int) -> None:
         self._paths = (folder / f"{name}.output", folder / f"{name}.index")
         self._data, self._index = (_open(path, os.O_RDWR | os.O_CREAT | os.O_TRUNC) for path in self._paths)
-        self._cap = cap_bytes
+        self.cap_bytes = cap_bytes
         self._records = 0
         self._last: Chunk | None = None
         self._rests = dict.fromkeys(STREAMS, b"")
@@ -82,8 +85,8 @@ class Journal:
             os.close(index)
 
     def _keep(self, stream: StreamName, data: bytes, at_ms: int) -> bool:
-        room = self._cap - self.size
-        if self._records * RECORD.size >= self._cap:
+        room = max(0, self.cap_bytes - self.size)
+        if self._records * RECORD.size >= self.cap_bytes:
             room = 0
         kept = data[:room]
         self.truncated = self.truncated or len(kept) < len(data)

@@ -3,16 +3,18 @@
 import asyncio
 import logging
 import os
+import signal
 from datetime import datetime
 from typing import Any
 
 from contracts.sandbox import EndReason, Process, ProcessLimits, ProcessStart, ProcessState, ProcessUsage, StreamName
 from sandbox import clock
-from sandbox.errors import ProcessEnded, StdinClosed, StdinFull
+from sandbox.errors import ProcessEnded, ProcessPaused, StdinClosed, StdinFull
 from sandbox.logs import fields
 from sandbox.processes import limits as decide
 from sandbox.processes.output import Journal
 from sandbox.processes.spawn import Supervised
+from sandbox.processes.walltime import WallTime
 
 KILL_MARGIN_S = 3
 NOTHING = ProcessUsage(cpu_ms=0, memory_mb=0, memory_peak_mb=0, processes=0, output_bytes=0)
@@ -31,7 +33,7 @@ class Run:
         self.asked = asked
         self.journal = journal
         self.usage = NOTHING
-        self._limits = limits
+        self.limits = limits
         self._grace_ms = grace_ms
         self._loop = asyncio.get_running_loop()
         self._supervised: Supervised | None = None
@@ -42,7 +44,9 @@ class Run:
         self._ended = asyncio.Event()
         self._reason: EndReason | None = None
         self._status: int | None = None
-        self._timers: list[asyncio.TimerHandle] = []
+        self._paused = False
+        self._wall = WallTime(lambda: self.end(EndReason.TIMED_OUT))
+        self._killing: asyncio.TimerHandle | None = None
         self._watching: asyncio.Task[None] | None = None
 
     @property
@@ -67,8 +71,7 @@ class Run:
             supervised.write_stdin(self.asked.stdin.encode())
         if not self.asked.stdin_open:
             supervised.close_stdin()
-        if self._limits.wall_ms is not None:
-            self._later(self._limits.wall_ms / 1000, self.end, EndReason.TIMED_OUT)
+        self._wall.allow(self.limits.wall_ms)
         self._watching = asyncio.create_task(self._watch(supervised), name=f"watch {self.process_id}")
         log.info("process started", extra=fields(**self._label()))
 
@@ -78,8 +81,10 @@ class Run:
             return
         self._reason = self._reason or reason
         grace = decide.grace_ms(reason, self._grace_ms) if grace_ms is None else grace_ms
+        self._wall.forget()
+        self._paused = False
         self._supervised.stop(grace)
-        self._later(grace / 1000 + KILL_MARGIN_S, self._supervised.kill)
+        self._kill_after(grace / 1000 + KILL_MARGIN_S, self._supervised)
 
     async def wait(self, timeout_ms: int | None = None) -> None:
         """Wait for its end, or until the time is over."""
@@ -89,8 +94,33 @@ class Run:
             return
 
     def signal(self, number: int) -> None:
-        """Signal its whole group; raises `ProcessEnded`."""
+        """Signal its whole group; raises `ProcessEnded`, or `ProcessPaused` for one that would wake a part of it."""
+        if number == signal.SIGCONT and self._paused:
+            raise ProcessPaused(f"process {self.process_id} is paused; resume it")
         self._living().signal(number)
+
+    async def pause(self) -> None:
+        """Stop all of its tree, and its wall time with it; raises `ProcessEnded` or `NoAnswer`."""
+        supervised = self._going_on()
+        self._paused = True
+        self._wall.stand_still()
+        await supervised.pause()
+
+    async def resume(self) -> None:
+        """Let it go on with the wall time that was left; raises `ProcessEnded` or `NoAnswer`."""
+        supervised = self._going_on()
+        self._paused = False
+        self._wall.go_on()
+        await supervised.resume()
+
+    async def change_limits(self, limits: ProcessLimits, kernel_limits: dict[str, int]) -> None:
+        """Let other limits hold from now on; raises `ProcessEnded` or `NoAnswer`."""
+        supervised = self._going_on()
+        self.limits = limits
+        self.journal.cap_bytes = (limits.output_mb or 0) * decide.MB
+        self._wall.allow(limits.wall_ms)
+        await supervised.limit(kernel_limits)
+        log.info("limits changed", extra=fields(limits=limits.model_dump(), **self._label()))
 
     def write_stdin(self, data: bytes, most_waiting: int, *, close: bool) -> None:
         """Send text to its standard input; raises `ProcessEnded`, `StdinClosed` or `StdinFull`."""
@@ -109,10 +139,15 @@ class Run:
         if self.ended:
             return
         self.usage = usage
-        reason = decide.exceeded(self._limits, usage)
+        reason = decide.exceeded(self.limits, usage)
         if reason is not None and self._reason is None:
             log.warning("process exceeds a limit", extra=fields(reason=reason, **self._label()))
             self.end(reason)
+
+    def woken(self) -> None:
+        """Take note that something of it runs; if it is paused, a task has meddled with that."""
+        if self._paused and self._supervised is not None and not self.ended:
+            self._supervised.pause_again()
 
     def view(self) -> Process:
         """What is to be told of it."""
@@ -123,13 +158,14 @@ class Run:
             name=self.asked.name,
             argv=self.asked.argv,
             state=ProcessState.ENDED if self.ended else ProcessState.RUNNING,
+            paused=self._paused and not self.ended,
             reason=self._reason if self.ended else None,
             exit_code=_exit_code(self._status),
             signal=_signal_of(self._status),
             started_at=self._started_at,
             ended_at=self._ended_at,
             duration_ms=self._duration_ms if self.ended else self._elapsed_ms(),
-            limits=self._limits,
+            limits=self.limits,
             usage=self.current_usage(),
             stdout_bytes=stdout,
             stderr_bytes=stderr,
@@ -150,8 +186,9 @@ class Run:
         log.info("process ended", extra=fields(reason=self._reason, status=self._status, **self._label()))
 
     def _conclude(self, last_words: dict[str, Any]) -> None:
-        for timer in self._timers:
-            timer.cancel()
+        self._wall.forget()
+        if self._killing is not None:
+            self._killing.cancel()
         self._status = last_words["status"]
         self._reason = self._reason or _natural_reason(self._status)
         self._ended_at = clock.now()
@@ -182,8 +219,18 @@ class Run:
             raise ProcessEnded(f"process {self.process_id} has ended")
         return self._supervised
 
-    def _later(self, seconds: float, action: Any, *arguments: Any) -> None:
-        self._timers.append(self._loop.call_later(seconds, action, *arguments))
+    def _going_on(self) -> Supervised:
+        supervised = self._living()
+        if self._reason is not None:
+            raise ProcessEnded(f"process {self.process_id} is being ended ({self._reason})")
+        return supervised
+
+    def _kill_after(self, seconds: float, supervised: Supervised) -> None:
+        due = self._loop.time() + seconds
+        if self._killing is None or due < self._killing.when():
+            if self._killing is not None:
+                self._killing.cancel()
+            self._killing = self._loop.call_at(due, supervised.kill)
 
     def _elapsed_ms(self) -> int:
         return int((self._loop.time() - self._started) * 1000)

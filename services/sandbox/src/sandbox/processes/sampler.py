@@ -4,10 +4,15 @@ import asyncio
 import os
 import signal
 from collections.abc import Mapping
+from contextlib import suppress
 
 from sandbox.processes.procfs import ProcessStat, children_by_parent, descendants, scan, supervisor_of, usage_of
 from sandbox.processes.run import Run
 from sandbox.processes.table import ProcessTable
+from sandbox.supervisor.tree import kill, signal_quietly
+
+STOPPED = "Tt"
+MOVING = "RS"
 
 
 async def watch(table: ProcessTable, *, depth: int, every_ms: int) -> None:
@@ -27,8 +32,8 @@ def sample(table: ProcessTable, depth: int) -> bool:
     for run in list(table.running()):
         _sample_run(run, stats, children, depth)
     found = strays(children.get(os.getpid(), []), os.getsid(0))
-    for stat in found:
-        _end_stray(stat.pid)
+    if found:
+        _end_strays([stat.pid for stat in found])
     return bool(found)
 
 
@@ -46,13 +51,22 @@ def _sample_run(
 ) -> None:
     root = run.root_pid
     supervisor = None if root is None else supervisor_of(root, depth, children)
-    if supervisor is not None and supervisor in stats:
-        run.sampled(usage_of(descendants(supervisor, children), run.usage, stats[supervisor].collected_ms))
-
-
-def _end_stray(pid: int) -> None:
-    try:
-        os.kill(pid, signal.SIGKILL)
-        os.waitpid(pid, os.WNOHANG)
-    except (ProcessLookupError, ChildProcessError):
+    if supervisor is None or supervisor not in stats:
         return
+    if stats[supervisor].state in STOPPED:
+        # A task of the same user can stop its supervisor; that shall gain it nothing.
+        signal_quietly(supervisor, signal.SIGCONT)
+    found = descendants(supervisor, children)
+    if any(stat.state in MOVING for stat in found):
+        run.woken()
+    run.sampled(usage_of(found, run.usage, stats[supervisor].collected_ms))
+
+
+def _end_strays(pids: list[int]) -> None:
+    for pid in pids:
+        signal_quietly(pid, signal.SIGSTOP)
+    kill(pids)
+    for pid in pids:
+        signal_quietly(pid, signal.SIGKILL)
+        with suppress(ChildProcessError):
+            os.waitpid(pid, os.WNOHANG)

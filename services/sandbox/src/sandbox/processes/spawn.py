@@ -6,19 +6,21 @@ import signal
 import socket
 import subprocess
 import sys
-from collections.abc import Callable
+from collections import deque
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 import orjson
 
 from contracts.sandbox import StreamName
-from sandbox.errors import CannotExecute
+from sandbox.errors import CannotExecute, NoAnswer, ProcessEnded
 from sandbox.reap import collected
 
 LAUNCHER = Path(__file__).parent.parent / "launch.py"
 START_S = 15
 DRAIN_S = 10
+ANSWER_S = 10
 LAUNCHER_ENVIRONMENT = {"PATH": os.defpath, "LANG": "C.UTF-8"}
 
 OnOutput = Callable[[StreamName, bytes], None]
@@ -34,6 +36,7 @@ class Supervised:
         self._outputs: list[asyncio.Future[None]] = []
         self._reader: asyncio.StreamReader | None = None
         self._writer: asyncio.StreamWriter | None = None
+        self._asked: deque[asyncio.Future[None]] = deque()
 
     @property
     def pid(self) -> int:
@@ -56,6 +59,11 @@ class Supervised:
     async def wait(self) -> dict[str, Any] | None:
         """What the supervisor says at the end: `status`, `cpu_ms`; None if it was itself killed."""
         answer = await self._hear()
+        while answer is not None and answer["is"] == "done":
+            _settle(self._asked.popleft())
+            answer = await self._hear()
+        for asked in self._asked:
+            _settle(asked, ProcessEnded("the process has ended meanwhile"))
         await asyncio.wait(self._outputs, timeout=DRAIN_S)
         await self._collect()
         return answer
@@ -67,6 +75,22 @@ class Supervised:
     def stop(self, grace_ms: int) -> None:
         """TERM the whole tree, and KILL what is left of it after the grace."""
         self._order({"do": "stop", "grace_ms": grace_ms})
+
+    async def pause(self) -> None:
+        """Stop the whole tree; returns when it stands. Raises `ProcessEnded` or `NoAnswer`."""
+        await self._ask({"do": "pause"})
+
+    def pause_again(self) -> None:
+        """The same, without waiting for it: something of the tree has been woken."""
+        self._request({"do": "pause"}).cancel()
+
+    async def resume(self) -> None:
+        """Let go on what `pause` stopped. Raises `ProcessEnded` or `NoAnswer`."""
+        await self._ask({"do": "resume"})
+
+    async def limit(self, resource_limits: Mapping[str, int]) -> None:
+        """Set soft limits of the whole tree, by their names. Raises `ProcessEnded` or `NoAnswer`."""
+        await self._ask({"do": "limit", "rlimits": resource_limits})
 
     def kill(self) -> None:
         """Kill the supervisor itself (and with bubblewrap its namespace): the last resort."""
@@ -100,6 +124,18 @@ class Supervised:
         if self._stdin is not None:
             self._stdin.abort()
         await collected(self._child)
+
+    async def _ask(self, order: dict[str, Any]) -> None:
+        try:
+            await asyncio.wait_for(self._request(order), ANSWER_S)
+        except TimeoutError:
+            raise NoAnswer("the supervisor of the process does not answer; try again") from None
+
+    def _request(self, order: dict[str, Any]) -> asyncio.Future[None]:
+        answer: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._asked.append(answer)
+        self._order(order)
+        return answer
 
     def _order(self, order: dict[str, Any]) -> None:
         if self._writer is not None and not self._writer.is_closing():
@@ -159,6 +195,16 @@ def spawn(prefix: list[str], folder: Path, *, stdin: bool) -> Supervised:
         )
     ours.setblocking(False)
     return Supervised(child, ours)
+
+
+def _settle(asked: asyncio.Future[None], error: Exception | None = None) -> None:
+    """Answer who waits, if anybody still does."""
+    if asked.done():
+        return
+    if error is None:
+        asked.set_result(None)
+    else:
+        asked.set_exception(error)
 
 
 def _why(answer: dict[str, Any] | None) -> str:

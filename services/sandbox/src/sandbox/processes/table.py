@@ -7,12 +7,12 @@ from collections.abc import Iterator
 from typing import Any
 
 from contracts.base import Page
-from contracts.sandbox import EndReason, Process, ProcessLimits, ProcessStart
+from contracts.sandbox import EndReason, LimitChange, Process, ProcessLimits, ProcessStart
 from sandbox.confine import parts_of
 from sandbox.errors import BadCursor, ProcessExists, ProcessNotFound, ShuttingDown, TooManyProcesses
 from sandbox.processes import procfs
 from sandbox.processes.environment import child_environment
-from sandbox.processes.limits import MB, effective, resource_limits
+from sandbox.processes.limits import MB, changed_kernel_limits, effective, kernel_limits
 from sandbox.processes.output import Journal
 from sandbox.processes.run import Run
 from sandbox.processes.spawn import spawn
@@ -68,6 +68,14 @@ class ProcessTable:
             raise ProcessExists(f"process id {process_id!r} is taken by another command")
         return run, False
 
+    async def change_limits(self, process_id: str, change: LimitChange) -> Run:
+        """Change limits of a running process, within the ceilings. Raises `LimitTooHigh` or `ProcessEnded`."""
+        run = self.get(process_id)
+        asked = ProcessLimits(**change.model_dump())
+        limits = effective(asked, run.limits, self._settings.max_limits)
+        await run.change_limits(limits, changed_kernel_limits(limits, self._tasks_of_user()))
+        return run
+
     async def end_workspace(self, workspace: str) -> None:
         """End and forget every process of a workspace."""
         await self._settle_starts()
@@ -109,7 +117,6 @@ class ProcessTable:
 
     def _spec(self, asked: ProcessStart, limits: ProcessLimits, layout: Layout) -> dict[str, Any]:
         folder = layout.tree.joinpath(*parts_of(asked.cwd, allow_root=True))
-        tasks = 0 if self._host.is_root else procfs.tasks_of_user(os.getuid())
         return {
             "argv": asked.argv,
             "env": child_environment(
@@ -117,8 +124,11 @@ class ProcessTable:
             ),
             "cwd": str(folder),
             "root": str(layout.tree),
-            "rlimits": resource_limits(limits, tasks),
+            "rlimits": kernel_limits(limits, self._settings.max_limits, self._tasks_of_user()),
         }
+
+    def _tasks_of_user(self) -> int:
+        return 0 if self._host.is_root else procfs.tasks_of_user(os.getuid())
 
     def _forget_oldest(self) -> None:
         ended = [run for run in self._runs.values() if run.ended]
