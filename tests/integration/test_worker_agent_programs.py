@@ -66,13 +66,9 @@ def programs(folder: Path) -> Path:
     return folder
 
 
-async def test_a_worker_advertises_the_agents_that_run_with_their_versions(
-    worker: WorkerProcess, side: OtherSide
-) -> None:
-    body = (await side.first("registered")).body
-    agents = body.system_info["agents"]
-    assert agents == {"auditor": "", "command": "", "codex": "9.8.7", "claude": "9.9.9"}
-    assert body.capabilities == [f"agent:{name}" for name in agents]
+async def test_a_worker_advertises_the_agents_that_run(worker: WorkerProcess) -> None:
+    (registered,) = worker.logged("registered")
+    assert registered["capabilities"] == [f"agent:{name}" for name in ("auditor", "command", "claude", "codex")]
 
 
 async def test_why_an_agent_cannot_run_is_logged_once(worker: WorkerProcess) -> None:

@@ -112,7 +112,7 @@ def test_a_new_turn_or_step_takes_the_end_back() -> None:
 
 
 def test_an_agent_that_lingered_counts_by_its_result() -> None:
-    lingered = {"lingered": True, "process": process(**SIGNALLED)}
+    lingered = {"lingered": True, "process": process(**SIGNALLED | {"reason": EndReason.CANCELLED})}
     good, bad = AgentEnd(by_result=True), AgentEnd(by_result=True, failure="the agent failed: x")
     killed = AgentEnd(failure="the agent was ended by signal 15")
     assert before_verification(record(**lingered, agent_end=good), None) is None
