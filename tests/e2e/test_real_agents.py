@@ -89,6 +89,6 @@ def assert_observed(entries: list[Structure], agent: CodingAgent) -> None:
     for tool in ("report_progress", "report_decision", "report_completion"):
         assert any(call.startswith(f"{agent.prefix}{tool} completed") for call in calls), calls
     assert any(f"{agent.shown_as} completed" in call for call in calls), calls
-    said = "\n".join(entry["content"] for entry in observed if entry["stream_type"] == "output")
+    said = "\n".join(entry["content"] for entry in observed if entry.get("stream_type") == "output")
     assert "The greeting is written." in said
     assert any(entry["kind"] == "token_usage" for entry in observed)
