@@ -192,11 +192,17 @@ class AgentEnd(Model):
     """What an adapter makes of an agent's end. `failure` is None when the agent did what it should."""
 
     failure: str | None = None
+    by_result: bool = False
+    """Whether the agent itself said how its run ended; then it counts, however its process ended."""
     version: str | None = None
     model: str | None = None
     tokens_input: int = 0
     tokens_output: int = 0
+    tokens_cached: int = 0
     cost_usd: float = 0.0
+    session_id: str | None = None
+    """By what the CLI itself knows the conversation."""
+    last_message: str | None = None
 
 
 class AttemptRecord(Model):

@@ -1,10 +1,10 @@
 """From chunks of output to lines: what one read of a stream gave need not end where a line ends."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from contracts.events.reporting import StreamData
+from contracts.events.reporting import Report, StreamData
 from contracts.sandbox import OutputChunk, StreamName
 
 MAX_LINE = 4 * 1024 * 1024
@@ -71,12 +71,12 @@ def from_a_word_on(text: str) -> str:
     return text[gap.end() :] if gap else text
 
 
-def joined(bodies: list[StreamData]) -> list[StreamData]:
-    """Neighbours of one kind as one entry, so that a flood of lines is not a flood of events."""
-    result: list[StreamData] = []
+def joined(bodies: Sequence[Report]) -> list[Report]:
+    """Neighbouring entries of the live stream of one kind as one, so that a flood of lines is not a flood of events."""
+    result: list[Report] = []
     for body in bodies:
         last = result[-1] if result else None
-        if last is not None and _alike(last, body) and len(last.content) + len(body.content) < MAX_CONTENT:
+        if isinstance(last, StreamData) and isinstance(body, StreamData) and _alike(last, body):
             result[-1] = last.model_copy(update={"content": f"{last.content}\n{body.content}"})
         else:
             result.append(body)
@@ -84,4 +84,5 @@ def joined(bodies: list[StreamData]) -> list[StreamData]:
 
 
 def _alike(one: StreamData, other: StreamData) -> bool:
-    return one.stream_type == other.stream_type and one.priority == other.priority and one.metadata == other.metadata
+    alike = one.stream_type == other.stream_type and one.priority == other.priority and one.metadata == other.metadata
+    return alike and len(one.content) + len(other.content) < MAX_CONTENT

@@ -60,6 +60,7 @@ def _of_the_process(record: AttemptRecord) -> dict[str, object]:
         "model": end.model,
         "tokens_input": end.tokens_input,
         "tokens_output": end.tokens_output,
+        "tokens_cached": end.tokens_cached,
         "cost_usd": end.cost_usd,
     }
     if process is not None:

@@ -84,8 +84,9 @@ def outcome(
 
 def _of_the_run(record: AttemptRecord, process: Process, agent_failure: str | None) -> Ending | None:
     if record.lingered:
-        # It was ended by the worker-agent after it had said that it was done: how it ended says nothing.
-        return None
+        # It was ended by the worker-agent after it had said that it was done: only its own result says something.
+        failed = record.agent_end.by_result and agent_failure is not None
+        return Ending(OutcomeStatus.failed, agent_failure) if failed else None
     if process.reason is not None and process.reason in REASONS:
         return Ending(OutcomeStatus.failed, REASONS[process.reason])
     if agent_failure is not None:

@@ -172,7 +172,9 @@ class Attempts:
 
     def _know(self, record: AttemptRecord) -> Attempt:
         workshop = self._workshop
-        attempt = Attempt(record, workshop.journal, self._spool, workshop.clock, workshop.quotas)
+        attempt = Attempt(
+            record, workshop.journal, self._spool, workshop.clock, workshop.quotas, workshop.agent_secrets
+        )
         self._attempts[record.key] = attempt
         if record.held:
             self._by_token[record.token] = attempt

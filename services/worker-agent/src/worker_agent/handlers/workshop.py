@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TypeVar
 
 from servicekit.clock import Clock
@@ -34,8 +34,10 @@ class Patience:
     """For the object store to take a result, before the outcome is told without it and the rest is done later."""
     unsaved_s: float
     """For a result to be saved at last, before its workspace is removed all the same."""
-    pause_grace_s: float = 2.0
+    pause_grace_s: float
     """How long `check_commands` tells of a pause before the agent is stopped."""
+    result_linger_s: float
+    """How long an agent's program may stay after the last line of its output."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +66,10 @@ class Workshop:
     quotas: Mapping[Target, int]
     """How much of the platform an attempt may use without a grant."""
     policy: Policy
+    agent_secrets: Mapping[str, str] = field(default_factory=dict[str, str])
+    """The worker's own keys for its agents: they are masked in all that is reported."""
+    agent_versions: dict[str, str] = field(default_factory=dict[str, str])
+    """Versions of the agents that can run here, as the self-tests read them."""
 
 
 async def patiently(work: Callable[[], Awaitable[Result]], workshop: Workshop) -> Result:
