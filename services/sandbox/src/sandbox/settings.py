@@ -83,6 +83,7 @@ class Settings(BaseModel):
         open_files=4_096,
         output_mb=64,
         file_mb=2_048,
+        disk_mb=10_240,
     )
     """Limits of a process that asks for none; one variable each, such as `SANDBOX_DEFAULT_WALL_MS`."""
     max_limits: ProcessLimits = ProcessLimits(
@@ -93,6 +94,7 @@ class Settings(BaseModel):
         open_files=65_536,
         output_mb=1_024,
         file_mb=16_384,
+        disk_mb=102_400,
     )
     """Highest limits that a process may ask for; one variable each, such as `SANDBOX_MAX_WALL_MS`."""
 
