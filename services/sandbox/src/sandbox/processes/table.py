@@ -143,7 +143,11 @@ class ProcessTable:
         return {
             "argv": asked.argv,
             "env": child_environment(
-                asked.env, path=self._host.path, home=str(layout.home), temporary=str(layout.temporary)
+                asked.env,
+                self._host.passed_on,
+                path=self._host.path,
+                home=str(layout.home),
+                temporary=str(layout.temporary),
             ),
             "cwd": str(folder),
             "root": str(layout.tree),
