@@ -6,15 +6,20 @@ from datetime import datetime
 from typing import Any, NamedTuple
 
 from contracts.events import Evidence
-from contracts.events.reporting import Report, StreamData
+from contracts.events.recovery import ObservedCommand
+from contracts.events.reporting import Report, StreamData, ToolCall
 from contracts.events.resources import ResourceUsage, UsedResource
 from contracts.sandbox import OutputChunk, OutputEnd, Process, ProcessState
 from servicekit.clock import Clock
 from servicekit.logs import get_logger
+from worker_agent.decisions.grants import granted
 from worker_agent.decisions.lines import Line, Lines, joined
 from worker_agent.decisions.stable_ids import output_event_id
+from worker_agent.decisions.test_commands import TestRuns
+from worker_agent.domain import Target
 from worker_agent.errors import SandboxRefused, SandboxUnavailable, SpoolFull, SpoolUnavailable
 from worker_agent.handlers.attempt import Attempt
+from worker_agent.handlers.pausing import stood_still
 from worker_agent.handlers.workshop import RETRY_S, Workshop, insist
 from worker_agent.ports import AgentReader, SandboxBackend
 
@@ -36,9 +41,15 @@ class OutputPump:
         self._reader = reader
         self._workshop = workshop
         self._lines = Lines()
+        self._test_runs = TestRuns()
         self._offset = 0
         self._reported = workshop.journal.output_mark(attempt.key)
         self._heard = False
+
+    @property
+    def test_commands(self) -> list[ObservedCommand]:
+        """The agent's test runs, as far as its output is read."""
+        return self._test_runs.last
 
     async def run(self) -> Process:
         """Follow the output to its end; the process as it ended.
@@ -91,6 +102,9 @@ class OutputPump:
 
     def _read(self, line: Line) -> list[Report]:
         told = self._reader.read(line.stream, line.text)
+        for body in told:
+            if isinstance(body, ToolCall):
+                self._test_runs.see(body)
         return list(told) if line.end > self._reported else []
 
     async def _record(self, body: Report, event_id: str, seen_at: datetime) -> None:
@@ -143,10 +157,12 @@ class Allowance:
 
 
 async def watchdog(attempt: Attempt, allowance: Allowance, clock: Clock) -> Passed:
-    """Return as soon as something is passed."""
-    deadline = clock.monotonic() + allowance.run_s
+    """Return as soon as something is passed. While the attempt stands still, so do the clocks."""
+    own_end = clock.monotonic() + allowance.run_s
     while True:
+        own_end += await stood_still(attempt, clock)
         now = clock.monotonic()
+        deadline = own_end + granted(attempt.record.grants, Target.run_ms) / 1000
         quiet_until = attempt.reporter.heard_at + allowance.silence_s
         gone_by = attempt.claimed_at + allowance.linger_s if attempt.claimed_at is not None else deadline
         if now >= deadline:
