@@ -11,6 +11,7 @@ from analytics_query import app, tables
 from analytics_query.settings import Settings
 from contracts import streams
 from contracts.decided import DecidedEvent, DecidedKind
+from contracts.events import EVENT_TYPES
 from servicekit.bus import Bus
 from servicekit.ids import new_event_id
 from tests.conftest import StackEnv
@@ -53,6 +54,13 @@ async def facts(client: httpx.AsyncClient, events: int, task_id: str = "task-123
         return known if sum(known["events"].values()) >= events else None
 
     return await eventually(complete)
+
+
+async def test_every_kind_of_event_of_an_attempt_is_counted(client: httpx.AsyncClient, producer: Producer) -> None:
+    of_attempt = [kind for kind in EVENT_TYPES if kind != "registered"]
+    await producer.send(*(producer.make(kind, FULL[kind]) for kind in of_attempt))
+    await producer.repeat_all(1)
+    assert (await facts(client, len(of_attempt)))["events"] == dict.fromkeys(of_attempt, 1)
 
 
 async def test_the_facts_of_a_task_are_what_its_events_say(client: httpx.AsyncClient, producer: Producer) -> None:

@@ -56,7 +56,11 @@ def test_a_whole_audit_is_told_step_by_step(told: tuple[Recorder, Ended]) -> Non
     ]
     assert [one["resource_type"] for one in recorder.of("report_resource_usage")] == ["memory", "cpu", "disk"]
     assert [one["decision_type"] for one in recorder.of("report_decision")] == ["testing", "quality_gate"]
-    assert len(recorder.of("report_plan")[0]["steps"]) == 5
+    planned = [step["step_id"] for step in recorder.of("report_plan")[0]["steps"]]
+    assert planned == ["complexity", "security", "tests", "profile", "judge"]
+    assert [(one["step_id"], one["status"]) for one in recorder.of("update_plan_step")] == [
+        (step, "completed") for step in planned
+    ]
     assert len(recorder.of("report_milestone")) >= 5
 
 

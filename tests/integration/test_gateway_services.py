@@ -163,6 +163,18 @@ async def test_a_question_comes_and_its_answer_goes_back(call: Caller, worker: H
     assert code == "question_closed"
     assert (await call("list_questions"))[1]["questions"] == []
 
+    request = {"resource_type": "compute", "amount_needed": "2 cores", "wait": False}
+    request_id = new_id("q")
+    asked = worker.event("resource_request", request, held, question_id=request_id, occurred_at=now)
+    await worker.producer.send(asked)
+    await until(call, lambda found: found["questions"], task_id=held.task_id)
+    text, _ = await call("decide_request", question_id=request_id, decision="trimmed", amount_granted="1 core")
+    assert "Decision: trimmed: 1 core (local)" in text
+    await eventually(lambda: heard[1:], within=10)
+    assert (heard[1].decision and heard[1].decision.amount_granted) == "1 core"
+    _, code = await call.refused("decide_request", question_id=question_id, decision="granted")
+    assert code == "not_a_request"
+
 
 @pytest.mark.timeout(180)
 async def test_the_fleet_and_its_tasks_are_steered(call: Caller, worker: HandWorker) -> None:

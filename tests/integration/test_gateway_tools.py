@@ -8,6 +8,7 @@ import pytest
 from mcp import MCPError
 from mcp.types import CallToolResult, TextContent
 
+from contracts.questions import QuestionKind
 from contracts.tasks import TaskState
 from contracts.workers import WorkerStatus
 from tests.support.gateway import ERAS, client, gateway
@@ -152,6 +153,41 @@ async def test_streams_filter_by_stream_type_and_kind_alike(manager: Manager, wo
     assert "[milestone] JWT done" in text
 
 
+async def test_a_request_is_decided_and_shown_with_what_it_got(manager: Manager, world: World) -> None:
+    kind, asked = QuestionKind.resource_request, "Needs 2 cores (compute)"
+    world.questions["q-1"] = open_question(kind=kind, question=asked, question_type="compute", options=[])
+    text, _ = await answer(manager, "list_questions", kind="resource_request")
+    assert "q-1 (compute, medium, open): Needs 2 cores (compute)" in text
+    assert "decide with: decide_request" in text
+    given = {"question_id": "q-1", "decision": "trimmed", "amount_granted": "1 core", "reason": "enough"}
+    text, decided = await answer(manager, "decide_request", **given)
+    assert "Request q-1 of worker-1 is decided." in text
+    assert "Decision: trimmed, because: enough (local)" in text
+    assert decided["decision"] == {
+        "decision": "trimmed",
+        "amount_granted": "1 core",
+        "reason": "enough",
+        "decided_by": "local",
+    }
+    text, _ = await answer(manager, "list_questions", state="answered")
+    assert "decision: trimmed, because: enough (local)" in text
+
+
+@pytest.mark.parametrize(
+    ("arguments", "hint"),
+    [
+        ({"decision": "trimmed"}, "amount_granted: trimmed needs the amount"),
+        ({"decision": "refused", "amount_granted": "1"}, "amount_granted: refused grants nothing"),
+        ({"decision": "doubled"}, "allowed: granted, trimmed, refused"),
+    ],
+)
+async def test_a_decision_that_is_none_is_refused_by_field(
+    manager: Manager, arguments: dict[str, Any], hint: str
+) -> None:
+    text, _ = await refusal(manager, "decide_request", question_id="q-1", **arguments)
+    assert hint in text
+
+
 async def test_a_question_is_answered_once(manager: Manager, world: World) -> None:
     world.questions["q-1"] = open_question()
     text, listed = await answer(manager, "list_questions")
@@ -173,6 +209,7 @@ async def test_a_question_is_answered_once(manager: Manager, world: World) -> No
         ("view_realtime_streams", {"task_id": "task-x"}, "no task task-x; list_tasks shows"),
         ("manage_workers", {"action": "pause", "worker_id": "w"}, "no worker w; manage_workers with action list"),
         ("answer_worker_question", {"question_id": "q-x", "answer": "a"}, "no question q-x; list_questions shows"),
+        ("decide_request", {"question_id": "q-x", "decision": "granted"}, "no question q-x; list_questions shows"),
     ],
 )
 async def test_an_unknown_id_is_told_with_where_to_look(

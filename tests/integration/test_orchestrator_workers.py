@@ -6,7 +6,6 @@ from typing import Any
 import pytest
 
 from contracts import subjects
-from contracts.tasks import QueueView
 from tests.support.fleet import HandWorker
 from tests.support.orchestrating import Orchestra, orchestra, outlast
 from tests.support.stack import Database, TestNats
@@ -264,13 +263,6 @@ async def test_a_replaced_process_cannot_end_its_successors_session(o: Orchestra
     assert answer.data == b'{"moved":0}'
     assert (await o.task(task.task_id)).status == "assigned"
     assert (await o.worker_view()).status == "online"
-
-
-async def test_a_worker_with_a_free_slot_is_told_how_the_queue_stands(o: Orchestra) -> None:
-    await o.worker()
-    await o.create(requirements={"tags": ["none"]})
-    answer = await o.bus.request(subjects.next_task("w1"), b"")
-    assert QueueView.model_validate_json(answer.data).queued == 1
 
 
 async def test_domain_events_tell_of_workers(o: Orchestra) -> None:

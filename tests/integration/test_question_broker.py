@@ -202,7 +202,7 @@ async def test_a_question_that_crosses_the_end_of_its_attempt_is_withdrawn(setti
     await run_migrations(app.MIGRATIONS, app.SCHEMA, settings)
     db = await Pg.connect(settings, app.SCHEMA)
     try:
-        questions = PostgresQuestions(db, lambda: None)
+        questions = PostgresQuestions(db, lambda: None, lambda _: None)
         asked = question_of(event("question", MINIMAL["question"]), 0)  # type: ignore[arg-type]
 
         async def end_the_attempt() -> list[str]:

@@ -1,9 +1,12 @@
 """Request and reply over nats.micro, on a real broker."""
 
+import asyncio
+
 import pytest
 
 from contracts import subjects
-from servicekit.bus.rpc import RpcError, call, serve
+from contracts.rpc import GetAnswer
+from servicekit.bus.rpc import RpcError, call, serve, typed
 from tests.support.buskit import a_bus
 from tests.support.stack import TestNats
 
@@ -38,3 +41,34 @@ async def test_a_refusal_and_a_silence_say_what_they_are(nats_server: TestNats) 
         with pytest.raises(RpcError, match="no answer") as silent:
             await call(worker, subjects.rpc("nobody", "get_task", "w1"), b"{}")
         assert (silent.value.code, silent.value.category) == ("unavailable", "unavailable")
+
+
+async def test_a_request_that_waits_holds_up_no_other(nats_server: TestNats) -> None:
+    may_answer = asyncio.Event()
+
+    async def wait_if_told(_worker: str, payload: bytes) -> bytes:
+        if payload == b"wait":
+            await may_answer.wait()
+        return payload
+
+    async with a_bus(nats_server) as service, a_bus(nats_server) as worker:
+        await serve(service, "broker", {"get_answer": wait_if_told})
+        subject = subjects.rpc("broker", "get_answer", "w1")
+        waiting = asyncio.create_task(call(worker, subject, b"wait"))
+        assert await call(worker, subject, b"now") == b"now"
+        assert not waiting.done()
+        may_answer.set()
+        assert await waiting == b"wait"
+
+
+async def test_a_request_that_is_none_is_told_by_field(nats_server: TestNats) -> None:
+    async def answer(_worker: str, asked: GetAnswer) -> GetAnswer:
+        return asked
+
+    async with a_bus(nats_server) as service, a_bus(nats_server) as worker:
+        await serve(service, "broker", {"get_answer": typed(GetAnswer, answer)})
+        subject = subjects.rpc("broker", "get_answer", "w1")
+        assert b"q-1" in await call(worker, subject, b'{"question_id": "q-1", "newer": true}')
+        with pytest.raises(RpcError, match="question_id") as refused:
+            await call(worker, subject, b"{}")
+        assert refused.value.code == "invalid_input"

@@ -1,4 +1,4 @@
-"""The fifteen tools of the worker, called by a real MCP client, on their way to the bus."""
+"""The tools of the worker, called by a real MCP client, on their way to the bus."""
 
 import asyncio
 import os
@@ -10,80 +10,68 @@ import httpx
 import pytest
 from mcp import Client, MCPError, StdioServerParameters
 
-from tests.support.examples import FULL, MINIMAL
-from tests.support.sandbox import SandboxServer, running_sandbox
+from contracts.commands import CommandAction
+from contracts.tasks import CollaborationTerms
+from tests.support.rpc_services import rpc_services
 from tests.support.stack import TestNats, run
+from tests.support.tool_examples import AGENT, ASKING, FULL_CALL, KIND_OF_TOOL, MINIMAL_CALL, PLANNED, SAVED, TASK
 from tests.support.waiting import eventually
 from tests.support.worker_agent import (
+    Bench,
     OtherSide,
     WorkerProcess,
     agent_client,
-    declare,
     journal_of,
     mcp_client,
     mcp_url,
     other_side,
-    worker_process,
+    worker_bench,
 )
+from worker_agent.mcp.tools import BY_NAME
 
-TASK = "task-123"
-KIND_OF_TOOL = {
-    "report_progress": "progress",
-    "report_milestone": "milestone",
-    "report_analytics": "analytics",
-    "stream_realtime_data": "stream",
-    "report_decision": "decision",
-    "report_plan": "plan",
-    "report_test_results": "tests",
-    "report_code_quality": "quality",
-    "report_resource_usage": "resource",
-    "report_performance_profile": "profile",
-    "ask_manager": "question",
-    "request_resources": "resource_request",
-    "collaborate_with_worker": "collaboration_request",
-    "report_error": "error",
-    "report_completion": "completion",
-}
+HELP = CollaborationTerms(question_id="q-9", collaboration_type="code_review", from_worker="worker-2")
+REPORTS = [name for name in BY_NAME if name in KIND_OF_TOOL]
+QUERIES = [name for name in BY_NAME if name not in KIND_OF_TOOL]
 
 
 @pytest.fixture(scope="module")
-def sandbox() -> Iterator[SandboxServer]:
-    with running_sandbox() as server:
-        yield server
-
-
-@pytest.fixture(scope="module")
-def nats(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TestNats]:
-    server = TestNats(tmp_path_factory.mktemp("nats"))
-    server.start()
-    run(declare(server))
-    yield server
-    server.stop()
-
-
-@pytest.fixture(scope="module")
-def worker(tmp_path_factory: pytest.TempPathFactory, nats: TestNats, sandbox: SandboxServer) -> Iterator[WorkerProcess]:
-    with worker_process(tmp_path_factory.mktemp("worker"), nats, sandbox) as made:
-        run(made.ready())
-        run(_assign(nats))
+def bench(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bench]:
+    with worker_bench(tmp_path_factory.mktemp("bench"), COMPLETION_LINGER_MS="600000") as made:
+        run(_assign(made.nats))
         yield made
 
 
 async def _assign(nats: TestNats) -> None:
     async with other_side(nats) as side:
-        await side.assign(TASK, agent="command", command="echo up; sleep 600")
+        await side.assign(TASK, collaboration=HELP, agent="command", command=AGENT)
         await side.first("stream", TASK)
 
 
 @pytest.fixture
-async def side(nats: TestNats) -> AsyncIterator[OtherSide]:
-    async with other_side(nats) as made:
+def worker(bench: Bench) -> WorkerProcess:
+    return bench.worker
+
+
+@pytest.fixture
+async def side(bench: Bench) -> AsyncIterator[OtherSide]:
+    async with other_side(bench.nats) as made:
         yield made
 
 
 async def call(worker: WorkerProcess, name: str, arguments: dict[str, Any], era: str = "auto") -> Any:
     async with agent_client(worker, TASK, era) as client:
+        for plan in PLANNED.get(name, []):
+            await client.call_tool("report_plan", plan)
+        for checkpoint in SAVED.get(name, []):
+            await client.call_tool("save_checkpoint", checkpoint)
         return await client.call_tool(name, arguments)
+
+
+async def stay(side: OtherSide) -> None:
+    """Have the worker stay, after it was told to leave."""
+    await side.beat(lambda beat: beat["draining"])
+    await side.command(CommandAction.resume)
+    await side.beat(lambda beat: not beat["draining"])
 
 
 def text(result: Any) -> str:
@@ -94,37 +82,58 @@ def text(result: Any) -> str:
 async def test_every_tool_is_listed_with_a_strict_schema_and_annotations(worker: WorkerProcess, era: str) -> None:
     async with agent_client(worker, TASK, era) as client:
         tools = {tool.name: tool for tool in (await client.list_tools()).tools}
-    assert set(tools) == set(KIND_OF_TOOL)
+    assert list(tools) == list(BY_NAME)
     for tool in tools.values():
         assert tool.input_schema["additionalProperties"] is False
         assert "task_id" in tool.input_schema["properties"]
         assert tool.output_schema is not None
         assert tool.annotations is not None
-        assert tool.annotations.read_only_hint is False
+        assert tool.annotations.read_only_hint is BY_NAME[tool.name].reads
 
 
 @pytest.mark.parametrize("era", ["legacy", "2026-07-28"])
-@pytest.mark.parametrize("name", KIND_OF_TOOL)
+@pytest.mark.parametrize("name", REPORTS)
 async def test_a_report_arrives_on_the_bus_as_it_was_given(
     worker: WorkerProcess, side: OtherSide, name: str, era: str
 ) -> None:
-    kind = KIND_OF_TOOL[name]
-    arguments = FULL[kind] | ({"wait": False} if name == "ask_manager" else {})
+    arguments = FULL_CALL[name]
     result = await call(worker, name, arguments, era)
     assert not result.is_error, text(result)
     said = result.structured_content
     event = await side.event(said["event_id"])
     assert said["ok"] is True
-    assert (event.kind, event.seq, event.attempt, event.evidence) == (kind, said["seq"], 1, "reported")
-    assert event.body.to_dict() == type(event.body).model_validate(arguments).to_dict()
-    if "question_id" in said:
+    assert (event.kind, event.seq, event.attempt, event.evidence) == (KIND_OF_TOOL[name], said["seq"], 1, "reported")
+    # What is kept in the object store is left out of the event.
+    kept = {"data": {}} if name == "save_checkpoint" else {}
+    assert event.body.to_dict() == type(event.body).model_validate(arguments).to_dict() | kept
+    if name in ASKING:
         assert event.question_id == said["question_id"]
+    if name == "end_session":
+        await stay(side)
 
 
-@pytest.mark.parametrize("name", [name for name, kind in KIND_OF_TOOL.items() if kind in MINIMAL])
-async def test_the_least_that_a_tool_takes_is_enough(worker: WorkerProcess, name: str) -> None:
-    arguments = MINIMAL[KIND_OF_TOOL[name]] | ({"wait": False} if name == "ask_manager" else {})
-    assert not (await call(worker, name, arguments)).is_error
+@pytest.mark.parametrize("name", REPORTS)
+async def test_the_least_that_a_report_takes_is_enough(worker: WorkerProcess, side: OtherSide, name: str) -> None:
+    result = await call(worker, name, MINIMAL_CALL[name])
+    assert not result.is_error, text(result)
+    if name == "end_session":
+        await stay(side)
+
+
+@pytest.mark.parametrize("era", ["legacy", "2026-07-28"])
+@pytest.mark.parametrize("name", QUERIES)
+async def test_a_query_is_answered_and_seen_by_the_manager(bench: Bench, side: OtherSide, name: str, era: str) -> None:
+    seen = {event.event_id for event in side.of("tool_call")}
+    async with rpc_services(bench.nats):
+        for arguments in (FULL_CALL[name], MINIMAL_CALL[name]):
+            result = await call(bench.worker, name, arguments, era)
+            assert not result.is_error, text(result)
+
+    def calls() -> list[Any]:
+        return [e for e in side.of("tool_call") if e.body.tool_name == name and e.event_id not in seen]
+
+    await eventually(lambda: len(calls()) == 2, within=15)
+    assert {(event.evidence, event.body.status) for event in calls()} == {("observed", "completed")}
 
 
 @pytest.mark.parametrize(
@@ -143,6 +152,24 @@ async def test_the_least_that_a_tool_takes_is_enough(worker: WorkerProcess, name
         ("ask_manager", {"question": "", "question_type": "technical"}, ["question: given", "at least 1 character"]),
         ("report_progress", {"task_id": "task-other", "status": "x"}, ["task_id: given 'task-other'", TASK]),
         ("report_error", {"error_type": "a", "message": "b\x00"}, ["message:", "NUL"]),
+        ("report_tool_call", {"tool_name": "bash", "status": "odd"},
+         ["given odd; allowed: started, completed, failed"]),
+        ("update_plan_step", {"step_id": "1", "status": "done"},
+         ["given done; allowed: pending, in_progress, completed, skipped, failed"]),
+        ("report_security_scan", {"scanner": "x", "findings": [{"message": "m", "severity": "bad"}]},
+         ["findings.0.severity: given bad; allowed: critical, high, medium, low, info"]),
+        ("report_code_change", {"description": "d", "files": [{"file_path": "a", "change": "moved"}]},
+         ["given moved; allowed: created, modified, deleted, renamed"]),
+        ("report_blocker", {"blocker_type": "b", "description": "d", "severity": "worst"},
+         ["given worst; allowed: critical, high, medium, low"]),
+        ("request_resources", {"resource_type": "money", "amount_needed": "1"},
+         ["given money; allowed: compute, storage, api_quota, tool_access, dependency"]),
+        ("collaborate_with_worker", {"collaboration_type": "chat", "task_description": "t"},
+         ["given chat; allowed: code_review, pair_programming, testing, debugging, consultation"]),
+        ("respond_to_collaboration", {"question_id": "q-9", "status": "maybe"},
+         ["given maybe; allowed: accepted, declined, completed"]),
+        ("list_workers", {"status": "asleep"}, ["given asleep; allowed: online, paused, draining, offline"]),
+        ("get_answer", {"question_id": "q-1", "wait_ms": 600_001}, ["wait_ms: given 600001", "less than or equal"]),
     ],
 )  # fmt: skip
 async def test_a_wrong_argument_is_named_with_what_is_allowed(
@@ -195,41 +222,11 @@ async def test_a_page_of_another_site_cannot_call(worker: WorkerProcess, header:
         assert (await http.post(mcp_url(worker), json=body, headers=headers)).status_code == status
 
 
-@pytest.mark.parametrize("era", ["legacy", "2026-07-28"])
-async def test_a_question_waits_for_its_answer_and_shows_that_it_waits(
-    worker: WorkerProcess, side: OtherSide, era: str
-) -> None:
-    heard: list[str | None] = []
-
-    async def progress(_done: float, _total: float | None, message: str | None) -> None:
-        heard.append(message)
-
-    question = {"question": f"Which one, {era}?", "question_type": "technical", "options": ["a", "b"]}
-    async with agent_client(worker, TASK, era) as client:
-        asking = asyncio.create_task(client.call_tool("ask_manager", question, progress_callback=progress))
-        event = await eventually(
-            lambda: next((e for e in side.of("question") if e.body.question == question["question"]), None), within=15
-        )
-        assert event.body.options == ["a", "b"]
-        await side.answer(event, "b")
-        result = await asyncio.wait_for(asking, 10)
-    assert text(result) == "The manager answered: b"
-    assert result.structured_content["state"] == "answered"
-    assert heard[0] == "waiting for the manager's answer"
-
-
-async def test_without_an_answer_the_agent_is_told_how_to_go_on(worker: WorkerProcess) -> None:
-    question = {"question": "Now?", "question_type": "priority", "deadline_ms": 1000, "default_answer": "later"}
-    result = await call(worker, "ask_manager", question)
-    assert text(result) == "No answer came in time. Take the default, 'later', and go on."
-    assert (result.structured_content["state"], result.is_error) == ("no_answer", False)
-
-
 async def test_the_same_tools_are_there_over_stdio(worker: WorkerProcess, side: OtherSide) -> None:
     env = {"MEWS_MCP_URL": mcp_url(worker), "MEWS_MCP_TOKEN": journal_of(worker, TASK)["token"]}
     server = StdioServerParameters(command=sys.executable, args=["-m", "worker_agent", "mcp-stdio"], env=env)
     async with Client(server) as client:
-        assert {tool.name for tool in (await client.list_tools()).tools} == set(KIND_OF_TOOL)
+        assert [tool.name for tool in (await client.list_tools()).tools] == list(BY_NAME)
         result = await client.call_tool("report_milestone", {"milestone_name": "by stdio", "milestone_type": "x"})
         wrong = await client.call_tool("report_milestone", {"milestone_name": "by stdio"})
     assert wrong.is_error

@@ -16,7 +16,7 @@ from pydantic import ValidationError
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from contracts.base import Model
-from contracts.events.planning import Decision, Plan
+from contracts.events.planning import Decision, Plan, PlanStepUpdate
 from contracts.events.quality import CodeQuality, TestResults
 from contracts.events.recovery import Completion, ErrorReport
 from contracts.events.reporting import Analytics, Milestone, Progress, StreamData
@@ -30,6 +30,7 @@ TOOLS: dict[str, type[Model]] = {
     "stream_realtime_data": StreamData,
     "report_decision": Decision,
     "report_plan": Plan,
+    "update_plan_step": PlanStepUpdate,
     "report_test_results": TestResults,
     "report_code_quality": CodeQuality,
     "report_resource_usage": ResourceUsage,

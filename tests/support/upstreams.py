@@ -13,7 +13,7 @@ from fastapi.responses import JSONResponse, StreamingResponse
 from contracts.base import Model
 from contracts.commands import Command, NewCommand
 from contracts.problems import MEDIA_TYPE, Problem
-from contracts.questions import NewAnswer, QuestionState, QuestionView
+from contracts.questions import NewAnswer, QuestionKind, QuestionState, QuestionView, RequestDecision
 from contracts.tasks import CancelTask, NewTask, TaskState, TaskView
 from contracts.telemetry import TailEntry, TaskFacts
 from contracts.workers import WorkerView
@@ -194,6 +194,16 @@ def questions(world: World) -> FastAPI:
         if question.state is not QuestionState.open:
             return _problem(409, "question_closed", f"question {question_id} is {question.state}")
         closed = question.model_copy(update={**new.model_dump(), "state": QuestionState.answered, "answered_at": NOW})
+        world.questions[question_id] = closed
+        return _json(closed)
+
+    @app.post("/v1/questions/{question_id}/decision")
+    async def decide(question_id: str, decision: RequestDecision) -> Response:
+        question = _found(world.questions, question_id)
+        if question.kind is not QuestionKind.resource_request:
+            return _problem(409, "not_a_request", f"{question_id} is a {question.kind}")
+        terms = {"decision": decision, "answer": decision.decision.value, "answered_by": decision.decided_by}
+        closed = question.model_copy(update={**terms, "state": QuestionState.answered, "answered_at": NOW})
         world.questions[question_id] = closed
         return _json(closed)
 

@@ -26,12 +26,12 @@ from contracts.batches import EVENT_BATCH, Batch
 from contracts.commands import Command, CommandAction
 from contracts.events import EventBase
 from contracts.questions import Answer, QuestionState
-from contracts.tasks import Assignment, Requirements
+from contracts.tasks import Assignment, CollaborationTerms, Requirements
 from servicekit.bus import Bus, declare_streams
 from servicekit.ids import new_id
 from tests.support.buskit import settings_of
-from tests.support.sandbox import SandboxServer
-from tests.support.stack import TestNats
+from tests.support.sandbox import SandboxServer, running_sandbox
+from tests.support.stack import TestNats, run
 from tests.support.waiting import eventually
 
 WORKER = "worker-t"
@@ -148,25 +148,34 @@ class OtherSide:
         """The outcome of a task."""
         return (await self.first("outcome", task_id, within)).body
 
-    async def assign(self, task_id: str, attempt: int = 1, **requirements: Any) -> Assignment:
-        """Hand an attempt to the worker."""
+    async def assign(
+        self,
+        task_id: str,
+        attempt: int = 1,
+        worker_id: str = WORKER,
+        collaboration: CollaborationTerms | None = None,
+        **requirements: Any,
+    ) -> Assignment:
+        """Hand an attempt to a worker."""
         assignment = Assignment(
             task_id=task_id,
             attempt=attempt,
-            worker_id=WORKER,
+            worker_id=worker_id,
             description="do it",
             priority=Level.medium,
             requirements=Requirements.model_validate(requirements),
             created_at=NOW,
             assigned_at=NOW,
             lease_ms=LEASE_MS,
+            collaboration=collaboration,
         )
         await self.assign_again(assignment, f"{task_id}.{attempt}")
         return assignment
 
     async def assign_again(self, assignment: Assignment, message_id: str) -> None:
         """Publish an assignment under a message id of its own."""
-        await self.bus.js.publish(subjects.task(WORKER), assignment.to_json(), headers={"Nats-Msg-Id": message_id})
+        subject = subjects.task(assignment.worker_id)
+        await self.bus.js.publish(subject, assignment.to_json(), headers={"Nats-Msg-Id": message_id})
 
     async def command(self, action: CommandAction, **fields: Any) -> Command:
         """Give the worker a command."""
@@ -175,19 +184,19 @@ class OtherSide:
         await self._send(subjects.command(WORKER), command)
         return command
 
-    async def answer(self, question: Any, text: str) -> None:
-        """Answer a question."""
-        answer = Answer(
-            question_id=question.question_id,
-            worker_id=WORKER,
-            task_id=question.task_id,
-            attempt=question.attempt,
-            state=QuestionState.answered,
-            answer=text,
-            answered_by="manager",
-            answered_at=NOW,
-        )
-        await self._send(subjects.answer(WORKER), answer)
+    async def answer(self, question: Any, text: str | None, **more: Any) -> None:
+        """Answer a question; `more` are other fields of the answer."""
+        values = {
+            "question_id": question.question_id,
+            "worker_id": WORKER,
+            "task_id": question.task_id,
+            "attempt": question.attempt,
+            "state": QuestionState.answered,
+            "answer": text,
+            "answered_by": "manager",
+            "answered_at": NOW,
+        }
+        await self._send(subjects.answer(WORKER), Answer.model_validate(values | more))
 
     async def _send(self, subject: str, item: Command | Answer) -> None:
         self.sent += 1
@@ -271,6 +280,29 @@ def worker_process(folder: Path, nats: TestNats, sandbox: SandboxServer, **env: 
             worker.kill()
 
 
+@dataclass(frozen=True)
+class Bench:
+    """A worker-agent with a bus and a sandbox of its own."""
+
+    worker: WorkerProcess
+    nats: TestNats
+    sandbox: SandboxServer
+
+
+@contextmanager
+def worker_bench(folder: Path, **env: str) -> Generator[Bench]:
+    """A worker-agent that is ready; all of it is gone afterwards."""
+    nats = TestNats(folder / "nats")
+    nats.start()
+    try:
+        run(declare(nats))
+        with running_sandbox() as sandbox, worker_process(folder, nats, sandbox, **env) as worker:
+            run(worker.ready())
+            yield Bench(worker, nats, sandbox)
+    finally:
+        nats.stop()
+
+
 def free_port() -> int:
     """A port that nobody listens on now."""
     with socket.socket() as probe:
@@ -285,9 +317,11 @@ def journal_of(worker: WorkerProcess, task_id: str, attempt: int = 1) -> dict[st
 
 
 @asynccontextmanager
-async def agent_client(worker: WorkerProcess, task_id: str, era: str = "auto") -> AsyncGenerator[Client]:
+async def agent_client(
+    worker: WorkerProcess, task_id: str, era: str = "auto", attempt: int = 1
+) -> AsyncGenerator[Client]:
     """A real MCP client with the token of a running attempt."""
-    record = await eventually(lambda: _running(journal_of(worker, task_id)), within=15)
+    record = await eventually(lambda: _running(journal_of(worker, task_id, attempt)), within=15)
     async with mcp_client(mcp_url(worker), record["token"], era) as client:
         yield client
 

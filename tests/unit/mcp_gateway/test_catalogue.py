@@ -6,6 +6,7 @@ import jsonschema
 import pytest
 from mcp.types import TextContent
 
+from contracts.questions import QuestionKind, QuestionState, RequestDecision, Ruling
 from contracts.telemetry import Tail
 from mcp_gateway.decisions.summaries import monitor_report, summary
 from mcp_gateway.domain.outputs import Fleet, QuestionList, Streams, TaskList
@@ -39,6 +40,13 @@ ANSWERS = {
     "view_realtime_streams": Streams(task_id="t", entries=[entry("milestone", "done")]),
     "list_questions": QuestionList(questions=[open_question()]),
     "answer_worker_question": open_question(answer="authlib"),
+    "decide_request": open_question(
+        kind=QuestionKind.resource_request,
+        state=QuestionState.answered,
+        answer="trimmed: 1 core",
+        answered_by="ada",
+        decision=RequestDecision(decision=Ruling.trimmed, amount_granted="1 core", decided_by="ada"),
+    ),
 }
 
 

@@ -9,6 +9,14 @@ from orchestrator.domain import Demand
 from tests.support.examples import NOW
 
 
+def test_who_asks_for_help_is_not_its_own_helper_unless_the_helper_is_named() -> None:
+    plain = Requirements()
+    asked = demand_of(None, plain, "w1")
+    assert asked.but_not == "w1"
+    assert demand_key(asked) != demand_key(demand_of(None, plain))
+    assert demand_of("w2", plain, "w1") == demand_of("w2", plain)
+
+
 def test_the_agent_is_a_capability() -> None:
     demand = demand_of("w", Requirements(agent="claude", tags=["gpu"], capabilities=["docker"]))
     assert demand == Demand("w", frozenset({"gpu"}), frozenset({"docker", "agent:claude"}))

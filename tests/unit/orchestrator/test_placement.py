@@ -36,6 +36,8 @@ FLEET = [worker("a", "linux"), worker("b", "gpu", status="paused"), worker("c", 
         (Demand(worker_id="b"), FLEET, "worker b is paused"),
         (Demand(worker_id="a", tags=frozenset({"gpu"})), FLEET, "worker a lacks tag gpu"),
         (Demand(worker_id="a"), FLEET, None),
+        (Demand(but_not="a"), FLEET, None),
+        (Demand(but_not="a"), FLEET[:1], "no worker but a, which asks for help, is online"),
     ],
 )
 def test_the_obstacle_is_named(demand: Demand, workers: list[Worker], reason: str | None) -> None:

@@ -6,7 +6,7 @@ import orjson
 import pytest
 
 from contracts.decided import DecidedEvent, DecidedKind
-from contracts.tasks import Assignment, NewTask, Requirements, TaskState, TaskView
+from contracts.tasks import Assignment, CollaborationTerms, NewTask, Requirements, TaskState, TaskView
 from orchestrator.domain import AttemptRef, NewTaskRow
 from orchestrator.handlers.creating import view_json
 from orchestrator.handlers.telling import about_task, about_worker
@@ -46,8 +46,14 @@ def test_an_assignment_is_written_as_its_contract(estimated: int | None) -> None
         "assigned_at": NOW,
         "epoch": 3,
     }
-    row = fields | {"assigned_worker": "w1", "requirements_json": requirements.to_json()}
-    wanted = Assignment.model_validate(fields | {"worker_id": "w1", "requirements": requirements, "lease_ms": 30_000})
+    terms = CollaborationTerms(question_id="q-1", collaboration_type="testing", from_worker="w2", deadline_at=NOW)
+    row = fields | {
+        "assigned_worker": "w1",
+        "requirements_json": requirements.to_json(),
+        "collaboration_json": terms.to_json() if estimated else None,
+    }
+    more = {"worker_id": "w1", "requirements": requirements, "lease_ms": 30_000}
+    wanted = Assignment.model_validate(fields | more | ({"collaboration": terms} if estimated else {}))
     assert orjson.loads(assignment_json(row, 30_000)) == orjson.loads(wanted.to_json())
 
 

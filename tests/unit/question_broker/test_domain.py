@@ -4,7 +4,7 @@ import pytest
 
 from contracts.questions import NewAnswer, QuestionState
 from question_broker.decisions.answering import answer
-from question_broker.decisions.asking import REQUEST_DEADLINE, question_of
+from question_broker.decisions.asking import question_of
 from question_broker.domain import Question
 from question_broker.errors import QuestionClosed
 from tests.support.examples import FULL, NOW, event
@@ -27,7 +27,7 @@ def test_a_request_for_resources_reads_as_a_question() -> None:
     asked = question("resource_request")
     assert asked.question == "Needs 2 cores (compute) for 60000 ms"
     assert asked.context == "The suite is slow."
-    assert asked.expires_at == NOW + REQUEST_DEADLINE
+    assert asked.expires_at == NOW + timedelta(milliseconds=FULL["resource_request"].get("deadline_ms", 600_000))
 
 
 def test_a_request_for_collaboration_names_the_partner() -> None:

@@ -24,6 +24,8 @@ class Recorded:
         self.defaults = DEFAULTS
         self.saved: list[WorkerState] = []
         self.cancelled: list[tuple[Any, ...]] = []
+        self.paused: list[tuple[Any, ...]] = []
+        self.resumed: list[tuple[Any, ...]] = []
         self.changes = 0
         self.configs: list[WorkerConfig] = []
 
@@ -32,6 +34,12 @@ class Recorded:
 
     async def cancel(self, *arguments: Any) -> None:
         self.cancelled.append(arguments)
+
+    async def pause(self, *arguments: Any) -> None:
+        self.paused.append(arguments)
+
+    async def resume_paused(self, *arguments: Any) -> None:
+        self.resumed.append(arguments)
 
     def changed(self) -> None:
         self.changes += 1
@@ -89,12 +97,27 @@ async def test_a_wrong_configuration_changes_nothing(commands: Commands, told: R
     assert (told.slots.limit, told.saved[-1].config) == (2, WorkerConfig())
 
 
-@pytest.mark.parametrize("action", [CommandAction.pause, CommandAction.cancel])
-async def test_what_this_worker_cannot_do_changes_nothing(
-    commands: Commands, told: Recorded, action: CommandAction
-) -> None:
-    fields = {"task_id": "task-1"} if action is CommandAction.pause else {}
-    await commands.obey(command(action, **fields))
+async def test_a_paused_worker_pauses_all_its_attempts(commands: Commands, told: Recorded) -> None:
+    await commands.obey(command(CommandAction.pause, reason="night"))
+    await commands.obey(command(CommandAction.resume, "c2"))
+    assert (told.paused, told.resumed) == ([(None, None, "night")], [(None, None)])
+
+
+async def test_the_attempt_of_a_task_is_paused_alone(commands: Commands, told: Recorded) -> None:
+    await commands.obey(command(CommandAction.pause, task_id="task-1", attempt=2))
+    await commands.obey(command(CommandAction.resume, "c2", task_id="task-1"))
+    assert told.paused == [("task-1", 2, "paused by the manager")]
+    assert told.resumed == [("task-1", None)]
+    assert commands.takes_tasks
+
+
+async def test_a_worker_that_is_to_leave_takes_no_tasks(commands: Commands, told: Recorded) -> None:
+    await commands.drain()
+    assert (commands.takes_tasks, told.saved[-1].draining, told.changes) == (False, True, 1)
+
+
+async def test_a_cancellation_of_no_task_changes_nothing(commands: Commands, told: Recorded) -> None:
+    await commands.obey(command(CommandAction.cancel))
     assert (commands.takes_tasks, told.cancelled) == (True, [])
 
 

@@ -64,6 +64,17 @@ def test_how_far_the_output_is_reported_comes_back(journal: FileJournal, tmp_pat
     again.close()
 
 
+def test_how_much_is_done_comes_back_beside_it(journal: FileJournal, tmp_path: Path) -> None:
+    key = AttemptKey("task-1", 1)
+    assert journal.progress_mark(key) == 0.0
+    journal.mark_progress(key, 62.5)
+    assert journal.output_mark(key) == 0
+    journal.mark_output(key, 7)
+    again = FileJournal(tmp_path)
+    assert (again.progress_mark(key), again.output_mark(key)) == (62.5, 7)
+    again.close()
+
+
 async def test_the_state_of_the_worker_comes_back(journal: FileJournal, tmp_path: Path) -> None:
     assert journal.load_state() == WorkerState()
     state = WorkerState(paused=True, commands=["c1"], mcp_port=4321)

@@ -23,6 +23,7 @@ from auditor.settings import Settings
 from auditor.suite import FailedAttempt, SuiteRun
 from auditor.survey import Survey, survey
 from contracts.base import Level
+from contracts.events.planning import PlanStepUpdate, StepStatus
 from contracts.events.recovery import Completion, ErrorReport, Severity
 from contracts.events.reporting import Report, StreamType
 from contracts.questions import AskManager
@@ -84,10 +85,13 @@ class Audit:
             await self._plan(found)
         with self._phase("static_analysis"):
             await self._measure_code(measurement)
+        await self._done("complexity", "security")
         with self._phase("testing"):
             await self._measure_tests(measurement)
         with self._phase("profiling"):
             await self._profile(measurement)
+        if found.layout.test_files:
+            await self._done("tests", "profile")
         with self._phase("review"):
             gate = await self._settle_gate()
         return await self._conclude(measurement, gate)
@@ -226,6 +230,7 @@ class Audit:
         ending = completion(figures, gate, verdicts, self._meter.usage(), self._reporter.undelivered)
         await self._reporter.stream(StreamType.output, ending.summary.overview or "", Level.high)
         await self._tell(messages.milestone("Audit complete", "phase_complete", Level.high, report=REPORT_PATH))
+        await self._done("judge")
         await self._tell(messages.progress("finalizing", "completion", 100, f"Report written to {REPORT_PATH}"))
         return ending
 
@@ -234,6 +239,11 @@ class Audit:
 
     def _write(self, text: str) -> Path:
         return write_report(self._settings.project, text)
+
+    async def _done(self, *steps: str) -> None:
+        """Close steps of the plan: what went wrong in them has been told already."""
+        for step in steps:
+            await self._tell(PlanStepUpdate(step_id=step, status=StepStatus.completed))
 
     async def _watch(self, measurement: Measurement, work: Awaitable[ValueT]) -> ValueT:
         before = len(measurement.problems)

@@ -10,7 +10,7 @@ from mcp.types import CallToolResult, TextContent
 from auditor.connection import CallFailedError, Connection
 from auditor.resources import Meter, Usage
 from contracts.base import Level
-from contracts.events.planning import Decision, Plan
+from contracts.events.planning import Decision, Plan, PlanStepUpdate
 from contracts.events.quality import CodeQuality, TestResults
 from contracts.events.recovery import Completion, ErrorReport
 from contracts.events.reporting import Analytics, Milestone, Progress, Report, StreamData, StreamType
@@ -27,6 +27,7 @@ TOOLS: dict[type[Report], str] = {
     StreamData: "stream_realtime_data",
     Decision: "report_decision",
     Plan: "report_plan",
+    PlanStepUpdate: "update_plan_step",
     TestResults: "report_test_results",
     CodeQuality: "report_code_quality",
     ResourceUsage: "report_resource_usage",

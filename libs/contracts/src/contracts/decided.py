@@ -19,6 +19,8 @@ class DecidedKind(StrEnum):
     task_cancelled = "task.cancelled"
     task_timed_out = "task.timed_out"
     task_stale_report = "task.stale_report"
+    task_refused = "task.refused"
+    """A task that another worker asked for was not made; `data` says why, and for which request."""
     worker_registered = "worker.registered"
     worker_online = "worker.online"
     worker_offline = "worker.offline"

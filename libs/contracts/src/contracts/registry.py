@@ -9,6 +9,7 @@ from contracts.batches import ANSWER_BATCH, COMMAND_BATCH, DECIDED_BATCH, EVENT_
 from contracts.commands import Command, NewCommand
 from contracts.decided import DecidedEvent
 from contracts.events import EVENT_TYPES
+from contracts.events.deliverables import CheckpointManifest
 from contracts.problems import Problem
 from contracts.questions import Answer, NewAnswer, QuestionView, RequestDecision
 from contracts.rpc import RPCS, CheckCommands, GetNextTask, LoadCheckpoint, NextTask
@@ -39,6 +40,7 @@ MESSAGES: tuple[type[Model], ...] = (
     NextTask,
     CheckCommands,
     LoadCheckpoint,
+    CheckpointManifest,
     StoredEvent,
     Tail,
     TaskFacts,

@@ -26,6 +26,9 @@ from contracts.workers import WorkerStatus
 Wait = Annotated[int, Field(ge=0, le=600_000)]
 """Milliseconds, at most ten minutes."""
 
+LONGEST_WAIT_MS = 4_000
+"""How long a service itself waits before it answers how things stand: below the time in which an answer is expected."""
+
 
 class GetTask(Report):
     """Input of `get_task`: the task as the platform knows it."""
@@ -95,7 +98,7 @@ class GetAnswer(Report):
 
     question_id: QuestionId
     wait_ms: Wait = 0
-    """How long to wait for it to be closed; 0: do not wait."""
+    """How long to wait for it to be closed; 0: do not wait. One request waits for at most `LONGEST_WAIT_MS`."""
 
 
 class GetNextTask(Report):

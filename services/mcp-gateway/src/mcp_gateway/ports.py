@@ -6,7 +6,7 @@ from typing import Protocol
 
 from contracts.base import Page
 from contracts.commands import Command, NewCommand
-from contracts.questions import NewAnswer, QuestionView
+from contracts.questions import NewAnswer, QuestionView, RequestDecision
 from contracts.tasks import CancelTask, NewTask, TaskView
 from contracts.telemetry import Tail, TailEntry, TaskFacts
 from contracts.workers import WorkerStatus, WorkerView
@@ -59,6 +59,7 @@ class Questions(Protocol):
 
     async def questions(self, query: ListQuestions) -> Page[QuestionView]: ...  # noqa: D102
     async def answer(self, question_id: str, answer: NewAnswer) -> QuestionView: ...  # noqa: D102
+    async def decide(self, question_id: str, decision: RequestDecision) -> QuestionView: ...  # noqa: D102
 
 
 class TokenVerifier(Protocol):

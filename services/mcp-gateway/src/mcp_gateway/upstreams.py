@@ -9,7 +9,7 @@ from pydantic import BaseModel
 
 from contracts.base import Page
 from contracts.commands import Command, NewCommand
-from contracts.questions import NewAnswer, QuestionView
+from contracts.questions import NewAnswer, QuestionView, RequestDecision
 from contracts.tasks import CancelTask, NewTask, TaskView
 from contracts.telemetry import Tail, TailEntry, TaskFacts
 from contracts.workers import WorkerStatus, WorkerView
@@ -144,8 +144,13 @@ class HttpQuestions:
 
     async def answer(self, question_id: str, answer: NewAnswer) -> QuestionView:
         """Close a question."""
-        with _told(f"no question {question_id}; list_questions shows the open ones"):
+        with _told(_no_question(question_id)):
             return await self._client.post(f"/v1/questions/{question_id}/answer", QuestionView, answer)
+
+    async def decide(self, question_id: str, decision: RequestDecision) -> QuestionView:
+        """Close a request for resources with what it gets."""
+        with _told(_no_question(question_id)):
+            return await self._client.post(f"/v1/questions/{question_id}/decision", QuestionView, decision)
 
 
 @contextmanager
@@ -190,6 +195,10 @@ def _params(query: BaseModel) -> dict[str, object]:
 
 def _no_task(task_id: str) -> str:
     return f"no task {task_id}; list_tasks shows the tasks there are"
+
+
+def _no_question(question_id: str) -> str:
+    return f"no question {question_id}; list_questions shows the open ones"
 
 
 def _no_worker(worker_id: str) -> str:

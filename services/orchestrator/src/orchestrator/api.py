@@ -6,7 +6,7 @@ from fastapi import APIRouter, Depends, Query, Request, Response
 from fastapi.responses import Response as RawResponse
 
 from contracts.base import Level, Model, TaskId, UtcTime, WorkerId
-from contracts.commands import NewCommand
+from contracts.commands import CommandAction, NewCommand
 from contracts.tasks import CancelTask, NewTask, TaskBatch, TaskState
 from contracts.workers import WorkerStatus
 from orchestrator.errors import OrchestratorError, TaskNotFound, WorkerNotFound
@@ -87,6 +87,18 @@ async def cancel_task(task_id: TaskId, why: Annotated[CancelTask, strict(CancelT
 async def retry_task(task_id: TaskId, services: Called) -> Response:
     """Queue an ended task again, with a fresh budget of attempts."""
     return _json(await services.manager.retry(task_id))
+
+
+@router.post("/tasks/{task_id}/pause")
+async def pause_task(task_id: TaskId, services: Called) -> Response:
+    """Tell the worker that has the task to hold it; it is `paused` once the worker says so."""
+    return _json(await services.manager.steer(task_id, CommandAction.pause), 202)
+
+
+@router.post("/tasks/{task_id}/resume")
+async def resume_task(task_id: TaskId, services: Called) -> Response:
+    """Tell the worker that has the task to go on with it."""
+    return _json(await services.manager.steer(task_id, CommandAction.resume), 202)
 
 
 @router.get("/workers")

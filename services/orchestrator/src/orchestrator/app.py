@@ -6,10 +6,11 @@ from functools import partial
 
 from fastapi import FastAPI
 
-from orchestrator import loops, store, subscriptions
+from orchestrator import loops, rpc, store, subscriptions
 from orchestrator.api import Services, router
 from orchestrator.bus import AssignmentCouriers, Link
 from orchestrator.decisions.retries import RetryPolicy
+from orchestrator.handlers.briefing import Briefings
 from orchestrator.handlers.creating import Creator
 from orchestrator.handlers.leading import Leader
 from orchestrator.handlers.managing import Manager
@@ -20,6 +21,7 @@ from orchestrator.handlers.sessions import Sessions
 from orchestrator.handlers.watching import Watch
 from orchestrator.settings import Settings
 from servicekit.bus import Bus, DeadLetters, keep_declared
+from servicekit.bus.rpc import serve
 from servicekit.clock import Clock, SystemClock
 from servicekit.health import Readiness
 from servicekit.http import create_http_app
@@ -73,7 +75,7 @@ async def _start(background: Background, settings: Settings, clock: Clock, datab
     dead_letters = DeadLetters(database.pool)
     reports = Reports(tasks, clock, policy, dead_letters, partial(_remember, leader, alarm))
     manager = Manager(tasks, clock, policy, alarm.ring, alarm.ring_for_fleet)
-    sessions = Sessions(tasks, clock, policy, alarm.ring, alarm.ring_for_fleet)
+    sessions = Sessions(tasks, clock, policy, alarm.ring_for_fleet)
     bus.on_reconnect(partial(_refill, leader, alarm))
 
     background.start("outbox", relay.run)
@@ -86,10 +88,13 @@ async def _start(background: Background, settings: Settings, clock: Clock, datab
     background.start("tell", loops.patiently(alarm.tell_leader))
     background.start("listen", loops.patiently(partial(store.listen, database, alarm.ring_here)))
     background.start("reports", subscriptions.consume_reports(bus, reports, dead_letters))
-    background.start("questions", subscriptions.consume_questions(bus, Questions(tasks, clock), dead_letters))
+    questions = Questions(tasks, clock, policy, alarm.ring)
+    background.start("questions", subscriptions.consume_questions(bus, questions, dead_letters))
     refuse = subscriptions.refuser(dead_letters, clock)
     await subscriptions.hear_heartbeats(bus, leader, refuse)
-    await subscriptions.hear_workers(bus, sessions, refuse)
+    briefings = Briefings(tasks, clock, alarm.ring)
+    await subscriptions.hear_workers(bus, sessions, briefings, refuse)
+    await serve(bus, SERVICE, rpc.verbs(briefings))
     return Services(creator, manager, tasks)
 
 

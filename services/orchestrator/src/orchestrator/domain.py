@@ -51,6 +51,8 @@ class Demand:
     tags: frozenset[str] = frozenset()
     capabilities: frozenset[str] = frozenset()
     """Agent included, as `agent:<name>`."""
+    but_not: str | None = None
+    """A worker that must not take it: whoever asked for help is not its own helper."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +81,17 @@ class Queued(NamedTuple):
     has_repository: bool = False
     avoid_worker: str | None = None
     """Worker on which the last attempt went wrong."""
+    question_id: str | None = None
+    """The request for collaboration that it is for."""
+
+
+class Line(NamedTuple):
+    """A line of the queue: how many tasks wait in it, and the first that is due, if one is."""
+
+    demand: Demand
+    waiting: int
+    rank_at: datetime | None
+    task_id: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,6 +150,8 @@ class Closed:
     refusals: int
     work_key: str
     started_at: datetime | None
+    question_id: str | None = None
+    """The request for collaboration that the task is for."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -77,6 +77,39 @@ class NotRetryable(OrchestratorError):
         super().__init__(f"{task_id} is {status}; only a failed, cancelled or timed_out task can be retried.")
 
 
+class NotSteerable(OrchestratorError):
+    """Only a task that a worker has can be paused or resumed."""
+
+    code = "not_steerable"
+    category = "conflict"
+
+    def __init__(self, task_id: str, status: str, action: str) -> None:
+        super().__init__(f"{task_id} is {status}; only a task that a worker has can be told to {action}.")
+
+
+class TaskNotShown(OrchestratorError):
+    """There is no such task, or this worker has no part in it."""
+
+    code = "task_not_found"
+    category = "not_found"
+
+    def __init__(self, task_id: str, worker_id: str) -> None:
+        super().__init__(
+            f"{worker_id} has no part in a task {task_id!r}: a worker reads the tasks that it has or had an attempt "
+            "of, and those at the other end of its requests for collaboration."
+        )
+
+
+class TaskNotNamed(OrchestratorError):
+    """A request that does not say which task it is about."""
+
+    code = "invalid_input"
+    category = "invalid"
+
+    def __init__(self) -> None:
+        super().__init__("task_id: is required")
+
+
 class ConfigMissing(OrchestratorError):
     """`update_config` without anything to update."""
 

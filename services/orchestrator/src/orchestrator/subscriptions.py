@@ -12,6 +12,7 @@ from contracts.batches import DECIDED_BATCH, EVENT_BATCH, Batch
 from contracts.events import Event
 from contracts.workers import Heartbeat
 from orchestrator.handlers import questions, reports
+from orchestrator.handlers.briefing import Briefings
 from orchestrator.handlers.leading import Leader
 from orchestrator.handlers.sessions import Sessions
 from servicekit.bus import BatchConsumer, Bus, DeadLetterSink, foreign_event
@@ -94,7 +95,7 @@ async def hear_heartbeats(bus: Bus, leader: Leader, refuse: Refuse) -> None:
     await bus.subscribe_core(subjects.HEARTBEATS, hear)
 
 
-async def hear_workers(bus: Bus, sessions: Sessions, refuse: Refuse) -> None:
+async def hear_workers(bus: Bus, sessions: Sessions, briefings: Briefings, refuse: Refuse) -> None:
     """Hear workers that leave, or have a free slot; one replica hears each."""
 
     async def end(message: Msg) -> None:
@@ -106,7 +107,7 @@ async def hear_workers(bus: Bus, sessions: Sessions, refuse: Refuse) -> None:
         return await _reply(message, Moved(moved=len(moved)))
 
     async def hint(message: Msg) -> None:
-        await _reply(message, await sessions.hint())
+        await _reply(message, await briefings.next_task(_worker(message)))
 
     await bus.subscribe_core(subjects.END_SESSIONS, end, queue=reports.CONSUMER)
     await bus.subscribe_core(subjects.NEXT_TASKS, hint, queue=reports.CONSUMER)

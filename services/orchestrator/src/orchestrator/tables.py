@@ -60,6 +60,7 @@ class TaskRow(Base, table=True):
         Index("tasks_queue", "demand_key", "rank_at", "task_id", postgresql_where=text("status = 'queued'")),
         Index("tasks_not_completed", "status", "task_id", postgresql_where=text("status <> 'completed'")),
         Index("tasks_by_worker", "assigned_worker", "task_id", postgresql_where=text("assigned_worker IS NOT NULL")),
+        Index("tasks_by_parent", "parent_task_id", "task_id", postgresql_where=text("parent_task_id IS NOT NULL")),
         {"postgresql_with": HOT},
     )
 
@@ -93,6 +94,8 @@ class TaskRow(Base, table=True):
         sa_column=Column(ARRAY(Text), nullable=False, server_default=text("'{}'::text[]"))
     )
     avoid_worker: str | None = Field(sa_column=Column(ID))
+    parent_task_id: str | None = Field(sa_column=Column(ID))
+    collaboration: dict[str, Any] | None = Field(sa_column=Column(JSONB))
 
 
 class WorkerRow(Base, table=True):

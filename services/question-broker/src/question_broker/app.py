@@ -5,11 +5,13 @@ from contextlib import asynccontextmanager
 
 from fastapi import FastAPI
 
-from question_broker import loops, subscriptions
+from question_broker import loops, rpc, subscriptions
 from question_broker.api import router
+from question_broker.handlers.waiting import Closings
 from question_broker.settings import Settings
-from question_broker.store import PostgresQuestions
+from question_broker.store import PostgresLearnings, PostgresQuestions
 from servicekit.bus import Bus, DeadLetters, keep_declared
+from servicekit.bus.rpc import serve
 from servicekit.clock import SystemClock
 from servicekit.health import Readiness
 from servicekit.http import create_http_app
@@ -33,8 +35,9 @@ def create_app(settings: Settings) -> FastAPI:
         database = await Database.connect(settings, SCHEMA)
         bus = await Bus.connect(settings, SERVICE)
         relay = OutboxRelay(database, bus, SERVICE)
-        questions = PostgresQuestions(database, relay.notify)
-        app.state.questions, app.state.clock = questions, clock
+        closings = Closings()
+        questions, learnings = PostgresQuestions(database, relay.notify, closings.tell), PostgresLearnings(database)
+        app.state.questions, app.state.learnings, app.state.clock = questions, learnings, clock
         readiness.add("schema", schema_check(database, MIGRATIONS))
         readiness.add("bus", bus.check)
         await keep_declared(bus, settings)
@@ -44,7 +47,9 @@ def create_app(settings: Settings) -> FastAPI:
             background.start("expiry", loops.expire(questions, clock, settings.expiry_tick_ms))
             background.start("questions", subscriptions.consume_questions(bus, dead_letters, questions, clock))
             background.start("news", subscriptions.consume_news(bus, dead_letters, questions, clock))
+            await serve(bus, SERVICE, rpc.verbs(questions, learnings, closings, clock))
             yield
+        closings.end()
         await bus.drain()
         await database.close()
 

@@ -2,9 +2,20 @@
 
 from dataclasses import dataclass, replace
 from datetime import datetime
+from typing import NamedTuple
 
-from contracts.questions import Answer, QuestionKind, QuestionState, QuestionView
+from contracts.base import JsonObject
+from contracts.questions import Answer, QuestionKind, QuestionState, QuestionView, RequestDecision
 from question_broker.errors import QuestionClosed
+
+
+class Link(NamedTuple):
+    """Which attempt of which task works on a request for collaboration; attempt 0, and no worker, before the first."""
+
+    question_id: str
+    task_id: str
+    attempt: int
+    worker_id: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,10 +40,28 @@ class Question:
     additional_context: str | None = None
     answered_by: str | None = None
     answered_at: datetime | None = None
+    request: JsonObject | None = None
+    """What was asked, as it was written: of a request for resources or for collaboration."""
+    waits: bool = True
+    """Whether the worker waits for the answer."""
+    decision: RequestDecision | None = None
+    findings: tuple[str, ...] = ()
+    linked_task_id: str | None = None
+    helper_worker: str | None = None
+    helper_attempt: int | None = None
 
     def answered(self, answer: str, context: str | None, by: str, now: datetime) -> "Question":
         """The question with its answer. Raises QuestionClosed unless it is open."""
         return self._closed(QuestionState.answered, answer, context, by, now)
+
+    def decided(self, decision: RequestDecision, words: str, now: datetime) -> "Question":
+        """The request with what was decided about it. Raises QuestionClosed unless it is open."""
+        by = decision.decided_by or "manager"
+        return replace(self._closed(QuestionState.answered, words, decision.reason, by, now), decision=decision)
+
+    def helped(self, answer: str, findings: tuple[str, ...], by: str, now: datetime) -> "Question":
+        """The request with what the helper found. Raises QuestionClosed unless it is open."""
+        return replace(self._closed(QuestionState.answered, answer, None, by, now), findings=findings)
 
     def expired(self, now: datetime) -> "Question":
         """The question after its deadline: its default, if it has one, is the answer."""
@@ -56,6 +85,8 @@ class Question:
             additional_context=self.additional_context,
             answered_by=self.answered_by,
             answered_at=self.answered_at,
+            decision=self.decision,
+            findings=list(self.findings),
         )
 
     def to_view(self) -> QuestionView:

@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Awaitable, Callable
 
-from question_broker import handlers
+from question_broker.handlers import questions as handlers
 from question_broker.ports import Questions
 from servicekit.clock import Clock
 

@@ -1,13 +1,18 @@
 """The tables of schema `questions`, for migrations and their test; the hot paths speak SQL in `store`."""
 
 from datetime import datetime
+from typing import Any
 
-from sqlalchemy import Column, DateTime, Index, Text, text
-from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy import Boolean, Column, Computed, DateTime, Double, Index, Text, text
+from sqlalchemy.dialects.postgresql import JSONB, TSVECTOR
 from sqlalchemy.orm import registry
 from sqlmodel import Field, SQLModel
 
 OPEN = text("state = 'open'")
+SEARCHED = (
+    "setweight(to_tsvector('english', title), 'A') || setweight(to_tsvector('english', tags), 'B')"
+    " || setweight(to_tsvector('english', content), 'C')"
+)
 
 
 class Base(SQLModel, registry=registry()):
@@ -42,6 +47,13 @@ class QuestionRow(Base, table=True):
     additional_context: str | None = Field(sa_type=Text, nullable=True)
     answered_by: str | None = Field(sa_type=Text, nullable=True)
     answered_at: datetime | None = Field(sa_type=DateTime(timezone=True), nullable=True)  # pyright: ignore[reportArgumentType]
+    request: dict[str, Any] | None = Field(sa_column=Column(JSONB))
+    waits: bool = Field(sa_column=Column(Boolean, nullable=False, server_default=text("true")))
+    decision: dict[str, Any] | None = Field(sa_column=Column(JSONB))
+    findings: list[str] = Field(sa_column=Column(JSONB, nullable=False, server_default=text("'[]'::jsonb")))
+    linked_task_id: str | None = Field(sa_type=Text, nullable=True)
+    helper_worker: str | None = Field(sa_type=Text, nullable=True)
+    helper_attempt: int | None = Field(nullable=True)
 
 
 class ClosedAttemptRow(Base, table=True):
@@ -51,3 +63,38 @@ class ClosedAttemptRow(Base, table=True):
 
     task_id: str = Field(sa_type=Text, primary_key=True)
     attempt: int
+
+
+class HeldResponseRow(Base, table=True):
+    """A helper's response that came before the news that it is the helper."""
+
+    __tablename__ = "held_responses"  # pyright: ignore[reportAssignmentType]
+    __table_args__ = (Index("held_responses_question", "question_id"),)
+
+    event_id: str = Field(sa_type=Text, primary_key=True)
+    question_id: str = Field(sa_type=Text)
+    event: dict[str, Any] = Field(sa_column=Column(JSONB, nullable=False))
+    held_at: datetime = Field(sa_type=DateTime(timezone=True))  # pyright: ignore[reportArgumentType]
+
+
+class LearningRow(Base, table=True):
+    """What a worker has learned; `fingerprint` is equal for equal learnings, `repository` is null for all."""
+
+    __tablename__ = "learnings"  # pyright: ignore[reportAssignmentType]
+    __table_args__ = (
+        Index("learnings_newest", "shared_at", "learning_id"),
+        Index("learnings_search", "search", postgresql_using="gin"),
+    )
+
+    learning_id: str = Field(sa_type=Text, primary_key=True)
+    fingerprint: str = Field(sa_column=Column(Text, nullable=False, unique=True))
+    title: str = Field(sa_type=Text)
+    content: str = Field(sa_type=Text)
+    tags: list[str] = Field(sa_column=Column(JSONB, nullable=False))
+    repository: str | None = Field(sa_type=Text, nullable=True)
+    worker_id: str = Field(sa_type=Text)
+    task_id: str | None = Field(sa_type=Text, nullable=True)
+    confidence_percent: float | None = Field(sa_column=Column(Double))
+    times_shared: int
+    shared_at: datetime = Field(sa_type=DateTime(timezone=True))  # pyright: ignore[reportArgumentType]
+    search: str = Field(sa_column=Column(TSVECTOR, Computed(SEARCHED, persisted=True), nullable=False))

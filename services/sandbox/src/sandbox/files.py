@@ -118,12 +118,17 @@ def _walk_into(folder: int, name: str, left: list[int], prefix: str) -> Iterator
 
 def _entry(path: str, about: os.stat_result) -> FileEntry:
     return FileEntry(
-        path=path,
+        path=_as_text(path),
         kind=_kind(about.st_mode),
         size_bytes=about.st_size,
         executable=stat.S_ISREG(about.st_mode) and bool(about.st_mode & stat.S_IXUSR),
         modified_at=from_ms(about.st_mtime_ns // 1_000_000),
     )
+
+
+def _as_text(path: str) -> str:
+    """A name on disk may be any bytes, an answer is text: what is no UTF-8 is replaced, so the rest can be told."""
+    return os.fsencode(path).decode(errors="replace")
 
 
 def _kind(mode: int) -> Literal["file", "directory", "symlink", "other"]:

@@ -63,10 +63,10 @@ class Settings(BaseModel):
     """Standard input that may wait for a process to read it."""
     max_body_mb: int = Field(default=16, ge=1)
     """Largest JSON body of a request."""
-    max_transfer_mb: int = Field(default=16, ge=1)
+    max_transfer_mb: int = Field(default=64, ge=1)
     """Largest file, or part of one, that is read or written by one request."""
     max_archive_mb: int = Field(default=512, ge=1)
-    """Largest archive that is uploaded."""
+    """Largest archive that is uploaded, and largest bundle that is handed out."""
     max_workspace_mb: int = Field(default=4_096, ge=1)
     """Largest source of a workspace, unpacked."""
     max_workspace_files: int = Field(default=500_000, ge=1)

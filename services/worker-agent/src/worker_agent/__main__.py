@@ -20,15 +20,18 @@ def main(arguments: Sequence[str] | None = None) -> None:
     stdio = commands.add_parser("mcp-stdio", help="the worker's MCP tools on standard input and output, for an agent")
     stdio.set_defaults(command=_stdio)
     tools = commands.add_parser("tools", help="names and schemas of the worker's MCP tools, as JSON")
+    tools.add_argument("--markdown", action="store_true", help="the reference of the tools instead: docs/tools.md")
     tools.set_defaults(command=_tools)
-    parser.parse_args(arguments).command()
+    options = parser.parse_args(arguments)
+    options.command(options)
 
 
-def _serve() -> None:
+def _serve(_options: argparse.Namespace) -> None:
     from pydantic import ValidationError
 
     from servicekit.logs import configure_logging
     from servicekit.settings import explain
+    from worker_agent.decisions.redaction import without_known_secrets
     from worker_agent.settings import Settings
 
     try:
@@ -36,7 +39,7 @@ def _serve() -> None:
     except ValidationError as error:
         print(f"worker-agent: wrong settings: {explain(error)}", file=sys.stderr)
         raise SystemExit(WRONG_SETTINGS) from None
-    configure_logging("worker-agent", settings)
+    configure_logging("worker-agent", settings, scrub=without_known_secrets)
     if _run(settings):
         # A restart that a manager asked for needs no supervisor: this process becomes the new one.
         os.execv(sys.executable, [sys.executable, "-m", "worker_agent", "serve"])
@@ -62,15 +65,19 @@ def _run(settings: Any) -> bool:
     return bool(made[0].state.restart_wanted)
 
 
-def _stdio() -> None:
+def _stdio(_options: argparse.Namespace) -> None:
     from worker_agent.mcp.stdio import main as serve_stdio
 
     serve_stdio()
 
 
-def _tools() -> None:
+def _tools(options: argparse.Namespace) -> None:
+    from worker_agent.mcp.manual import markdown
     from worker_agent.mcp.tools import catalogue
 
+    if options.markdown:
+        print(markdown(), end="")
+        return
     print(dumps(catalogue(), indent=2, ensure_ascii=False))
 
 

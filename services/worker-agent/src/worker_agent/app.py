@@ -22,22 +22,29 @@ from servicekit.lifecycle import Background
 from servicekit.logs import configure_logging, get_logger
 from worker_agent import __version__, loops, subscriptions
 from worker_agent.agents import AgentHost, adapters
-from worker_agent.bus import BusOutbound
-from worker_agent.decisions.limits import AttemptLimits
+from worker_agent.bus import BusOutbound, BusServices
+from worker_agent.decisions.grants import Policy
+from worker_agent.decisions.limits import AttemptLimits, ObjectLimits
+from worker_agent.decisions.redaction import without_known_secrets
+from worker_agent.domain import Target, ToolProfile
 from worker_agent.errors import WorkerError
 from worker_agent.handlers.attempts import Attempts
 from worker_agent.handlers.changes import Changes
 from worker_agent.handlers.commands import Commands
+from worker_agent.handlers.desk import Desk
 from worker_agent.handlers.introduction import registration, try_agents
 from worker_agent.handlers.reports import register
 from worker_agent.handlers.slots import Slots
 from worker_agent.handlers.workshop import Defaults, Patience, Workshop, insist
 from worker_agent.mcp.http import bind, create_mcp_app, serving, url_of
 from worker_agent.mcp.server import create_server
+from worker_agent.mcp.tools import BY_NAME
+from worker_agent.objects import JetStreamObjects
 from worker_agent.sandboxes import UnixSandbox
 from worker_agent.settings import Settings
+from worker_agent.spool.limits import SpoolLimits
 from worker_agent.spool.lock import folder_lock
-from worker_agent.spool.spool import Spool, SpoolLimits
+from worker_agent.spool.spool import Spool
 from worker_agent.store import FileJournal
 
 SERVICE = "worker-agent"
@@ -113,14 +120,16 @@ async def _make(stack: AsyncExitStack, settings: Settings, clock: Clock) -> Part
     spool = await Spool.open(settings.data_dir / "spool", _spool_limits(settings), _comes_last)
     stack.push_async_callback(spool.close)
     listening = bind(settings.worker_mcp_port or state.mcp_port)
-    workshop = _workshop(settings, clock, sandbox, journal, url_of(listening))
+    workshop = _workshop(settings, clock, sandbox, journal, url_of(listening), JetStreamObjects(bus))
     slots = Slots(settings.max_concurrent_tasks)
     attempts = Attempts(settings.worker_id, workshop, spool, slots, _defaults(settings))
     changes = Changes()
     commands = Commands(state, attempts, journal, changes.tell, partial(_set_log_level, settings))
     await commands.apply(state.config)
     await commands.save(mcp_port=listening.getsockname()[1])
-    mcp_app = create_mcp_app(create_server(__version__, clock), attempts.by_token, settings.max_tool_body_bytes)
+    services = BusServices(bus, settings.worker_id, settings.rpc_timeout_ms / 1000)
+    server = create_server(__version__, Desk(workshop, services, commands, changes))
+    mcp_app = create_mcp_app(server, attempts.by_token, settings.max_tool_body_bytes)
     await stack.enter_async_context(serving(mcp_app, listening))
     outbound = BusOutbound(bus, clock)
     return Parts(settings, clock, new_id("run"), bus, outbound, spool, journal, workshop, attempts, commands, changes)
@@ -145,7 +154,7 @@ def _start_loops(background: Background, parts: Parts, introduced: asyncio.Event
     background.start("heartbeat", pulse.run)
     background.start("metrics", partial(loops.measure, parts.spool, attempts, parts.clock))
     background.start("clean", partial(loops.clean, attempts, retention_s, memory_s))
-    background.start("drain", partial(loops.leave_when_drained, commands, attempts, leave))
+    background.start("drain", partial(loops.leave_when_drained, commands, attempts, parts.spool, leave))
     background.start("introduce", partial(_introduce, parts, introduced))
     background.start("commands", subscriptions.commands_and_answers(parts.bus, settings.worker_id, attempts, commands))
     background.start("tasks", partial(loops.take_tasks, take, commands, parts.changes))
@@ -226,31 +235,63 @@ def _add_checks(readiness: Readiness, parts: Parts, introduced: asyncio.Event) -
     readiness.add("registered", registered)
 
 
-def _workshop(settings: Settings, clock: Clock, sandbox: UnixSandbox, journal: FileJournal, mcp_url: str) -> Workshop:
+def _workshop(
+    settings: Settings,
+    clock: Clock,
+    sandbox: UnixSandbox,
+    journal: FileJournal,
+    mcp_url: str,
+    objects: JetStreamObjects,
+) -> Workshop:
     patience = Patience(
         settings.sandbox_patience_ms / 1000,
         settings.stop_grace_ms,
         settings.usage_ms / 1000,
         settings.completion_linger_ms / 1000,
+        settings.push_ms,
+        settings.save_ms / 1000,
+        settings.unsaved_retention_ms / 1000,
+        settings.pause_grace_ms / 1000,
         settings.result_linger_ms / 1000,
     )
     host = AgentHost(settings.agent_python, settings.agent_path, settings.agent_variables, settings.agent_models)
-    return Workshop(sandbox, adapters(host), journal, clock, patience, mcp_url, settings.agent_keys)
+    return Workshop(
+        sandbox=sandbox,
+        objects=objects,
+        adapters=adapters(host),
+        journal=journal,
+        clock=clock,
+        patience=patience,
+        mcp_url=mcp_url,
+        object_limits=ObjectLimits(settings.max_artifact_mb, settings.max_checkpoint_mb),
+        most_bundle_bytes=settings.bundle_max_mb * MEBIBYTE,
+        quotas={Target.artifact_mb: settings.artifact_quota_mb, Target.questions: settings.max_open_questions},
+        policy=_policy(settings),
+        agent_secrets=settings.agent_keys,
+    )
+
+
+def _policy(settings: Settings) -> Policy:
+    ceilings = {target: getattr(settings, f"grant_{target}") for target in Target}
+    known_tools = frozenset({*BY_NAME, *ToolProfile})
+    return Policy(ceilings, settings.grant_tools, settings.grant_dependencies, known_tools)
 
 
 def _defaults(settings: Settings) -> Defaults:
     memory_mb = settings.memory_limit_mb
     limits = AttemptLimits(settings.run_ms, settings.silence_ms, settings.verify_ms, memory_mb=memory_mb)
-    return Defaults(settings.default_agent, limits)
+    return Defaults(settings.default_agent, limits, settings.worker_tool_profile)
 
 
 def _set_log_level(settings: Settings, config: WorkerConfig) -> None:
     if config.log_level is None:
         return
     try:
-        configure_logging(SERVICE, Settings.model_validate(settings.model_dump() | {"log_level": config.log_level}))
+        changed = Settings.model_validate(settings.model_dump() | {"log_level": config.log_level})
     except ValidationError:
         log.warning("config_refused", log_level=config.log_level)
+    else:
+        configure_logging(SERVICE, changed, scrub=without_known_secrets)
 
 
 def _spool_limits(settings: Settings) -> SpoolLimits:

@@ -2,16 +2,26 @@
 
 from collections.abc import Sequence
 from json import dumps
+from typing import TypeVar
 
 import nats.errors
+from pydantic import ValidationError
 
 from contracts import subjects
+from contracts.base import Model
+from contracts.reports import Report
+from contracts.rpc import RPCS, GetNextTask, NextTask
 from contracts.workers import Heartbeat
 from servicekit.bus import Bus, Outgoing, publish_batches
+from servicekit.bus.rpc import RpcError, call
 from servicekit.clock import Clock
+from worker_agent.errors import ServiceRefused, ServiceUnavailable
 from worker_agent.ports import SealedBatch
 
+ModelT = TypeVar("ModelT", bound=Model)
+
 FLUSH_TIMEOUT_S = 3
+INSTEAD = "it works again when it is back; go on with what you know, and try later"
 
 
 class BusOutbound:
@@ -54,3 +64,36 @@ class BusOutbound:
         except (TimeoutError, nats.errors.Error, OSError):
             return None
         return round((self._clock.monotonic() - start) * 1000, 3)
+
+
+class BusServices:
+    """The services of the platform, by request and reply over NATS."""
+
+    def __init__(self, bus: Bus, worker_id: str, timeout_s: float) -> None:
+        self._bus = bus
+        self._worker_id = worker_id
+        self._timeout_s = timeout_s
+
+    async def ask(self, verb: str, request: Report, wait_ms: int = 0) -> Model:
+        """The answer to a verb of `contracts.rpc.RPCS`. Raises ServiceUnavailable, ServiceRefused."""
+        rpc = RPCS[verb]
+        subject = subjects.rpc(rpc.service, verb, self._worker_id)
+        return await self._asked(rpc.service, subject, request, rpc.answer, wait_ms)
+
+    async def next_task(self) -> NextTask:
+        """What this worker will be given next. Raises ServiceUnavailable, ServiceRefused."""
+        subject = subjects.next_task(self._worker_id)
+        return await self._asked("orchestrator", subject, GetNextTask(), NextTask, 0)
+
+    async def _asked(self, service: str, subject: str, request: Report, answer: type[ModelT], wait_ms: int) -> ModelT:
+        if not self._bus.connected:
+            raise ServiceUnavailable(f"the bus is away, and the {service} with it; {INSTEAD}")
+        try:
+            payload = await call(self._bus, subject, request.to_json(), self._timeout_s + wait_ms / 1000)
+            return answer.model_validate_json(payload)
+        except RpcError as error:
+            if error.category == "unavailable":
+                raise ServiceUnavailable(f"the {service} does not answer; {INSTEAD}") from error
+            raise ServiceRefused(f"the {service} refuses: {error.detail} ({error.code})") from error
+        except ValidationError as error:
+            raise ServiceRefused(f"the {service} answered what this worker cannot read") from error

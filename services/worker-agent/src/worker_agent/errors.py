@@ -47,6 +47,61 @@ class AttemptEnded(WorkerError):
     category = "conflict"
 
 
+class ProgressBackwards(WorkerError):
+    """Less is done than was reported before, and nothing says why."""
+
+    code = "progress_backwards"
+    category = "conflict"
+
+
+class PlanUnusable(WorkerError):
+    """A plan whose steps cannot be told apart."""
+
+    code = "plan_unusable"
+    category = "invalid"
+
+
+class StepUnknown(WorkerError):
+    """No current plan has such a step."""
+
+    code = "step_unknown"
+    category = "invalid"
+
+
+class PlanOpen(WorkerError):
+    """Work is called completed while steps of its plan are open."""
+
+    code = "plan_open"
+    category = "conflict"
+
+
+class NotAsked(WorkerError):
+    """An answer to a request that this attempt was not made for."""
+
+    code = "not_asked"
+    category = "invalid"
+
+
+class ToolNotInProfile(WorkerError):
+    """The tool exists, but this attempt's profile is without it."""
+
+    code = "tool_not_in_profile"
+    category = "forbidden"
+
+
+class ServiceUnavailable(WorkerError):
+    """A service of the platform does not answer."""
+
+    code = "service_unavailable"
+
+
+class ServiceRefused(WorkerError):
+    """A service of the platform answered, and said no."""
+
+    code = "service_refused"
+    category = "invalid"
+
+
 class SandboxUnavailable(WorkerError):
     """The sandbox does not answer, or is not ready."""
 
@@ -68,6 +123,34 @@ class ObjectsUnavailable(WorkerError):
     """The object store does not answer, or did not take it."""
 
     code = "objects_unavailable"
+
+
+class ObjectRefused(WorkerError):
+    """An artifact or checkpoint that cannot be kept as it is; the sentence says what to change."""
+
+    code = "object_refused"
+    category = "invalid"
+
+
+class CheckpointDamaged(WorkerError):
+    """A checkpoint was found, and cannot be read."""
+
+    code = "checkpoint_damaged"
+    category = "invalid"
+
+
+class QuotaExceeded(WorkerError):
+    """The attempt has used up what it may use of the platform; `request_resources` may get it more."""
+
+    code = "quota_exceeded"
+    category = "conflict"
+
+
+class GrantUnusable(WorkerError):
+    """A request was granted for which this worker has nothing to change."""
+
+    code = "grant_unusable"
+    category = "invalid"
 
 
 class TaskUnusable(WorkerError):

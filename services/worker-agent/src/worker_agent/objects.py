@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from hashlib import sha256
+from io import BytesIO
 
 import nats.errors
 from nats.js.api import ObjectMeta
@@ -36,7 +37,9 @@ class JetStreamObjects:
         async with self._answering():
             store = await self._bus.js.object_store(bucket)
             try:
-                return (await store.get(key)).data or b""
+                content = BytesIO()
+                await store.get(key, writeinto=content)
+                return content.getvalue()
             except NOTHING:
                 return None
         return None

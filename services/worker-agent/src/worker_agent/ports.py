@@ -6,8 +6,10 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Protocol
 
+from contracts.base import Model
 from contracts.events.deliverables import StoredObject
 from contracts.events.reporting import Report
+from contracts.rpc import NextTask
 from contracts.sandbox import (
     Checkout,
     FileEntry,
@@ -16,15 +18,17 @@ from contracts.sandbox import (
     OutputEnd,
     Process,
     ProcessStart,
+    PublishRequest,
     SandboxReadiness,
     StreamName,
     Workspace,
     WorkspaceDiff,
+    WorkspacePublished,
     WorkspaceSource,
 )
 from contracts.tasks import Assignment
 from contracts.workers import Heartbeat
-from worker_agent.domain import AgentEnd, AttemptKey, AttemptRecord, WorkerState
+from worker_agent.domain import AgentEnd, AttemptKey, AttemptRecord, Bundle, WorkerState
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,6 +116,18 @@ class Outbound(Protocol):
         ...
 
 
+class Services(Protocol):
+    """The services of the platform, asked over the bus. Raises ServiceUnavailable, ServiceRefused."""
+
+    async def ask(self, verb: str, request: Report, wait_ms: int = 0) -> Model:
+        """The answer to a verb of `contracts.rpc.RPCS`; `wait_ms` is how long the service itself may wait with it."""
+        ...
+
+    async def next_task(self) -> NextTask:
+        """What this worker will be given next, as things stand."""
+        ...
+
+
 class Journal(Protocol):
     """What must be known again after a crash. Every write is on disk when it returns."""
 
@@ -133,6 +149,14 @@ class Journal(Protocol):
 
     def output_mark(self, key: AttemptKey) -> int:
         """How far the agent's output was reported."""
+        ...
+
+    def mark_progress(self, key: AttemptKey, percent: float) -> None:
+        """Note how much the agent says is done; may be lost when the machine fails."""
+        ...
+
+    def progress_mark(self, key: AttemptKey) -> float:
+        """How much the agent said was done; 0 if it said nothing."""
         ...
 
     def mark_alive(self, now: datetime) -> None:
@@ -213,6 +237,14 @@ class SandboxBackend(Protocol):
 
     async def diff(self, workspace: str) -> WorkspaceDiff:
         """What differs from where the work began."""
+        ...
+
+    async def publish(self, workspace: str, asked: PublishRequest) -> WorkspacePublished:
+        """Commit the result and, if that is asked for, push it; harmless when that is done."""
+        ...
+
+    async def bundle(self, workspace: str, most_bytes: int) -> Bundle | None:
+        """What the source does not have; None when there is nothing, SandboxRefused when it is larger than that."""
         ...
 
     async def start(self, start: ProcessStart) -> Process:

@@ -11,6 +11,7 @@ from pydantic_settings import NoDecode
 
 from contracts.base import Name, WorkerId
 from servicekit.settings import ServiceSettings
+from worker_agent.domain import ToolProfile
 
 MINUTE_MS = 60_000
 HOUR_MS = 60 * MINUTE_MS
@@ -50,6 +51,8 @@ class Settings(ServiceSettings):
     """How many attempts run here at a time."""
     default_agent: str = "auditor"
     """Agent of a task that names none."""
+    worker_tool_profile: ToolProfile = ToolProfile.full
+    """Tools that an agent sees: `core`, what daily work needs, or `full`; a granted request adds to it."""
     data_dir: Path = Path("data")
     """Folder of the spool and the journal; it must outlive the process."""
     sandbox_socket: str = "/run/mews/sandbox.sock"
@@ -97,10 +100,22 @@ class Settings(ServiceSettings):
     """Time between TERM and KILL for an agent that is cancelled."""
     completion_linger_ms: int = Field(default=60_000, ge=0)
     """How long an agent may stay after report_completion before it is ended; its work counts all the same."""
+    pause_grace_ms: int = Field(default=2_000, ge=0)
+    """How long check_commands tells an agent of a pause before its processes are stopped."""
+    rpc_timeout_ms: int = Field(default=5_000, ge=10)
+    """How long a tool waits for a service of the platform that does not answer."""
     result_linger_ms: int = Field(default=15_000, ge=0)
     """How long an agent's program may stay after its last result before it is ended; its result counts all the same."""
     sandbox_patience_ms: int = Field(default=60_000, ge=0)
     """How long the sandbox may be away before an attempt that needs it fails."""
+    push_ms: int = Field(default=2 * MINUTE_MS, ge=1_000)
+    """How long a remote may take to accept a push; after that the result is kept as an artifact."""
+    save_ms: int = Field(default=10_000, ge=0)
+    """How long an outcome waits for its unpushed result to be kept; after that it is told, and that is done later."""
+    bundle_max_mb: int = Field(default=64, ge=1)
+    """Largest unpushed result that is kept as an artifact; it is held in memory on its way."""
+    unsaved_retention_ms: int = Field(default=24 * HOUR_MS, ge=0)
+    """How long a workspace is kept for unpushed work that cannot be saved; then it is removed, and an error says so."""
     workspace_retention_ms: int = Field(default=10 * MINUTE_MS, ge=0)
     """How long the workspace of an attempt is kept after its end."""
     attempt_memory_ms: int = Field(default=24 * HOUR_MS, ge=0)
@@ -116,6 +131,39 @@ class Settings(ServiceSettings):
     """Largest event; must be below what NATS takes as one message."""
     max_tool_body_bytes: int = Field(default=4 * 1024 * 1024, ge=1_024)
     """Largest request that the MCP endpoint reads."""
+
+    max_artifact_mb: int = Field(default=32, ge=1, le=1_024)
+    """Largest artifact."""
+    artifact_quota_mb: int = Field(default=256, ge=1)
+    """All artifacts of an attempt together; request_resources may raise it."""
+    max_checkpoint_mb: int = Field(default=64, ge=1, le=1_024)
+    """Largest checkpoint before it is compressed; a file in it is written back in one request to the sandbox, which
+    takes SANDBOX_MAX_TRANSFER_MB."""
+
+    max_open_questions: int = Field(default=20, ge=1)
+    """Questions and requests of an attempt that may be open at a time; request_resources may raise it."""
+
+    grant_memory_mb: int | None = Field(default=None, ge=0)
+    """Highest memory that an attempt gets by request_resources without asking the manager; for this and the next seven:
+    twice what the attempt has itself if left out, and nothing beyond that with 0."""
+    grant_run_ms: int | None = Field(default=None, ge=0)
+    """The same for the time that its agent may run."""
+    grant_cpu_ms: int | None = Field(default=None, ge=0)
+    """The same for its CPU time."""
+    grant_processes: int | None = Field(default=None, ge=0)
+    """The same for the processes that it may have at a time."""
+    grant_disk_mb: int | None = Field(default=None, ge=0)
+    """The same for what its workspace may take."""
+    grant_output_mb: int | None = Field(default=None, ge=0)
+    """The same for what its agent may write to its output."""
+    grant_artifact_mb: int | None = Field(default=None, ge=0)
+    """The same for all its artifacts together."""
+    grant_questions: int | None = Field(default=None, ge=0)
+    """The same for its open questions."""
+    grant_tools: Names = ("*",)
+    """Tools and tool profiles that an attempt gets without asking, as patterns separated by commas; `none` for none."""
+    grant_dependencies: Names = ()
+    """Packages that are installed without asking, as patterns separated by commas: `requests`, `pytest-*`, `npm:*`."""
 
     @property
     def agent_keys(self) -> dict[str, str]:

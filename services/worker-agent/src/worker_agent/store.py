@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import struct
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
@@ -18,6 +19,8 @@ Result = TypeVar("Result")
 
 RECORD, MARK, STATE, ALIVE = ".json", ".offset", "worker.json", "alive"
 MARK_BYTES = 8
+PERCENT = struct.Struct("<d")
+"""How the percent lies in the file of marks, behind the offset."""
 
 log = get_logger(__name__)
 
@@ -55,6 +58,15 @@ class FileJournal:
     def output_mark(self, key: AttemptKey) -> int:
         """How far the output was reported; 0 for an attempt that is new."""
         return int.from_bytes(os.pread(self._mark(key), MARK_BYTES, 0), "little")
+
+    def mark_progress(self, key: AttemptKey, percent: float) -> None:
+        """Note how much the agent says is done. It survives this process, though perhaps not the machine."""
+        os.pwrite(self._mark(key), PERCENT.pack(percent), MARK_BYTES)
+
+    def progress_mark(self, key: AttemptKey) -> float:
+        """How much the agent said was done; 0 if it said nothing."""
+        noted = os.pread(self._mark(key), PERCENT.size, MARK_BYTES)
+        return PERCENT.unpack(noted)[0] if len(noted) == PERCENT.size else 0.0
 
     def mark_alive(self, now: datetime) -> None:
         """Note that this worker lives; survives this process, though perhaps not the machine."""

@@ -4,7 +4,18 @@ from typing import Annotated
 
 from pydantic import Field
 
-from contracts.base import Count, FilePath, JsonObject, Model, Name, OptionalText
+from contracts.base import (
+    AttemptNumber,
+    Count,
+    FilePath,
+    JsonObject,
+    Model,
+    Name,
+    OptionalText,
+    TaskId,
+    UtcTime,
+    WorkerId,
+)
 from contracts.events.reporting import Report
 
 
@@ -49,3 +60,18 @@ class Checkpoint(Report):
     paths: Annotated[list[FilePath], Field(max_length=1_000)] = []
     """Files of the workspace to keep with it; a folder means all below it."""
     description: OptionalText | None = None
+
+
+class CheckpointManifest(Model):
+    """`checkpoint.json` in the archive of a checkpoint; the files named in `paths` lie beside it, below `files/`."""
+
+    task_id: TaskId
+    attempt: AttemptNumber
+    worker_id: WorkerId
+    """The worker that saved it."""
+    name: Name
+    data: JsonObject = {}
+    description: OptionalText | None = None
+    saved_at: UtcTime
+    paths: list[FilePath] = []
+    """Files that lie in the archive."""

@@ -1,22 +1,30 @@
 """Request and reply for the worker tools that need an answer, by nats.micro."""
 
+import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from functools import partial
+from typing import TypeVar
 
 import nats.errors
 from nats.micro import add_service
 from nats.micro.request import Request
 from nats.micro.service import EndpointConfig, Service
+from pydantic import ValidationError
 
 from contracts import subjects
+from contracts.base import Model
 from servicekit.bus.connection import Bus
 from servicekit.bus.failures import reason_of
+from servicekit.errors import invalid_input
 from servicekit.logs import get_logger
 
 Handler = Callable[[str, bytes], Awaitable[bytes]]
 """Takes the id of the worker that asks and the request's JSON; gives the answer's JSON."""
 
+RequestT = TypeVar("RequestT", bound=Model)
+
 VERSION = "1.0.0"
+MOST_AT_ONCE = 256
 ERROR_CODE, ERROR = "Nats-Service-Error-Code", "Nats-Service-Error"
 INTERNAL = "internal"
 
@@ -36,14 +44,15 @@ class RpcError(Exception):
 async def serve(bus: Bus, service: str, handlers: Mapping[str, Handler]) -> None:
     """Answer each verb, for as long as the bus lives; replicas share the requests.
 
-    A handler's exception with `code` and `detail` is told to the asker as it is; any other is logged, and told as
-    `internal`.
+    A request that waits holds up no other. A handler's exception with `code` and `detail` is told to the asker as it
+    is; any other is logged, and told as `internal`.
     """
 
     async def start() -> None:
         micro = await add_service(bus.nc, name=service, version=VERSION)
+        desk = _Desk()
         for verb, handler in handlers.items():
-            await _add(micro, service, verb, handler)
+            await _add(micro, service, verb, partial(desk.take, handler))
         await bus.flush()
 
     await bus.once_connected(start)
@@ -61,8 +70,41 @@ async def call(bus: Bus, subject: str, payload: bytes, timeout_s: float = 5.0) -
     return answer.data
 
 
-async def _add(micro: Service, service: str, verb: str, handler: Handler) -> None:
-    config = EndpointConfig(name=verb, subject=subjects.rpc(service, verb, "*"), handler=partial(_answer, handler))
+def typed(request: type[RequestT], answer: Callable[[str, RequestT], Awaitable[Model]]) -> Handler:
+    """A handler that takes the request as its contract; one that is none is told as `invalid_input`."""
+
+    async def handle(worker_id: str, payload: bytes) -> bytes:
+        try:
+            asked = request.model_validate_json(payload or b"{}")
+        except ValidationError as error:
+            raise invalid_input([dict(detail) for detail in error.errors(include_url=False)], request) from error
+        return (await answer(worker_id, asked)).to_json()
+
+    return handle
+
+
+class _Desk:
+    """Answers requests side by side: nats.micro would begin the next one of a verb when the last one is answered."""
+
+    def __init__(self) -> None:
+        self._room = asyncio.Semaphore(MOST_AT_ONCE)
+        self._answering: set[asyncio.Task[None]] = set()
+
+    async def take(self, handler: Handler, request: Request) -> None:
+        await self._room.acquire()
+        task = asyncio.create_task(_answer(handler, request))
+        self._answering.add(task)
+        task.add_done_callback(self._done)
+
+    def _done(self, task: asyncio.Task[None]) -> None:
+        self._answering.discard(task)
+        self._room.release()
+        if not task.cancelled() and (error := task.exception()):
+            log.warning("rpc.unanswered", error=repr(error))
+
+
+async def _add(micro: Service, service: str, verb: str, take: Callable[[Request], Awaitable[None]]) -> None:
+    config = EndpointConfig(name=verb, subject=subjects.rpc(service, verb, "*"), handler=take)
     await micro.add_endpoint(config)
 
 

@@ -5,9 +5,9 @@ from typing import Annotated, Self
 
 from pydantic import BeforeValidator, Field, model_validator
 
-from contracts.base import Level, Model, OptionalText, QuestionId, TaskId, Text, UtcTime, WorkerId
+from contracts.base import Level, Milliseconds, Model, OptionalText, QuestionId, TaskId, Text, UtcTime, WorkerId
 from contracts.commands import WorkerConfig
-from contracts.questions import QuestionKind, QuestionState
+from contracts.questions import QuestionKind, QuestionState, Ruling
 from contracts.tasks import TaskState
 from contracts.workers import WorkerStatus
 
@@ -188,3 +188,26 @@ class AnswerQuestion(Model):
     """Response text; one of the question's options, or your own words."""
     additional_context: OptionalText | None = None
     """Extra information for the worker."""
+
+
+class DecideRequest(Model):
+    """Input of `decide_request`."""
+
+    question_id: QuestionId
+    """The request for resources; list_questions with kind resource_request shows them."""
+    decision: Ruling
+    """granted: as asked; trimmed: less than asked; refused: nothing."""
+    amount_granted: Text | None = None
+    """How much; trimmed needs it. Left out: what was asked for."""
+    duration_ms: Milliseconds | None = None
+    """For how long; left out: as asked."""
+    reason: OptionalText | None = None
+    """Why; the worker is told."""
+
+    @model_validator(mode="after")
+    def _fits_the_decision(self) -> Self:
+        if self.decision is Ruling.trimmed and self.amount_granted is None:
+            raise ValueError("amount_granted: trimmed needs the amount that is granted instead of what was asked")
+        if self.decision is Ruling.refused and self.amount_granted is not None:
+            raise ValueError("amount_granted: refused grants nothing; leave it out, or decide trimmed")
+        return self

@@ -13,6 +13,7 @@ from mcp_gateway.mcp.text import fleet, monitor, questioning, streaming, tasking
 
 _READ = ToolAnnotations(read_only_hint=True, destructive_hint=False, idempotent_hint=True, open_world_hint=False)
 _ADD = ToolAnnotations(read_only_hint=False, destructive_hint=False, idempotent_hint=False, open_world_hint=False)
+_ONCE = _ADD.model_copy(update={"idempotent_hint": True})
 _STOP = ToolAnnotations(read_only_hint=False, destructive_hint=True, idempotent_hint=True, open_world_hint=False)
 _STEER = ToolAnnotations(read_only_hint=False, destructive_hint=True, idempotent_hint=False, open_world_hint=False)
 
@@ -100,7 +101,7 @@ TOOLS: tuple[ToolEntry[Any, Any], ...] = (
         name="list_questions",
         title="List questions",
         description="Lists what workers ask of the manager: open questions, unless another state is given. Answer one "
-        "with answer_worker_question.",
+        "with answer_worker_question; decide a request for resources with decide_request.",
         takes=inputs.ListQuestions,
         gives=outputs.QuestionList,
         handler=questions.list_questions,
@@ -116,6 +117,18 @@ TOOLS: tuple[ToolEntry[Any, Any], ...] = (
         gives=QuestionView,
         handler=questions.answer_worker_question,
         render=questioning.answered,
-        annotations=_ADD.model_copy(update={"idempotent_hint": True}),
+        annotations=_ONCE,
+    ),
+    ToolEntry(
+        name="decide_request",
+        title="Decide a worker's request",
+        description="Decides an open request of a worker for resources (list_questions with kind resource_request): "
+        "granted as asked, trimmed to amount_granted, or refused. The worker is told at once, and what is granted "
+        "is put into effect. A decided request stays decided.",
+        takes=inputs.DecideRequest,
+        gives=QuestionView,
+        handler=questions.decide_request,
+        render=questioning.decided,
+        annotations=_ONCE,
     ),
 )

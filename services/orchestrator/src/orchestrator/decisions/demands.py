@@ -10,16 +10,18 @@ from orchestrator.domain import Demand
 _KEY_LENGTH = 24
 
 
-def demand_of(worker_id: str | None, requirements: Requirements) -> Demand:
-    """The hard requirements of a task."""
+def demand_of(worker_id: str | None, requirements: Requirements, asker: str | None = None) -> Demand:
+    """The hard requirements of a task, which another worker (`asker`) may have asked for."""
     agent = [f"agent:{requirements.agent}"] if requirements.agent else []
-    return Demand(worker_id, frozenset(requirements.tags), frozenset([*requirements.capabilities, *agent]))
+    capabilities = frozenset([*requirements.capabilities, *agent])
+    return Demand(worker_id, frozenset(requirements.tags), capabilities, asker if worker_id is None else None)
 
 
 @lru_cache(maxsize=4_096)
 def demand_key(demand: Demand) -> str:
     """Equal for equal demands: the line in the queue that a task waits in."""
-    return _key([demand.worker_id, sorted(demand.tags), sorted(demand.capabilities)])
+    without = [demand.but_not] if demand.but_not else []
+    return _key([demand.worker_id, sorted(demand.tags), sorted(demand.capabilities), *without])
 
 
 def work_key(requirements: Requirements) -> str:

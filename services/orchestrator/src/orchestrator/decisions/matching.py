@@ -22,7 +22,7 @@ class Pairing(NamedTuple):
 
 def fits(demand: Demand, worker: Worker) -> bool:
     """Whether the worker meets every hard requirement, whatever it is doing now."""
-    asked = demand.worker_id is None or demand.worker_id == worker.worker_id
+    asked = demand.worker_id in {None, worker.worker_id} and demand.but_not != worker.worker_id
     return asked and demand.tags <= worker.tags and demand.capabilities <= worker.capabilities
 
 

@@ -14,6 +14,8 @@ def obstacle(demand: Demand, workers: Sequence[Worker]) -> str | None:
     online = [worker for worker in workers if worker.status is not WorkerStatus.offline]
     if not online:
         return "no worker is online"
+    if demand.but_not and all(worker.worker_id == demand.but_not for worker in online):
+        return f"no worker but {demand.but_not}, which asks for help, is online"
     fitting = [worker for worker in online if fits(demand, worker)]
     if not fitting:
         return f"{_lacking(demand, online)}; {_count(len(online), 'worker')} online"
@@ -29,14 +31,23 @@ def busy(demand: Demand, workers: Sequence[Worker]) -> str:
     return f"waiting for a free slot: {_count(len(fitting), 'worker')} fit, with {_count(slots, 'slot')} in all"
 
 
+def misfit(demand: Demand, worker: Worker) -> str | None:
+    """What keeps this worker from ever taking it; None if it fits."""
+    if demand.worker_id not in {None, worker.worker_id}:
+        return f"only worker {demand.worker_id} may take it"
+    if demand.but_not == worker.worker_id:
+        return f"worker {worker.worker_id} asked for it, and another must do it"
+    missing = _named("tag", demand.tags - worker.tags) + _named("capability", demand.capabilities - worker.capabilities)
+    return f"worker {worker.worker_id} lacks {' and '.join(missing)}" if missing else None
+
+
 def _obstacle_of_one(demand: Demand, workers: Mapping[str, Worker]) -> str | None:
     worker = workers.get(demand.worker_id or "")
     if worker is None:
         return f"no worker {demand.worker_id} is known"
     if worker.status is not WorkerStatus.online:
         return f"worker {demand.worker_id} is {worker.status.value}"
-    missing = _named("tag", demand.tags - worker.tags) + _named("capability", demand.capabilities - worker.capabilities)
-    return f"worker {demand.worker_id} lacks {' and '.join(missing)}" if missing else None
+    return misfit(demand, worker)
 
 
 def _lacking(demand: Demand, online: Iterable[Worker]) -> str:

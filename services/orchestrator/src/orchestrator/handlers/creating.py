@@ -67,7 +67,7 @@ class Creator:
     async def create_many(self, tasks: Sequence[NewTask]) -> list[Answer]:
         """Queue tasks, each accepted or refused on its own; the answers are in order."""
         now = self._clock.now()
-        prepared = [_prepared(task, now) for task in tasks]
+        prepared = [_unstorable(task) or prepare(task, now) for task in tasks]
         order = Order(
             [row for row in prepared if isinstance(row, NewTaskRow)], any(task.idempotency_key for task in tasks)
         )
@@ -132,6 +132,21 @@ class Creator:
         return [answers.get(row.task_id) or _created(row) for row in rows]
 
 
+def prepare(task: NewTask, now: datetime, asker: str | None = None) -> NewTaskRow:
+    """A task as it will be written. `asker`: the worker that asked for it, if one did."""
+    requirements_json = task.requirements.to_json().decode() if "requirements" in task.model_fields_set else "{}"
+    return NewTaskRow(
+        task_id=new_id("task"),
+        task=task,
+        requirements_json=requirements_json,
+        body_hash=body_hash(task, requirements_json) if task.idempotency_key else "",
+        demand_key=demand_key(demand_of(task.worker_id, task.requirements, asker)),
+        work_key=work_key(task.requirements),
+        rank_at=rank_at(task.priority, now),
+        created_at=now,
+    )
+
+
 def view_json(row: NewTaskRow) -> bytes:
     """The JSON of a new task's TaskView."""
     task = row.task
@@ -172,27 +187,10 @@ def _answer(order: Order, answers: list[Answer]) -> None:
         order.done.set_result(answers)
 
 
-def _prepared(task: NewTask, now: datetime) -> NewTaskRow | InvalidTask:
-    requirements_json = task.requirements.to_json().decode() if "requirements" in task.model_fields_set else "{}"
-    wrong = _unstorable(task)
-    if wrong:
-        return InvalidTask(wrong)
-    return NewTaskRow(
-        task_id=new_id("task"),
-        task=task,
-        requirements_json=requirements_json,
-        body_hash=body_hash(task, requirements_json) if task.idempotency_key else "",
-        demand_key=demand_key(demand_of(task.worker_id, task.requirements)),
-        work_key=work_key(task.requirements),
-        rank_at=rank_at(task.priority, now),
-        created_at=now,
-    )
-
-
-def _unstorable(task: NewTask) -> list[FieldError]:
+def _unstorable(task: NewTask) -> InvalidTask | None:
     if NUL not in task.description:
-        return []
-    return [FieldError(field="description", message="must not contain the NUL character (U+0000)")]
+        return None
+    return InvalidTask([FieldError(field="description", message="must not contain the NUL character (U+0000)")])
 
 
 def _told(row: NewTaskRow) -> Said:

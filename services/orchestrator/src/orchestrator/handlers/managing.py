@@ -1,24 +1,21 @@
-"""What a manager does with tasks and workers: cancel, retry, command."""
+"""What a manager does with tasks and workers: cancel, retry, pause, resume, command."""
 
 from contracts.commands import Command, CommandAction, NewCommand
 from contracts.decided import DecidedKind
-from contracts.tasks import TERMINAL_STATES, AttemptState, CancelTask, TaskState, TaskView
+from contracts.tasks import CancelTask, TaskState, TaskView
 from contracts.workers import WorkerStatus
 from orchestrator.decisions.liveness import told_by
-from orchestrator.decisions.outcomes import Ending
 from orchestrator.decisions.ranking import rank_at
 from orchestrator.decisions.retries import RetryPolicy
-from orchestrator.domain import RETRYABLE_STATES, AttemptRef
-from orchestrator.errors import ConfigMissing, NotCancellable, NotRetryable, TaskNotFound, WorkerNotFound
-from orchestrator.handlers.closing import close_attempts
+from orchestrator.domain import LIVE_STATES, RETRYABLE_STATES, AttemptRef
+from orchestrator.errors import ConfigMissing, NotCancellable, NotRetryable, NotSteerable, TaskNotFound, WorkerNotFound
+from orchestrator.handlers.cancelling import cancel_task
 from orchestrator.handlers.telling import about_task, about_worker
-from orchestrator.ports import Closing, Session, Store, Wake
+from orchestrator.ports import Session, Store, Wake
 from servicekit.clock import Clock
 from servicekit.ids import new_id
 
 MANAGER = "manager"
-TRIES = 5
-"""How often to look again when a task changes between the look and the act."""
 
 
 class Manager:
@@ -36,13 +33,9 @@ class Manager:
 
         A repeat is harmless. Raises TaskNotFound, NotCancellable.
         """
-        for _ in range(TRIES):
-            async with self._store.transaction() as session:
-                task = await session.read_task(task_id)
-                if task is None:
-                    raise TaskNotFound(task_id)
-                if task.status in TERMINAL_STATES or await self._cancel(session, task, why.reason):
-                    break
+        async with self._store.transaction() as session:
+            if await cancel_task(session, task_id, why.reason, self._policy, self._clock.now(), MANAGER) is None:
+                raise TaskNotFound(task_id)
         view = await self._view(task_id)
         if view.status is not TaskState.cancelled:
             raise NotCancellable(task_id, view.status.value)
@@ -63,6 +56,29 @@ class Manager:
         self._wake()
         return await self._view(task_id)
 
+    async def steer(self, task_id: str, action: CommandAction, issued_by: str = MANAGER) -> Command:
+        """Tell the worker that has a task to `pause` or `resume` it; what it then says moves the task.
+
+        A repeat is harmless. Raises TaskNotFound, NotSteerable.
+        """
+        async with self._store.transaction() as session:
+            task = await session.read_task(task_id)
+            if task is None:
+                raise TaskNotFound(task_id)
+            if task.status not in LIVE_STATES or task.assigned_worker is None:
+                raise NotSteerable(task_id, task.status.value, action.value)
+            command = Command(
+                command_id=new_id("cmd"),
+                action=action,
+                worker_id=task.assigned_worker,
+                task_id=task_id,
+                attempt=task.attempt,
+                issued_at=self._clock.now(),
+                issued_by=issued_by,
+            )
+            _send(session, command)
+        return command
+
     async def command(self, worker_id: str, new: NewCommand) -> Command:
         """Tell a worker something. Raises WorkerNotFound, ConfigMissing."""
         command = self._command(worker_id, new)
@@ -75,10 +91,7 @@ class Manager:
                 await session.set_told(worker_id, told, told or WorkerStatus.online)
             if new.config is not None:
                 await session.reconfigure(worker_id, new.config.max_concurrent_tasks, new.config.tags)
-            session.command([command])
-            data = command.to_dict() | {"worker_id": worker_id}
-            now, actor = command.issued_at, command.issued_by
-            session.emit([about_worker(DecidedKind.worker_commanded, worker_id, now, actor=actor, data=data)])
+            _send(session, command)
         self._fleet_changed()
         return command
 
@@ -96,37 +109,15 @@ class Manager:
             issued_by=new.issued_by,
         )
 
-    async def _cancel(self, session: Session, task: TaskView, reason: str) -> bool:
-        """Whether the task was still where `task` shows it."""
-        now = self._clock.now()
-        ref = AttemptRef(task.task_id, task.attempt)
-        if task.status is TaskState.queued:
-            if not await session.cancel_queued(task.task_id, reason, now):
-                return False
-            data = {"reason": reason}
-            session.emit([about_task(DecidedKind.task_cancelled, ref, now, actor=MANAGER, data={**data})])
-            return True
-        worker_id = task.assigned_worker or ""
-        ending = Ending(AttemptState.cancelled, reason, retryable=False)
-        if not await close_attempts(session, [Closing(ref, worker_id, ending)], self._policy, now, MANAGER):
-            return False
-        session.command([self._cancel_command(ref, worker_id, reason)])
-        return True
-
-    def _cancel_command(self, ref: AttemptRef, worker_id: str, reason: str) -> Command:
-        return Command(
-            command_id=new_id("cmd"),
-            action=CommandAction.cancel,
-            worker_id=worker_id,
-            task_id=ref.task_id,
-            attempt=ref.attempt,
-            reason=reason,
-            issued_at=self._clock.now(),
-            issued_by=MANAGER,
-        )
-
     async def _view(self, task_id: str) -> TaskView:
         view = await self._store.task_view(task_id)
         if view is None:
             raise TaskNotFound(task_id)
         return view
+
+
+def _send(session: Session, command: Command) -> None:
+    session.command([command])
+    worker_id, now, actor = command.worker_id, command.issued_at, command.issued_by
+    told = about_worker(DecidedKind.worker_commanded, worker_id, now, actor=actor, data=command.to_dict())
+    session.emit([told])

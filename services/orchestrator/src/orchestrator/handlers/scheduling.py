@@ -111,4 +111,5 @@ class Scheduler:
 def _placing(pairing: Pairing, now: datetime) -> Placing:
     task, worker_id = pairing
     ref = AttemptRef(task.task_id, task.attempt + 1)
-    return Placing(ref, worker_id, about_task(DecidedKind.task_assigned, ref, now, worker_id=worker_id).json)
+    told = about_task(DecidedKind.task_assigned, ref, now, worker_id=worker_id, question_id=task.question_id)
+    return Placing(ref, worker_id, told.json)

@@ -1,9 +1,9 @@
-"""Workers that leave, or have room."""
+"""Workers that leave."""
 
 from datetime import datetime
 
 from contracts.decided import DecidedKind
-from contracts.tasks import AttemptState, QueueView
+from contracts.tasks import AttemptState
 from orchestrator.decisions.outcomes import Ending
 from orchestrator.decisions.retries import RetryPolicy
 from orchestrator.domain import AttemptRef
@@ -19,13 +19,12 @@ log = get_logger(__name__)
 
 
 class Sessions:
-    """Acts on what workers ask for."""
+    """Ends what workers leave behind."""
 
-    def __init__(self, store: Store, clock: Clock, policy: RetryPolicy, wake: Wake, fleet_changed: Wake) -> None:
+    def __init__(self, store: Store, clock: Clock, policy: RetryPolicy, fleet_changed: Wake) -> None:
         self._store = store
         self._clock = clock
         self._policy = policy
-        self._wake = wake
         self._fleet_changed = fleet_changed
 
     async def end(self, worker_id: str, incarnation: str | None) -> list[AttemptRef]:
@@ -46,11 +45,6 @@ class Sessions:
         log.info("worker left", worker_id=worker_id, tasks_moved=len(fates))
         self._fleet_changed()
         return list(fates)
-
-    async def hint(self) -> QueueView:
-        """A worker has a free slot: the scheduler is woken, and the worker told how the queue stands."""
-        self._wake()
-        return await self._store.queue_view()
 
 
 def _closing(live: LiveAttempt, now: datetime) -> Closing:

@@ -32,12 +32,19 @@ def about_task(
     now: datetime,
     *,
     worker_id: str | None = None,
+    question_id: str | None = None,
     actor: str = SYSTEM,
     data: dict[str, JsonValue] | None = None,
 ) -> Said:
-    """A domain event about a task; attempt 0 is none."""
-    about = {"task_id": ref.task_id, "attempt": ref.attempt} if ref.attempt else {"task_id": ref.task_id}
-    return _said(kind, now, actor, about if worker_id is None else about | {"worker_id": worker_id}, data)
+    """A domain event about a task; attempt 0 is none. `question_id`: the request for collaboration that it is for."""
+    about: dict[str, JsonValue] = {"task_id": ref.task_id}
+    if ref.attempt:
+        about["attempt"] = ref.attempt
+    if worker_id is not None:
+        about["worker_id"] = worker_id
+    if question_id is not None:
+        about["question_id"] = question_id
+    return _said(kind, now, actor, about, data)
 
 
 def about_worker(
@@ -67,7 +74,9 @@ def about_fate(closed: Closed, fate: Fate, now: datetime, actor: str) -> Said:
     if fate.next_attempt_at is not None:
         data["next_attempt_at"] = fate.next_attempt_at.isoformat()
     kind = KIND_OF_STATE[fate.status]
-    return about_task(kind, fate.ref, now, worker_id=closed.worker_id, actor=actor, data=data)
+    return about_task(
+        kind, fate.ref, now, worker_id=closed.worker_id, question_id=closed.question_id, actor=actor, data=data
+    )
 
 
 def about_completion(closing: Closing, now: datetime) -> Said:

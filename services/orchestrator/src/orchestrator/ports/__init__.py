@@ -6,9 +6,10 @@ from datetime import datetime
 from typing import Protocol
 
 from contracts.base import Page
+from contracts.rpc import ListWorkers, TaskBrief, WorkerBrief
 from contracts.tasks import QueueView, TaskView
 from contracts.workers import WorkerStatus, WorkerView
-from orchestrator.domain import Assigned, AttemptRef, Demand, Experience, NewTaskRow, Queued
+from orchestrator.domain import Assigned, AttemptRef, Demand, Experience, Line, NewTaskRow, Queued
 from orchestrator.ports.values import (
     AttemptFacts,
     Closing,
@@ -25,6 +26,7 @@ from orchestrator.ports.writing import Session
 
 __all__ = [
     "AttemptFacts",
+    "Briefs",
     "BusLink",
     "Closing",
     "Couriers",
@@ -127,7 +129,23 @@ class Views(Protocol):
         ...
 
 
-class Store(Dispatch, LeaderReads, Views, Protocol):
+class Briefs(Protocol):
+    """What workers are told."""
+
+    async def task_brief(self, task_id: str, worker_id: str) -> TaskBrief | None:
+        """A task in which this worker has a part: an attempt of it, or of the task at the other end of a request."""
+        ...
+
+    async def worker_briefs(self, wanted: ListWorkers) -> Page[WorkerBrief]:
+        """Workers by id."""
+        ...
+
+    async def lines(self, now: datetime) -> list[Line]:
+        """The lines of the queue, with the first due task of each; so many and no more."""
+        ...
+
+
+class Store(Dispatch, LeaderReads, Views, Briefs, Protocol):
     """The database."""
 
     def transaction(self) -> AbstractAsyncContextManager[Session]:

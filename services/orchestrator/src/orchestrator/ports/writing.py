@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Any, Protocol
 
 from contracts.commands import Command
-from contracts.tasks import TaskView
+from contracts.tasks import CollaborationTerms, TaskView
 from contracts.workers import Registration, WorkerStatus
 from orchestrator.domain import AttemptRef, Closed, Fate, NewTaskRow, WorkerSeen
 from orchestrator.ports.values import (
@@ -91,6 +91,22 @@ class TaskWrites(Protocol):
         ...
 
 
+class LinkWrites(Protocol):
+    """Writing tasks that other workers asked for; all in the session's transaction."""
+
+    async def hold_live(self, ref: AttemptRef) -> TaskView | None:
+        """The task, if this attempt of it is live: it stays so until the end of the transaction."""
+        ...
+
+    async def knows_worker(self, worker_id: str) -> bool:
+        """Whether a worker with this id has ever registered."""
+        ...
+
+    async def link_task(self, new: NewTaskRow, terms: CollaborationTerms) -> bool:
+        """Write the task for a request, unless there is one; whether there was none."""
+        ...
+
+
 class WorkerWrites(Protocol):
     """Writing workers; all in the session's transaction."""
 
@@ -125,7 +141,7 @@ class WorkerWrites(Protocol):
         ...
 
 
-class Session(TaskWrites, WorkerWrites, Protocol):
+class Session(TaskWrites, LinkWrites, WorkerWrites, Protocol):
     """One transaction."""
 
     async def assert_epoch(self, epoch: int) -> None:

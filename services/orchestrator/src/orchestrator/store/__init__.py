@@ -10,7 +10,9 @@ from contracts.base import Model
 from contracts.commands import Command
 from orchestrator.ports import Said
 from orchestrator.store.attempts import AttemptStatements
+from orchestrator.store.briefs import BriefQueries
 from orchestrator.store.dispatching import DispatchStatements
+from orchestrator.store.linking import LinkStatements
 from orchestrator.store.queue import LeaderQueries
 from orchestrator.store.tasks import TaskStatements
 from orchestrator.store.views import ViewQueries
@@ -30,7 +32,7 @@ PLANNER = {
 }
 
 
-class PgSession(TaskStatements, AttemptStatements, WorkerStatements):
+class PgSession(TaskStatements, AttemptStatements, LinkStatements, WorkerStatements):
     """One transaction."""
 
     def __init__(self, conn: Connection, lease: LeaderLease) -> None:
@@ -63,7 +65,7 @@ class PgSession(TaskStatements, AttemptStatements, WorkerStatements):
         return self.has_news or bool(self._said)
 
 
-class PgStore(DispatchStatements, LeaderQueries, ViewQueries):
+class PgStore(DispatchStatements, LeaderQueries, ViewQueries, BriefQueries):
     """The database. `on_news` is called after each commit that left something in the outbox."""
 
     def __init__(self, database: Database, lease: LeaderLease, on_news: Callable[[], None]) -> None:

@@ -29,9 +29,18 @@ CLOSE = """
     WHERE attempt.task_id = said.task_id AND attempt.attempt = said.attempt AND attempt.worker_id = said.worker_id
         AND attempt.ended_at IS NULL AND task.attempt = attempt.attempt
     RETURNING attempt.task_id, attempt.attempt, attempt.worker_id, task.burned, task.max_attempts, task.refusals,
-        task.work_key, attempt.started_at
+        task.work_key, attempt.started_at, task.collaboration ->> 'question_id' AS question_id
 """
-COMPLETE = """
+# A worker that asked for the task gets the helper's own account of it, unless it was told more before.
+OVERVIEW = "left(analytics::jsonb #>> '{claimed,summary,overview}', 8000)"
+TOLD = f"""
+    CASE WHEN question_id IS NULL THEN told ELSE (
+        told::jsonb || jsonb_build_object('question_id', question_id,
+            'data', told::jsonb -> 'data' || jsonb_strip_nulls(jsonb_build_object('overview', {OVERVIEW})))
+    )::text END
+"""
+PART = "CASE WHEN question_id IS NULL THEN (row_number() OVER () - 1) / 256 ELSE - row_number() OVER () END"
+COMPLETE = f"""
     WITH closed AS (
         UPDATE attempts AS attempt SET state = 'completed', ended_at = $8,
             published_at = COALESCE(attempt.published_at, $8),
@@ -43,10 +52,10 @@ COMPLETE = """
             AND attempt.worker_id = said.worker_id AND attempt.ended_at IS NULL
             AND task.attempt = attempt.attempt
         RETURNING attempt.task_id, attempt.attempt, attempt.worker_id, attempt.started_at, task.work_key,
-            said.execution_time_ms, said.analytics, said.told
+            said.execution_time_ms, said.analytics, said.told, task.collaboration ->> 'question_id' AS question_id
     ), settled AS (
         UPDATE tasks AS task SET status = 'completed', reason = NULL, burned = task.burned + 1, avoid_worker = NULL,
-            completed_at = $8, started_at = COALESCE(closed.started_at, task.started_at), open_questions = '{}',
+            completed_at = $8, started_at = COALESCE(closed.started_at, task.started_at), open_questions = '{{}}',
             execution_time_ms = closed.execution_time_ms, analytics = closed.analytics::jsonb
         FROM closed WHERE task.task_id = closed.task_id
     ), counted AS (
@@ -63,7 +72,7 @@ COMPLETE = """
     ), said AS (
         INSERT INTO outbox (subject, items, payload, headers)
         SELECT $9, count(*), convert_to(string_agg(told, ','), 'UTF8'), $10
-        FROM (SELECT told, (row_number() OVER () - 1) / 256 AS part FROM closed) AS numbered GROUP BY part
+        FROM (SELECT {TOLD} AS told, {PART} AS part FROM closed) AS numbered GROUP BY part
     )
     SELECT task_id, attempt FROM closed
 """

@@ -54,14 +54,16 @@ LINES = """
         ARRAY(SELECT live FROM used)
 """
 DEMANDED = """
-    SELECT line.demand_key, task.worker_id, task.requirements
+    SELECT line.demand_key, task.worker_id, task.requirements, task.asker
     FROM unnest($1::text[]) AS line(demand_key) CROSS JOIN LATERAL (
-        SELECT worker_id, requirements FROM tasks WHERE status = 'queued' AND demand_key = line.demand_key LIMIT 1
+        SELECT worker_id, requirements, collaboration ->> 'from_worker' AS asker FROM tasks
+        WHERE status = 'queued' AND demand_key = line.demand_key LIMIT 1
     ) AS task
 """
 FIRST_QUEUED = """
     SELECT task.* FROM unnest($1::text[], $2::int[]) AS line(demand_key, size) CROSS JOIN LATERAL (
-        SELECT task_id, attempt, demand_key, work_key, rank_at, requirements ? 'repository', avoid_worker
+        SELECT task_id, attempt, demand_key, work_key, rank_at, requirements ? 'repository', avoid_worker,
+            collaboration ->> 'question_id'
         FROM tasks WHERE status = 'queued' AND demand_key = line.demand_key
             AND (next_attempt_at IS NULL OR next_attempt_at <= $3)
         ORDER BY rank_at, task_id LIMIT line.size
@@ -78,7 +80,8 @@ ASSIGN = f"""
             AND task.task_id = choice.task_id AND task.attempt = choice.attempt - 1 AND {QUEUED}
             AND EXISTS (SELECT FROM workers WHERE workers.worker_id = choice.worker_id AND workers.status = 'online')
         RETURNING task.task_id, task.attempt, task.assigned_worker, task.description, task.priority,
-            task.requirements::text AS requirements_json, task.estimated_duration_ms, task.created_at, choice.told
+            task.requirements::text AS requirements_json, task.estimated_duration_ms, task.created_at, choice.told,
+            task.collaboration::text AS collaboration_json
     ), written AS (
         INSERT INTO attempts (task_id, attempt, worker_id, state, epoch, assigned_at)
         SELECT task_id, attempt, assigned_worker, 'assigned', $8, $5 FROM picked

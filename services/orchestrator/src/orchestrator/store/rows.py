@@ -6,7 +6,15 @@ from typing import Any, cast
 import orjson
 
 from contracts.base import Level
-from contracts.tasks import AttemptState, AttemptView, Requirements, TaskProgress, TaskState, TaskView
+from contracts.tasks import (
+    AttemptState,
+    AttemptView,
+    CollaborationTerms,
+    Requirements,
+    TaskProgress,
+    TaskState,
+    TaskView,
+)
 from contracts.workers import RunningAttempt, WorkerStatus, WorkerView
 from orchestrator.decisions.demands import demand_of
 from orchestrator.domain import AttemptRef, Closed, Demand, Worker
@@ -40,6 +48,8 @@ def task_view(row: Row, attempts: Iterable[Row] = ()) -> TaskView:
         reason=row["reason"],
         progress=TaskProgress.model_validate(row["progress"]) if row["progress"] else None,
         attempts=[attempt_view(attempt) for attempt in attempts],
+        parent_task_id=row["parent_task_id"],
+        collaboration=CollaborationTerms.model_validate(row["collaboration"]) if row["collaboration"] else None,
     )
 
 
@@ -101,7 +111,7 @@ def moved(row: Row) -> Moved:
 
 def demand(row: Row) -> Demand:
     """The demand of a task."""
-    return demand_of(row["worker_id"], Requirements.model_validate(row["requirements"]))
+    return demand_of(row["worker_id"], Requirements.model_validate(row["requirements"]), row["asker"])
 
 
 def assignment_json(row: Row, lease_ms: int) -> bytes:
@@ -120,6 +130,8 @@ def assignment_json(row: Row, lease_ms: int) -> bytes:
     }
     if row["estimated_duration_ms"] is not None:
         fields["estimated_duration_ms"] = row["estimated_duration_ms"]
+    if row["collaboration_json"] is not None:
+        fields["collaboration"] = orjson.Fragment(row["collaboration_json"])
     return orjson.dumps(fields, option=orjson.OPT_UTC_Z)
 
 

@@ -96,13 +96,18 @@ class ViewQueries:
         statuses = [one.value for one in status] or None
         async with self.database.acquire() as conn:
             found = await conn.fetch(WORKERS, None, after, statuses, limit + 1)
-        return page(found, limit, _worker_key, rows.worker_view)
+        return page(found, limit, worker_key, rows.worker_view)
 
     async def queue_view(self) -> QueueView:
         """The queue at this moment."""
         async with self.database.acquire() as conn:
             row = await conn.fetchrow(QUEUE)
         return QueueView.model_validate(dict(row or {}))
+
+
+def worker_key(row: rows.Row) -> tuple[str]:
+    """The place of a worker in a list of workers."""
+    return (row["worker_id"],)
 
 
 def _first_id_since(since: datetime) -> str:
@@ -113,7 +118,3 @@ def _first_id_since(since: datetime) -> str:
 
 def _task_key(row: rows.Row) -> tuple[str]:
     return (row["task_id"],)
-
-
-def _worker_key(row: rows.Row) -> tuple[str]:
-    return (row["worker_id"],)

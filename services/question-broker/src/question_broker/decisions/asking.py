@@ -2,15 +2,18 @@
 
 from datetime import timedelta
 
+from contracts.base import JsonObject
 from contracts.events import CollaborationRequestEvent, QuestionEvent, ResourceRequestEvent
 from contracts.questions import QuestionKind, QuestionState
 from question_broker.domain import Question
 
 Asked = QuestionEvent | ResourceRequestEvent | CollaborationRequestEvent
 
-# A request carries no deadline of its own: a day is as long as a worker's commands are kept for it.
-REQUEST_DEADLINE = timedelta(days=1)
 ENDED = "the attempt had ended before the question arrived"
+ASKED_ITSELF = (
+    "nobody was asked: target_worker is the asking worker itself; name another (list_workers shows them), "
+    "or leave it out for the best one"
+)
 
 
 def question_of(event: Asked, closed_through: int) -> Question:
@@ -18,6 +21,8 @@ def question_of(event: Asked, closed_through: int) -> Question:
     question = _read(event)
     if event.attempt is not None and event.attempt <= closed_through:
         return question.withdrawn(ENDED, event.occurred_at)
+    if isinstance(event, CollaborationRequestEvent) and event.body.target_worker == event.worker_id:
+        return question.answered(ASKED_ITSELF, None, "system", event.occurred_at)
     return question
 
 
@@ -40,7 +45,6 @@ def _asked(event: QuestionEvent) -> Question:
         context=body.context,
         options=tuple(body.options),
         default_answer=body.default_answer,
-        lasts=timedelta(milliseconds=body.deadline_ms),
     )
 
 
@@ -52,6 +56,7 @@ def _resources(event: ResourceRequestEvent) -> Question:
         question=f"Needs {body.amount_needed} ({body.resource_type.value}){lasting}",
         question_type=body.resource_type.value,
         context=body.justification,
+        request=body.to_dict(),
     )
 
 
@@ -63,6 +68,7 @@ def _collaboration(event: CollaborationRequestEvent) -> Question:
         question=f"Wants {body.collaboration_type.value}{partner}: {body.task_description}",
         question_type=body.collaboration_type.value,
         context=body.context,
+        request=body.to_dict(),
     )
 
 
@@ -74,7 +80,7 @@ def _question(
     context: str | None,
     options: tuple[str, ...] = (),
     default_answer: str | None = None,
-    lasts: timedelta = REQUEST_DEADLINE,
+    request: JsonObject | None = None,
 ) -> Question:
     return Question(
         question_id=event.question_id,
@@ -90,5 +96,7 @@ def _question(
         default_answer=default_answer,
         priority=event.body.priority.value,
         asked_at=event.occurred_at,
-        expires_at=event.occurred_at + lasts,
+        expires_at=event.occurred_at + timedelta(milliseconds=event.body.deadline_ms),
+        request=request,
+        waits=event.body.wait,
     )

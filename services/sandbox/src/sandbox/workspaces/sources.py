@@ -10,6 +10,7 @@ from sandbox.bubblewrap import View
 from sandbox.errors import BadSource, FileSystemFailed, GitFailed, WorkspaceTooLarge
 from sandbox.workspaces.git import Git, without_credentials
 from sandbox.workspaces.layout import Layout
+from sandbox.workspaces.remotes import remote_of
 
 MB = 1024 * 1024
 HOOKS = ("config.worktree", "hooks")
@@ -37,13 +38,16 @@ def copy_folder(source: Path, target: Path, *, leave_out: Path, most_mb: int, mo
 
 async def clone(git: Git, source: GitSource, layout: Layout, *, default_branch: str) -> str:
     """Clone into the work tree and check out the branch of the result; returns its name."""
-    local = _local(source)
+    remote = remote_of(source.url)
+    if remote.folder is not None and not remote.folder.is_dir():
+        raise BadSource(f"{source.url} is not a folder that the sandbox can read")
+    local = () if remote.folder is None else (remote.folder,)
     view = View((layout.tree, layout.temporary), local, layout.temporary)
     depth = [] if source.depth is None else [f"--depth={source.depth}"]
     # A path is cloned as it is, whatever the depth; only as a URL can it be cut.
-    url = f"file://{source.url}" if depth and local else source.url
+    url = f"file://{remote.url}" if depth and remote.url.startswith("/") else remote.url
     what = ["clone", "--quiet", "--no-checkout", "--no-hardlinks", "--template=", *depth, "--", url, "."]
-    await git.run(what, view, folder=layout.tree)
+    await git.run(what, view, folder=layout.tree, variables=remote.variables)
     await git.run(
         ["remote", "set-url", "origin", without_credentials(source.url)], View((layout.tree,)), folder=layout.tree
     )
@@ -53,16 +57,6 @@ async def clone(git: Git, source: GitSource, layout: Layout, *, default_branch: 
         checkout = ["checkout", "--quiet", "--no-track", "-B", branch, start]
         await git.run(checkout, View((layout.tree,)), folder=layout.tree)
     return branch
-
-
-def _local(source: GitSource) -> tuple[Path, ...]:
-    """The folder that is cloned from, if it is one; raises `BadSource` if it is not there."""
-    path = Path(source.url)
-    if not path.is_absolute():
-        return ()
-    if not path.is_dir():
-        raise BadSource(f"{source.url} is not a folder that the sandbox can read")
-    return (path,)
 
 
 async def _start_of(git: Git, layout: Layout, source: GitSource, branch: str) -> str | None:

@@ -28,6 +28,16 @@ class AttemptLimits:
         )
 
 
+@dataclass(frozen=True, slots=True)
+class ObjectLimits:
+    """How much of an attempt's work the object store takes."""
+
+    artifact_mb: int
+    """One artifact."""
+    checkpoint_mb: int
+    """One checkpoint, before it is compressed."""
+
+
 def limits_of(asked: Limits, default: AttemptLimits) -> AttemptLimits:
     """Each limit is the task's if it names one, else the worker's."""
     return AttemptLimits(

@@ -9,6 +9,8 @@ from contracts.sandbox import OutputChunk, StreamName
 
 MAX_LINE = 4 * 1024 * 1024
 MAX_CONTENT = 16_384
+LONGEST_WORD = 1_024
+GAPS = (" ", "\n", "\t")
 CONTROL_SEQUENCES = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)|[@-Z\\-_])")
 
 
@@ -55,8 +57,18 @@ def readable(text: str) -> str:
 
 
 def shortened(text: str, limit: int = MAX_CONTENT) -> str:
-    """The text, or its beginning and how much is left out."""
-    return text if len(text) <= limit else f"{text[:limit]}\n… ({len(text) - limit} more characters)"
+    """The text, or its beginning and how much is left out. Cut between words: half a secret is not known as one."""
+    if len(text) <= limit:
+        return text
+    gap = max(text.rfind(gap, 0, limit) for gap in GAPS)
+    end = gap if gap > max(0, limit - LONGEST_WORD) else limit
+    return f"{text[:end]}\n… ({len(text) - end} more characters)"
+
+
+def from_a_word_on(text: str) -> str:
+    """A text whose beginning is cut off, without the rest of the word that was cut."""
+    gap = re.compile(r"\s").search(text, 0, LONGEST_WORD)
+    return text[gap.end() :] if gap else text
 
 
 def joined(bodies: Sequence[Report]) -> list[Report]:

@@ -61,7 +61,12 @@ def exit_failure(process: Process | None) -> str | None:
 
 
 def outcome(
-    record: AttemptRecord, ending: Ending, observed: Observed | None, verified: Verified | None, now: datetime
+    record: AttemptRecord,
+    ending: Ending,
+    observed: Observed | None,
+    verified: Verified | None,
+    discrepancies: list[str],
+    now: datetime,
 ) -> Outcome:
     """The body of the event that closes the attempt."""
     return Outcome(
@@ -73,6 +78,7 @@ def outcome(
         claimed=record.claim,
         observed=observed,
         verified=verified,
+        discrepancies=discrepancies,
     )
 
 

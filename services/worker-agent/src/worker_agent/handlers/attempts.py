@@ -9,10 +9,12 @@ from contracts.tasks import Assignment
 from contracts.workers import RunningAttempt
 from servicekit.logs import get_logger
 from worker_agent.decisions.admission import Verdict, admit
-from worker_agent.domain import AttemptKey, AttemptRecord, Cancellation, Phase
+from worker_agent.domain import AttemptKey, AttemptRecord, Cancellation, Phase, ToolAccess
 from worker_agent.errors import SandboxRefused, SandboxUnavailable
 from worker_agent.handlers.attempt import Attempt
+from worker_agent.handlers.grants import note_decision
 from worker_agent.handlers.run import Run
+from worker_agent.handlers.saving import Rescue
 from worker_agent.handlers.slots import Slots
 from worker_agent.handlers.verification import workspace_of
 from worker_agent.handlers.workshop import Defaults, Workshop
@@ -37,6 +39,7 @@ class Attempts:
         self._attempts: dict[AttemptKey, Attempt] = {}
         self._by_token: dict[str, Attempt] = {}
         self._tasks: dict[AttemptKey, asyncio.Task[None]] = {}
+        self._rescue = Rescue(workshop)
 
     @property
     def held(self) -> list[RunningAttempt]:
@@ -46,6 +49,11 @@ class Attempts:
             for attempt in self._attempts.values()
             if not self._is_over(attempt.record)
         ]
+
+    @property
+    def has_unsaved(self) -> bool:
+        """Whether the workspace of any attempt holds work that is nowhere else."""
+        return any(attempt.record.unsaved for attempt in self._attempts.values())
 
     def by_token(self, token: str) -> Attempt | None:
         """The attempt that a token stands for; None when it has ended, or never was."""
@@ -77,7 +85,10 @@ class Attempts:
             await self._attempts[key].cancel(Cancellation(reason=reason, by_manager=False))
         await self.slots.tell()
         record = AttemptRecord(
-            assignment=assignment, token=secrets.token_urlsafe(TOKEN_BYTES), accepted_at=self._workshop.clock.now()
+            assignment=assignment,
+            token=secrets.token_urlsafe(TOKEN_BYTES),
+            accepted_at=self._workshop.clock.now(),
+            tools=ToolAccess(profile=self.defaults.tool_profile),
         )
         attempt = self._know(record)
         try:
@@ -89,26 +100,46 @@ class Attempts:
 
     async def cancel(self, task_id: str, attempt: int | None, reason: str) -> None:
         """End the attempts of a task, or one of them; harmless when there is none."""
-        for key, found in list(self._attempts.items()):
-            if key.task_id == task_id and attempt in (None, key.attempt):
-                await found.cancel(Cancellation(reason=reason))
+        for found in self._named(task_id, attempt):
+            await found.cancel(Cancellation(reason=reason))
         await self.slots.tell()
+
+    async def pause(self, task_id: str | None, attempt: int | None, reason: str) -> None:
+        """Let the attempts of a task stand still, or all."""
+        for found in self._named(task_id, attempt):
+            await found.pause(reason)
+
+    async def resume_paused(self, task_id: str | None, attempt: int | None) -> None:
+        """Let the attempts of a task go on, or all."""
+        for found in self._named(task_id, attempt):
+            await found.resume()
 
     async def deliver(self, answer: Answer) -> None:
         """Hand an answer to the attempt that asked."""
         for key, attempt in list(self._attempts.items()):
-            if answer.task_id in (None, key.task_id) and await attempt.deliver(answer):
+            if answer.task_id not in (None, key.task_id):
+                continue
+            # First: who waits for the answer then finds what was granted.
+            await note_decision(attempt, answer, self._workshop.clock)
+            if await attempt.deliver(answer):
                 return
         log.info("answer_to_nobody", question_id=answer.question_id, task_id=answer.task_id)
 
     async def clean(self, retention_s: float, memory_s: float) -> None:
-        """Remove the workspaces of attempts that ended some time ago, and forget those that ended long ago."""
+        """Remove the workspaces of attempts that ended some time ago, and forget those that ended long ago.
+
+        What is nowhere else is saved first.
+        """
         now = self._workshop.clock.now()
         for attempt in list(self._attempts.values()):
             closed_at = attempt.record.closed_at
             if closed_at is None or attempt.key in self._tasks:
                 continue
             age_s = (now - closed_at).total_seconds()
+            if attempt.record.unsaved:
+                await self._rescue.go_on(attempt)
+            if attempt.record.unsaved:
+                continue
             if age_s >= retention_s and not attempt.record.cleaned:
                 await self._clean_workspace(attempt)
             if age_s >= memory_s and self._is_over(attempt.record):
@@ -127,6 +158,13 @@ class Attempts:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
 
+    def _named(self, task_id: str | None, attempt: int | None) -> list[Attempt]:
+        return [
+            found
+            for key, found in self._attempts.items()
+            if task_id in (None, key.task_id) and attempt in (None, key.attempt)
+        ]
+
     def _is_over(self, record: AttemptRecord) -> bool:
         if record.held or record.outcome_position is None:
             return False
@@ -134,7 +172,9 @@ class Attempts:
 
     def _know(self, record: AttemptRecord) -> Attempt:
         workshop = self._workshop
-        attempt = Attempt(record, workshop.journal, self._spool, workshop.clock, workshop.agent_secrets)
+        attempt = Attempt(
+            record, workshop.journal, self._spool, workshop.clock, workshop.quotas, workshop.agent_secrets
+        )
         self._attempts[record.key] = attempt
         if record.held:
             self._by_token[record.token] = attempt

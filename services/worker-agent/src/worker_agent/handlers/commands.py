@@ -13,6 +13,7 @@ from worker_agent.handlers.workshop import Defaults
 from worker_agent.ports import Journal
 
 REMEMBERED = 1_000
+PAUSED = "paused by the manager"
 
 log = get_logger(__name__)
 
@@ -52,6 +53,11 @@ class Commands:
         self.restart_wanted = self.restart_wanted or command.action is CommandAction.restart
         self._changed()
 
+    async def drain(self) -> None:
+        """Begin no new attempts, and leave once those that run are over."""
+        await self.save(draining=True)
+        self._changed()
+
     async def save(self, **changes: object) -> None:
         """Change the state of this worker; on disk when this returns."""
         self.state = self.state.model_copy(update=changes)
@@ -62,10 +68,12 @@ class Commands:
             case CommandAction.cancel if command.task_id is not None:
                 reason = command.reason or "cancelled by the manager"
                 await self._attempts.cancel(command.task_id, command.attempt, reason)
-            case CommandAction.pause if command.task_id is None:
-                return {"paused": True}
-            case CommandAction.resume if command.task_id is None:
-                return {"paused": False, "draining": False}
+            case CommandAction.pause:
+                await self._attempts.pause(command.task_id, command.attempt, command.reason or PAUSED)
+                return {"paused": True} if command.task_id is None else {}
+            case CommandAction.resume:
+                await self._attempts.resume_paused(command.task_id, command.attempt)
+                return {"paused": False, "draining": False} if command.task_id is None else {}
             case CommandAction.drain:
                 return {"draining": True}
             case CommandAction.update_config:
@@ -99,4 +107,4 @@ def with_config(defaults: Defaults, config: WorkerConfig) -> Defaults:
     limits = defaults.limits
     if config.memory_limit_mb is not None:
         limits = replace(limits, memory_mb=config.memory_limit_mb)
-    return Defaults(config.default_agent or defaults.agent, limits)
+    return replace(defaults, agent=config.default_agent or defaults.agent, limits=limits)

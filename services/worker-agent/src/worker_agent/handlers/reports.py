@@ -50,15 +50,19 @@ class Reporter:
         """Take no more reports of the agent."""
         self._open = False
 
-    async def report(self, kind: str, body: Report, **fields: Any) -> Recorded:
-        """Record what the agent says. Raises AttemptEnded, WrongTask, and the errors of the spool."""
+    def check(self, body: Report) -> None:
+        """Let the agent say or ask something. Raises AttemptEnded, WrongTask."""
         if not self._open:
-            raise AttemptEnded(f"{self.key.task_id}, attempt {self.key.attempt}, has ended: nothing more is recorded")
+            raise AttemptEnded(f"{self.key.task_id}, attempt {self.key.attempt}, has ended: nothing more is taken")
         if body.task_id not in (None, self.key.task_id):
             raise WrongTask(
                 f"task_id: given {body.task_id!r}, but this connection reports on {self.key.task_id!r}; leave it out"
             )
         self.touch()
+
+    async def report(self, kind: str, body: Report, **fields: Any) -> Recorded:
+        """Record what the agent says. Raises AttemptEnded, WrongTask, and the errors of the spool."""
+        self.check(body)
         return await self.record(kind, body, Evidence.reported, **fields)
 
     async def record(
@@ -104,10 +108,11 @@ class Reporter:
 
     def encoded(self, event: Any) -> bytes:
         """The JSON of an event, without secrets."""
-        payload = event.to_json()
-        if self._redactor.touches(payload):
-            return event.model_copy(update={"body": self._redactor.body(event.body)}).to_json()
-        return payload
+        return self._redactor.event(event)
+
+    def without_secrets(self, text: str) -> str:
+        """A text about this attempt, as it may be logged."""
+        return self._redactor.text(text)
 
     async def store(self, event: Any, payload: bytes, *, reserved: bool = False) -> int:
         """Write an event to the spool; returns its position."""

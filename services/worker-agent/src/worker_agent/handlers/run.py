@@ -8,11 +8,14 @@ from contracts.events.reporting import Progress
 from contracts.sandbox import Process, ProcessStart, Workspace
 from servicekit.logs import get_logger
 from worker_agent.decisions.limits import limits_of
+from worker_agent.decisions.pauses import stood_still_ms
 from worker_agent.decisions.sources import as_folder, source_of
 from worker_agent.domain import Phase
 from worker_agent.errors import SandboxRefused, SandboxUnavailable, TaskUnusable
 from worker_agent.handlers.attempt import Attempt
 from worker_agent.handlers.conclusion import conclude, report_outcome
+from worker_agent.handlers.grant_keeper import keep_grants
+from worker_agent.handlers.pausing import hold_back, keep_pauses
 from worker_agent.handlers.watch import Allowance, OutputPump, Passed, ProcessLost, sample_usage, watchdog
 from worker_agent.handlers.workshop import Defaults, Workshop, insist, patiently
 from worker_agent.ports import AgentJob, AgentReader, Launch
@@ -71,7 +74,8 @@ class Run:
             await asyncio.gather(work, cancelled, return_exceptions=True)
 
     async def _fail(self, reason: str, *, retryable: bool = True) -> None:
-        log.warning("attempt_failed", task_id=self._attempt.key.task_id, reason=reason)
+        shown = self._attempt.reporter.without_secrets(reason)
+        log.warning("attempt_failed", task_id=self._attempt.key.task_id, reason=shown)
         await self._attempt.update(phase=Phase.ended, failure=reason, retryable=retryable)
 
     async def _prepare(self) -> None:
@@ -86,6 +90,7 @@ class Run:
             attempt.record.assignment, workshop.mcp_url, attempt.record.token, workspace.home, workspace.path
         )
         launch = adapter.launch(job)
+        await hold_back(attempt)
         for path, content in launch.files.items():
             await workshop.sandbox.write_home_file(attempt.key.workspace, path, content)
         await attempt.update(
@@ -139,7 +144,9 @@ class Run:
         end = reader.end(process)
         if end.version is None:
             end = end.model_copy(update={"version": workshop.agent_versions.get(attempt.record.agent)})
-        await attempt.update(phase=Phase.ended, process=process, agent_end=end, **changes)
+        await attempt.update(
+            phase=Phase.ended, process=process, agent_end=end, test_commands=pump.test_commands, **changes
+        )
 
     async def _watch(self, pump: OutputPump, reader: AgentReader) -> tuple[Process, Passed | None]:
         """Until the agent has ended, by itself or because something was passed: then what."""
@@ -149,7 +156,9 @@ class Run:
         sampling = asyncio.ensure_future(
             sample_usage(self._attempt, self._process_id, workshop.sandbox, workshop.patience.usage_every_s)
         )
-        tasks = (following, dog, sampling)
+        pausing = asyncio.ensure_future(keep_pauses(self._attempt, self._process_id, workshop))
+        granting = asyncio.ensure_future(keep_grants(self._attempt, workshop))
+        tasks = (following, dog, sampling, pausing, granting)
         try:
             await asyncio.wait([following, dog], return_when=asyncio.FIRST_COMPLETED)
             if following.done():
@@ -167,7 +176,8 @@ class Run:
 
     def _allowance(self) -> Allowance:
         started_at = self._attempt.record.started_at or self._workshop.clock.now()
-        gone_s = max(0.0, (self._workshop.clock.now() - started_at).total_seconds())
+        stood_s = stood_still_ms(self._attempt.record, self._workshop.clock.now()) / 1000
+        gone_s = max(0.0, (self._workshop.clock.now() - started_at).total_seconds() - stood_s)
         run_s = self._limits.run_ms / 1000 + MARGIN_S - gone_s
         patience = self._workshop.patience
         return Allowance(run_s, self._limits.silence_ms / 1000, patience.linger_s, patience.result_linger_s)

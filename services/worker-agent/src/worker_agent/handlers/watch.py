@@ -1,20 +1,26 @@
 """Watching over a running agent: its output and its use of resources become events, and its limits are kept."""
 
 import asyncio
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, NamedTuple
 
 from contracts.events import Evidence
+from contracts.events.recovery import ObservedCommand
 from contracts.events.reporting import Report, StreamData, TokenUsage, ToolCall
 from contracts.events.resources import ResourceUsage, UsedResource
 from contracts.sandbox import OutputChunk, OutputEnd, Process, ProcessState
 from servicekit.clock import Clock
 from servicekit.logs import get_logger
+from worker_agent.decisions.grants import granted
 from worker_agent.decisions.lines import Line, Lines, joined
 from worker_agent.decisions.stable_ids import output_event_id
+from worker_agent.decisions.test_commands import TestRuns
+from worker_agent.domain import Target
 from worker_agent.errors import SandboxRefused, SandboxUnavailable, SpoolFull, SpoolUnavailable
 from worker_agent.handlers.attempt import Attempt
+from worker_agent.handlers.pausing import stood_still
 from worker_agent.handlers.workshop import RETRY_S, Workshop, insist
 from worker_agent.ports import AgentReader, SandboxBackend
 
@@ -41,9 +47,15 @@ class OutputPump:
         self._reader = reader
         self._workshop = workshop
         self._lines = Lines()
+        self._test_runs = TestRuns()
         self._offset = 0
         self._reported = workshop.journal.output_mark(attempt.key)
         self._heard = False
+
+    @property
+    def test_commands(self) -> list[ObservedCommand]:
+        """The agent's test runs, as far as its output is read."""
+        return self._test_runs.last
 
     async def run(self) -> Process:
         """Follow the output to its end; the process as it ended.
@@ -90,7 +102,7 @@ class OutputPump:
         """What has no line end, and what the reader has kept back: the end of the output is one more than all of it."""
         end, at = self._offset + 1, process.ended_at
         bodies = [body for line in self._lines.finish(end) for body in self._reader.read(line.stream, line.text, at)]
-        await self._report([*bodies, *self._reader.rest()], end, at)
+        await self._report(self._noted([*bodies, *self._reader.rest()]), end, at)
 
     async def _report(self, bodies: list[Report], end: int, seen_at: datetime | None) -> None:
         """Record what the output up to `end` tells, unless it was recorded before a restart."""
@@ -104,8 +116,15 @@ class OutputPump:
         self._workshop.journal.mark_output(self._attempt.key, self._reported)
 
     def _read(self, line: Line, seen_at: datetime) -> list[Report]:
-        told = self._reader.read(line.stream, line.text, seen_at)
-        return list(told) if line.end > self._reported else []
+        told = self._noted(self._reader.read(line.stream, line.text, seen_at))
+        return told if line.end > self._reported else []
+
+    def _noted(self, bodies: Iterable[Report]) -> list[Report]:
+        bodies = list(bodies)
+        for body in bodies:
+            if isinstance(body, ToolCall):
+                self._test_runs.see(body)
+        return bodies
 
     async def _record(self, body: Report, event_id: str, seen_at: datetime) -> None:
         reporter, kind = self._attempt.reporter, KIND_OF_BODY[type(body)]
@@ -162,10 +181,12 @@ class Allowance:
 
 
 async def watchdog(attempt: Attempt, reader: AgentReader, allowance: Allowance, clock: Clock) -> Passed:
-    """Return as soon as the agent must be ended."""
-    deadline = clock.monotonic() + allowance.run_s
+    """Return as soon as the agent must be ended. While the attempt stands still, so do the clocks."""
+    own_end = clock.monotonic() + allowance.run_s
     while True:
+        own_end += await stood_still(attempt, clock)
         now = clock.monotonic()
+        deadline = own_end + granted(attempt.record.grants, Target.run_ms) / 1000
         quiet_until = attempt.reporter.heard_at + allowance.silence_s
         gone_by = _gone_by(attempt, reader, allowance) or deadline
         if reader.hopeless is not None:

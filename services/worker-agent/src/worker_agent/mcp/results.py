@@ -5,18 +5,22 @@ from typing import Any
 from mcp.types import CallToolResult, TextContent
 from pydantic import BaseModel, Field
 
-from contracts.questions import AskManager, QuestionState
+from contracts.base import Model
+from contracts.questions import Answer, AskManager, Collaborate, QuestionState, QuestionView, RequestDecision
+from worker_agent.domain import Notice
 from worker_agent.handlers.attempt import Attempt
-from worker_agent.handlers.questions import Asked
+from worker_agent.handlers.questions import Asked, Question
 from worker_agent.handlers.reports import Recorded
 
 NO_ANSWER = "no_answer"
+MANAGER = "manager"
 HOW_IT_ENDED = {
-    QuestionState.answered: "The manager answered",
     QuestionState.auto_answered: "Nobody answered in time; the default answer holds",
     QuestionState.expired: "Nobody answered in time",
     QuestionState.withdrawn: "The question was withdrawn",
 }
+ANSWER_FIELDS = ("answer", "additional_context", "answered_by", "decision", "findings")
+VIEW_FIELDS = ("linked_task_id", "helper_worker")
 
 
 class ReportResult(BaseModel):
@@ -29,34 +33,69 @@ class ReportResult(BaseModel):
     seq: int = Field(description="Order among the events of this attempt.")
 
 
-class QuestionResult(ReportResult):
-    """A question or request that is on its way, and its answer if there is one."""
+class Standing(BaseModel):
+    """How a question or request stands, and its answer if there is one."""
 
     question_id: str
     state: str = Field(description="open, answered, auto_answered, expired, withdrawn, or no_answer.")
     answer: str | None = None
     additional_context: str | None = None
     answered_by: str | None = None
+    decision: RequestDecision | None = None
+    findings: list[str] = []
+
+
+class QuestionResult(ReportResult, Standing):
+    """A question or request that is on its way, and its answer if there is one."""
+
+
+class AnswerResult(Standing):
+    """How a question or request stands."""
+
+    linked_task_id: str | None = Field(default=None, description="The task that a request for help became.")
+    helper_worker: str | None = None
+
+
+class CommandsResult(BaseModel):
+    """What the manager wants, and what has come."""
+
+    commands: list[Notice]
 
 
 def recorded(attempt: Attempt, says: str, done: Recorded) -> CallToolResult:
     """The result of a report."""
-    return _result(says, _basis(attempt, done))
+    return result(says, basis(attempt, done))
 
 
-def questioned(attempt: Attempt, says: str, asked: Asked, body: Any) -> CallToolResult:
+def questioned(attempt: Attempt, says: str, asked: Asked, body: Question) -> CallToolResult:
     """The result of a question or request."""
-    structured = _basis(attempt, asked.recorded) | {"question_id": asked.question_id, "state": _state(asked)}
+    structured = basis(attempt, asked.recorded) | {"question_id": asked.question_id, "state": _state(asked)}
     if asked.answer is not None:
-        answer = asked.answer.to_dict()
-        structured |= {key: answer[key] for key in ("answer", "additional_context", "answered_by") if key in answer}
-    if asked.answer is not None:
-        text = _answer_text(asked, body)
-    elif asked.waited and isinstance(body, AskManager):
-        text = f"No answer came in time. {_what_now(body.default_answer)}"
-    else:
-        text = f"{says} It is question {asked.question_id}; go on with what does not depend on the answer."
-    return _result(text, structured)
+        return result(_answer_text(asked.answer, _instead(body)), structured | _picked(asked.answer, ANSWER_FIELDS))
+    if asked.waited:
+        return result(f"No answer came in time. {_instead(body)}", structured)
+    text = f"{says} It is question {asked.question_id}; go on with what does not depend on the answer."
+    return result(text, structured)
+
+
+def standing(question_id: str, found: Answer | QuestionView | None) -> CallToolResult:
+    """The result of `get_answer`."""
+    structured = {"question_id": question_id, "state": (found.state if found else QuestionState.open).value}
+    if found is None or found.state is QuestionState.open:
+        return result(f"Question {question_id} is open: go on with what does not depend on the answer.", structured)
+    default = found.default_answer if isinstance(found, QuestionView) else None
+    return result(_answer_text(found, _what_now(default)), structured | _picked(found, (*ANSWER_FIELDS, *VIEW_FIELDS)))
+
+
+def commanded(notices: list[Notice]) -> CallToolResult:
+    """The result of `check_commands`."""
+    text = "\n".join(notice.text for notice in notices) or "Nothing new: go on."
+    return result(text, {"commands": [notice.to_dict() for notice in notices]})
+
+
+def told(answer: Model) -> CallToolResult:
+    """The answer of a service, as it is."""
+    return result(answer.to_json().decode(), answer.to_dict())
 
 
 def refused(sentence: str) -> CallToolResult:
@@ -64,11 +103,13 @@ def refused(sentence: str) -> CallToolResult:
     return CallToolResult(content=[TextContent(type="text", text=sentence)], is_error=True)
 
 
-def _result(text: str, structured: dict[str, Any]) -> CallToolResult:
+def result(text: str, structured: dict[str, Any]) -> CallToolResult:
+    """A sentence for the agent, and the same as structured content."""
     return CallToolResult(content=[TextContent(type="text", text=text)], structured_content=structured)
 
 
-def _basis(attempt: Attempt, done: Recorded) -> dict[str, Any]:
+def basis(attempt: Attempt, done: Recorded) -> dict[str, Any]:
+    """What every result of something recorded has."""
     key = attempt.key
     return {"ok": True, "event_id": done.event_id, "task_id": key.task_id, "attempt": key.attempt, "seq": done.seq}
 
@@ -79,14 +120,37 @@ def _state(asked: Asked) -> str:
     return NO_ANSWER if asked.waited else QuestionState.open.value
 
 
-def _answer_text(asked: Asked, body: Any) -> str:
-    answer = asked.answer
-    assert answer is not None
-    if not answer.answer:
-        default = body.default_answer if isinstance(body, AskManager) else None
-        return f"{HOW_IT_ENDED.get(answer.state, 'The question is closed')}. {_what_now(default)}"
-    more = f"\n{answer.additional_context}" if answer.additional_context else ""
-    return f"{HOW_IT_ENDED.get(answer.state, 'The answer')}: {answer.answer}{more}"
+def _picked(answer: Model, fields: tuple[str, ...]) -> dict[str, Any]:
+    given = answer.to_dict()
+    return {name: given[name] for name in fields if name in given}
+
+
+def _answer_text(answer: Answer | QuestionView, instead: str) -> str:
+    how = HOW_IT_ENDED.get(answer.state, f"{_who(answer.answered_by)} answered")
+    said = "\n".join([*_decided(answer.decision), *([answer.answer] if answer.answer else [])])
+    if not said:
+        return f"{how}. {instead}"
+    more = [answer.additional_context] if answer.additional_context else []
+    return "\n".join([f"{how}: {said}", *more, *(f"- {finding}" for finding in answer.findings)])
+
+
+def _who(answered_by: str | None) -> str:
+    return "The manager" if answered_by in (None, MANAGER) else answered_by
+
+
+def _decided(decision: RequestDecision | None) -> list[str]:
+    if decision is None:
+        return []
+    amount = f", {decision.amount_granted}" if decision.amount_granted else ""
+    reason = f" ({decision.reason})" if decision.reason else ""
+    return [f"{decision.decision}{amount}{reason}"]
+
+
+def _instead(body: Question) -> str:
+    if isinstance(body, AskManager):
+        return _what_now(body.default_answer)
+    what = "without that help" if isinstance(body, Collaborate) else "with what you have"
+    return f"Go on {what}, or say with report_blocker why you cannot."
 
 
 def _what_now(default: str | None) -> str:

@@ -1,5 +1,6 @@
 """JSON Schemas of the tools, made from the contracts once: strict, and without what only costs an agent tokens."""
 
+from collections.abc import Sequence
 from typing import Any, cast
 
 from pydantic import BaseModel
@@ -12,6 +13,11 @@ NOISE = {"title": None, "pattern": None, "maximum": 2**53, "maxLength": 65_536}
 """Keywords left out: always, or when they say what no agent comes near. The contract holds them all the same."""
 
 
+LEAN_KEYS = frozenset({"type", "enum", "default", "description"})
+UNMENTIONED = frozenset({"task_id"})
+"""What a token says already."""
+
+
 def input_schema(model: type[BaseModel]) -> Schema:
     """What a tool takes. Unknown parameters are refused, at every depth; an optional one is simply not required."""
     schema = _tidied(model.model_json_schema(mode="validation"), strict=True)
@@ -21,6 +27,50 @@ def input_schema(model: type[BaseModel]) -> Schema:
 def output_schema(model: type[BaseModel]) -> Schema:
     """What a tool gives as structured content."""
     return _tidied(model.model_json_schema(mode="serialization"), strict=False)
+
+
+def lean_schema(model: type[BaseModel], paths: Sequence[str]) -> Schema:
+    """The same with the named parameters alone, `outer.inner` for those of a nested object.
+
+    It says which others are taken as well, and leaves out bounds; the contract holds them all the same.
+    """
+    schema = input_schema(model)
+    return _lean(schema, _tree(paths), schema.get("$defs", {}))
+
+
+def _tree(paths: Sequence[str]) -> Schema:
+    tree: Schema = {}
+    for path in paths:
+        node = tree
+        for name in path.split("."):
+            node = node.setdefault(name, {})
+    return tree
+
+
+def _lean(node: Schema, tree: Schema, definitions: Schema) -> Schema:
+    if "$ref" in node:
+        node = definitions[node["$ref"].rsplit("/", 1)[1]] | {k: v for k, v in node.items() if k != "$ref"}
+    lean = {key: value for key, value in node.items() if key in LEAN_KEYS}
+    if "enum" in node:
+        # The description of an enumeration is that of its class; what it is for is said where it is used.
+        lean.pop("type", None)
+    if "items" in node:
+        lean["items"] = _lean(node["items"], tree, definitions)
+    elif "properties" in node:
+        lean = {"type": "object"} | _lean_properties(node, tree, definitions)
+    return lean
+
+
+def _lean_properties(node: Schema, tree: Schema, definitions: Schema) -> Schema:
+    properties: Schema = node["properties"]
+    kept = tree or {name: {} for name in properties if name not in UNMENTIONED}
+    lean: Schema = {"properties": {name: _lean(properties[name], kept[name], definitions) for name in kept}}
+    others = [name for name in properties if name not in kept and name not in UNMENTIONED]
+    if others:
+        lean["description"] = f"Also taken: {', '.join(others)}"
+    if node.get("required"):
+        lean["required"] = node["required"]
+    return lean
 
 
 def _tidied(schema: Schema, *, strict: bool) -> Schema:

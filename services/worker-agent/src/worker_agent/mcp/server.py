@@ -1,9 +1,9 @@
 """The MCP server of the worker: a call is validated once, recorded on disk, and answered."""
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Mapping
 from typing import Any, cast
 
-from mcp.server import Server, ServerRequestContext
+from mcp.server import Server
 from mcp.shared.exceptions import MCPError
 from mcp.types import (
     INVALID_PARAMS,
@@ -16,16 +16,14 @@ from prometheus_client import Counter
 from pydantic import ValidationError
 from starlette.requests import Request
 
-from contracts.events.recovery import Completion
-from contracts.questions import AskManager, Collaborate, RequestResources
-from servicekit.clock import Clock
 from servicekit.metrics import REGISTRY
-from worker_agent.errors import WorkerError
-from worker_agent.handlers import questions
+from worker_agent.errors import ToolNotInProfile, WorkerError
 from worker_agent.handlers.attempt import Attempt
+from worker_agent.handlers.desk import Desk
 from worker_agent.mcp.complaints import complaint
-from worker_agent.mcp.results import questioned, recorded, refused
-from worker_agent.mcp.tools import BY_NAME, INPUT_SCHEMAS, Action, ToolSpec, listed
+from worker_agent.mcp.results import refused
+from worker_agent.mcp.spec import Call, Context, ToolSpec
+from worker_agent.mcp.tools import BY_NAME, INPUT_SCHEMAS, listed, may_call
 
 ATTEMPT = "mews.attempt"
 """Key of the ASGI scope under which the caller's attempt is found."""
@@ -37,20 +35,15 @@ INSTRUCTIONS = (
 
 TOOL_CALLS = Counter("mews_tool_calls", "Calls of worker tools.", ["tool", "outcome"], registry=REGISTRY)
 
-Context = ServerRequestContext[Any, Any]
-Act = Callable[[Context, Attempt, ToolSpec, Any, Clock], Awaitable[CallToolResult]]
 
-
-def create_server(version: str, clock: Clock) -> Server[Any]:
+def create_server(version: str, desk: Desk) -> Server[Any]:
     """The server; which attempt calls is found in each request's scope."""
-    tools = listed()
 
-    async def list_tools(_ctx: Context, _params: PaginatedRequestParams | None) -> ListToolsResult:
-        return ListToolsResult(tools=tools)
+    async def list_tools(ctx: Context, _params: PaginatedRequestParams | None) -> ListToolsResult:
+        return ListToolsResult(tools=listed(_attempt(ctx).tools))
 
     async def call_tool(ctx: Context, params: CallToolRequestParams) -> CallToolResult:
-        attempt = cast(Attempt, cast(Request, ctx.request).scope[ATTEMPT])
-        return await call(ctx, attempt, params.name, params.arguments or {}, clock)
+        return await call(ctx, _attempt(ctx), params.name, params.arguments or {}, desk)
 
     return Server(
         "mews-worker",
@@ -62,57 +55,40 @@ def create_server(version: str, clock: Clock) -> Server[Any]:
     )
 
 
-async def call(ctx: Context, attempt: Attempt, name: str, arguments: Mapping[str, Any], clock: Clock) -> CallToolResult:
+async def call(ctx: Context, attempt: Attempt, name: str, arguments: Mapping[str, Any], desk: Desk) -> CallToolResult:
     """Call one tool for an attempt. Raises MCPError for a name that is no tool's."""
     tool = BY_NAME.get(name)
     if tool is None:
-        raise MCPError(INVALID_PARAMS, f"there is no tool {name!r}; the tools are: {', '.join(BY_NAME)}")
-    outcome, result = await _called(ctx, attempt, tool, arguments, clock)
+        names = ", ".join(one.name for one in listed(attempt.tools))
+        raise MCPError(INVALID_PARAMS, f"there is no tool {name!r}; the tools are: {names}")
+    outcome, result = await _called(ctx, attempt, tool, arguments, desk)
     TOOL_CALLS.labels(name, outcome).inc()
     return result
 
 
 async def _called(
-    ctx: Context, attempt: Attempt, tool: ToolSpec, arguments: Mapping[str, Any], clock: Clock
+    ctx: Context, attempt: Attempt, tool: ToolSpec, arguments: Mapping[str, Any], desk: Desk
 ) -> tuple[str, CallToolResult]:
     try:
+        _check_access(attempt, tool)
         body = tool.body.model_validate(arguments, extra="forbid")
+        return "ok", await tool.act(Call(ctx, attempt, tool, body, desk))
     except ValidationError as error:
         return "wrong_arguments", refused(complaint(tool.name, tool.body, error))
-    try:
-        return "ok", await ACTIONS[tool.action](ctx, attempt, tool, body, clock)
     except WorkerError as error:
         return error.code, refused(f"{tool.name}: {error.detail} [{error.code}]")
     except OSError as error:
         return "disk", refused(f"{tool.name}: the worker's disk does not take it ({error.strerror}); try again later")
 
 
-async def _record(_ctx: Context, attempt: Attempt, tool: ToolSpec, body: Any, _clock: Clock) -> CallToolResult:
-    return recorded(attempt, tool.says.format(b=body), await attempt.reporter.report(tool.kind, body))
+def _check_access(attempt: Attempt, tool: ToolSpec) -> None:
+    if not may_call(attempt.tools, tool):
+        raise ToolNotInProfile(
+            f"it is not among the tools of this task's profile ({attempt.tools.profile}). To get it, call "
+            f'request_resources(resource_type="tool_access", amount_needed="{tool.name}"), or amount_needed="full" for '
+            "all tools"
+        )
 
 
-async def _claim(_ctx: Context, attempt: Attempt, tool: ToolSpec, body: Completion, _clock: Clock) -> CallToolResult:
-    done = await attempt.reporter.report(tool.kind, body)
-    await attempt.claim(body)
-    return recorded(attempt, tool.says.format(b=body), done)
-
-
-async def _ask(ctx: Context, attempt: Attempt, tool: ToolSpec, body: AskManager, clock: Clock) -> CallToolResult:
-    async def tick(waited_s: float, total_s: float) -> None:
-        await ctx.session.report_progress(waited_s, total_s, "waiting for the manager's answer")
-
-    return questioned(attempt, tool.says, await questions.ask_manager(attempt, body, tick, clock), body)
-
-
-async def _request(
-    _ctx: Context, attempt: Attempt, tool: ToolSpec, body: RequestResources | Collaborate, _clock: Clock
-) -> CallToolResult:
-    return questioned(attempt, tool.says, await questions.request(attempt, tool.kind, body), body)
-
-
-ACTIONS: Mapping[Action, Act] = {
-    Action.record: _record,
-    Action.claim: _claim,
-    Action.ask: _ask,
-    Action.request: _request,
-}
+def _attempt(ctx: Context) -> Attempt:
+    return cast(Attempt, cast(Request, ctx.request).scope[ATTEMPT])

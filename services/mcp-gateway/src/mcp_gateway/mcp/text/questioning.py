@@ -1,6 +1,6 @@
 """Questions in text."""
 
-from contracts.questions import QuestionState, QuestionView
+from contracts.questions import QuestionKind, QuestionState, QuestionView
 from mcp_gateway.domain.outputs import QuestionList
 from mcp_gateway.mcp.text.layout import lines_below, moment, more
 
@@ -18,6 +18,14 @@ def answered(question: QuestionView) -> str:
     return (
         f"Question {question.question_id} of {question.worker_id} is {question.state}.\n"
         f"Question: {lines_below(question.question, '  ')}\nAnswer: {answer}"
+    )
+
+
+def decided(question: QuestionView) -> str:
+    """After `decide_request`."""
+    return (
+        f"Request {question.question_id} of {question.worker_id} is decided.\n"
+        f"Request: {lines_below(question.question, '  ')}\nDecision: {lines_below(_decision(question) or '-', '  ')}"
     )
 
 
@@ -44,13 +52,37 @@ def _details(question: QuestionView) -> list[str]:
         ("options", " | ".join(question.options) or None),
         ("default", question.default_answer),
         ("until", moment(question.expires_at) if question.state is QuestionState.open else None),
+        ("decide with", _how_to_decide(question)),
+        ("helper", _helper(question)),
+        ("decision", _decision(question)),
         ("answer", _answer(question)),
+        ("findings", "".join(f"\n    - {lines_below(one, '      ')}" for one in question.findings) or None),
     ]
     return [f"{name}: {text}" for name, text in given if text and text != "-"]
 
 
 def _answer(question: QuestionView) -> str | None:
-    if question.answer is None:
+    if question.answer is None or question.decision is not None:
         return None
     by = f" ({question.answered_by})" if question.answered_by else ""
     return f"{lines_below(question.answer, '      ')}{by}"
+
+
+def _how_to_decide(question: QuestionView) -> str | None:
+    is_open_request = question.kind is QuestionKind.resource_request and question.state is QuestionState.open
+    return "decide_request: granted, trimmed with amount_granted, or refused" if is_open_request else None
+
+
+def _helper(question: QuestionView) -> str | None:
+    if question.linked_task_id is None:
+        return None
+    return f"{question.helper_worker or 'none yet'}, task {question.linked_task_id}"
+
+
+def _decision(question: QuestionView) -> str | None:
+    """What a request for resources got: its terms, why, and who said so."""
+    if question.decision is None:
+        return None
+    terms, reason, by = question.answer or question.decision.decision, question.decision.reason, question.answered_by
+    why = f", because: {reason}" if reason and reason not in terms else ""
+    return f"{terms}{why} ({by})"

@@ -1,0 +1,87 @@
+"""What a worker's request for help becomes: a task for another worker, under the terms of the request."""
+
+from datetime import datetime
+
+from contracts.decided import DecidedEvent, DecidedKind
+from contracts.questions import Collaborate
+from contracts.tasks import MAX_DESCRIPTION, CollaborationTerms, NewTask, Requirements, TaskView
+
+COLLABORATION = "collaboration_request"
+MAX_ATTEMPTS = 2
+CLOSING_KINDS = frozenset({DecidedKind.question_answered, DecidedKind.question_expired, DecidedKind.question_withdrawn})
+
+
+def request_in(event: DecidedEvent) -> Collaborate | None:
+    """The request for collaboration that the news tells of; None if it tells of none."""
+    asked = event.data.get("request") if event.data.get("kind") == COLLABORATION else None
+    is_new = event.kind is DecidedKind.question_asked and event.task_id and event.attempt and event.question_id
+    return Collaborate.model_validate(asked) if asked and is_new else None
+
+
+def terms_of(event: DecidedEvent, request: Collaborate) -> CollaborationTerms:
+    """Who asks, and under which request and until when the answer goes back."""
+    expires_at = event.data.get("expires_at")
+    return CollaborationTerms(
+        question_id=event.question_id or "",
+        collaboration_type=request.collaboration_type.value,
+        from_worker=event.worker_id or "",
+        from_task=event.task_id,
+        deadline_at=datetime.fromisoformat(expires_at) if isinstance(expires_at, str) else None,
+    )
+
+
+def objection(request: Collaborate, terms: CollaborationTerms, *, target_is_known: bool) -> str | None:
+    """Why no task is made of it; None if one is."""
+    if request.target_worker == terms.from_worker:
+        return f"target_worker {terms.from_worker} is the asking worker itself"
+    if request.target_worker and not target_is_known:
+        return f"target_worker {request.target_worker} is not known; list_workers shows those there are"
+    return None
+
+
+def linked_task(request: Collaborate, terms: CollaborationTerms, parent: TaskView) -> NewTask:
+    """The task for the helper: what is asked, on the code that the asker works on."""
+    return NewTask(
+        description=_description(request, terms),
+        priority=request.priority,
+        worker_id=request.target_worker,
+        requirements=_same_code(parent.requirements),
+        max_attempts=MAX_ATTEMPTS,
+        idempotency_key=key_of(terms.question_id),
+    )
+
+
+def key_of(question_id: str) -> str:
+    """The idempotency key of the task for a request: however often the news of it comes, it is made once."""
+    return f"collaboration:{question_id}"
+
+
+def closes_request(event: DecidedEvent) -> bool:
+    """Whether a request for collaboration is over, and not by its own helper, so that nobody need go on with it."""
+    if event.kind not in CLOSING_KINDS or event.data.get("kind") != COLLABORATION:
+        return False
+    helper = event.data.get("helper_worker")
+    return event.kind is not DecidedKind.question_answered or helper is None or event.actor != helper
+
+
+def closing_reason(event: DecidedEvent) -> str:
+    """Why the task for a request that is over is cancelled."""
+    how = event.kind.value.removeprefix("question.")
+    return f"the request {event.question_id} of {event.worker_id} is {how}"
+
+
+def _same_code(requirements: Requirements) -> Requirements:
+    given = {"repository": requirements.repository, "ref": requirements.branch or requirements.ref}
+    return Requirements.model_validate({name: value for name, value in given.items() if value is not None})
+
+
+def _description(request: Collaborate, terms: CollaborationTerms) -> str:
+    asked = f"{terms.from_worker}, at work on {terms.from_task}, asks for {request.collaboration_type.value}:"
+    context = f"\n\nContext: {request.context}" if request.context else ""
+    until = f" It counts until {terms.deadline_at:%Y-%m-%d %H:%M:%S} UTC." if terms.deadline_at else ""
+    answer = (
+        f"\n\nAnswer with respond_to_collaboration, question_id {terms.question_id}: `accepted` when you begin, then "
+        f"`completed` with your response and findings, or `declined` with the reason.{until}"
+    )
+    room = MAX_DESCRIPTION - len(answer)
+    return f"{asked}\n\n{request.task_description}{context}"[:room] + answer

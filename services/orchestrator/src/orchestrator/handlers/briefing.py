@@ -1,0 +1,62 @@
+"""What workers are told: their task, who else is there, and what they would be given next."""
+
+from contracts.rpc import GetTask, ListWorkers, NextTask, TaskBrief, WorkersFound
+from contracts.workers import WorkerView
+from orchestrator.decisions.masking import masked
+from orchestrator.decisions.outlook import Outlook, outlook
+from orchestrator.domain import Worker
+from orchestrator.errors import TaskNotNamed, TaskNotShown
+from orchestrator.ports import Store, Wake
+from servicekit.clock import Clock
+
+
+class Briefings:
+    """Answers workers."""
+
+    def __init__(self, store: Store, clock: Clock, wake: Wake) -> None:
+        self._store = store
+        self._clock = clock
+        self._wake = wake
+
+    async def task(self, worker_id: str, asked: GetTask) -> TaskBrief:
+        """A task in which the worker has a part. Raises TaskNotNamed, TaskNotShown."""
+        if asked.task_id is None:
+            raise TaskNotNamed
+        brief = await self._store.task_brief(asked.task_id, worker_id)
+        if brief is None:
+            raise TaskNotShown(asked.task_id, worker_id)
+        return brief
+
+    async def workers(self, _worker_id: str, asked: ListWorkers) -> WorkersFound:
+        """Who else is there."""
+        page = await self._store.worker_briefs(asked)
+        return WorkersFound(workers=page.items, next_cursor=page.next_cursor)
+
+    async def next_task(self, worker_id: str) -> NextTask:
+        """What the worker would be given next, as things stand. It has room, so the scheduler is woken."""
+        self._wake()
+        view = await self._store.worker_view(worker_id)
+        seen = outlook(worker_id, _worker(view), await self._store.lines(self._clock.now()), _free(view))
+        return await self._described(worker_id, seen, _free(view))
+
+    async def _described(self, worker_id: str, seen: Outlook, free: int) -> NextTask:
+        task = await self._store.task_view(seen.task_id) if seen.task_id else None
+        hint = NextTask(
+            queued=seen.queued, queued_for_worker=seen.queued_for_worker, slots_free=free, reason=seen.reason
+        )
+        if task is None:
+            return hint
+        requirements = masked(task.requirements.to_dict())
+        about = {"task_id": task.task_id, "description": task.description, "priority": task.priority}
+        return hint.model_copy(update=about | {"requirements": requirements})
+
+
+def _worker(view: WorkerView | None) -> Worker | None:
+    if view is None:
+        return None
+    tags, capabilities = frozenset(view.tags), frozenset(view.capabilities)
+    return Worker(view.worker_id, view.status, tags, capabilities, view.slots_total, {})
+
+
+def _free(view: WorkerView | None) -> int:
+    return view.slots_free if view else 0

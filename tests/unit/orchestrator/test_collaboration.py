@@ -1,0 +1,87 @@
+"""What a worker's request for help becomes."""
+
+from typing import Any
+
+import pytest
+
+from contracts.decided import DecidedEvent, DecidedKind
+from contracts.tasks import MAX_DESCRIPTION, Requirements
+from orchestrator.decisions.collaboration import closes_request, linked_task, objection, request_in, terms_of
+from servicekit.ids import new_event_id
+from tests.support.examples import NOW
+from tests.support.views import queued_task
+
+REQUEST = {"collaboration_type": "testing", "task_description": "Write tests"}
+
+
+def news(kind: DecidedKind = DecidedKind.question_asked, **changes: Any) -> DecidedEvent:
+    data = {"kind": "collaboration_request", "request": REQUEST} | changes.pop("data", {})
+    about = {"task_id": "task-1", "attempt": 1, "worker_id": "w1", "question_id": "q-1"}
+    return DecidedEvent.model_validate(
+        {"event_id": new_event_id(), "kind": kind, "occurred_at": NOW, "data": data} | about | changes
+    )
+
+
+def made(requirements: dict[str, Any], **request: Any) -> Any:
+    event = news(data={"request": REQUEST | request})
+    asked = request_in(event)
+    assert asked is not None
+    parent = queued_task("task-1", requirements=Requirements.model_validate(requirements))
+    return linked_task(asked, terms_of(event, asked), parent)
+
+
+@pytest.mark.parametrize(
+    ("requirements", "ref"),
+    [
+        ({"repository": "r", "ref": "v1", "branch": "b"}, "b"),
+        ({"repository": "r", "ref": "v1"}, "v1"),
+        ({"repository": "r"}, None),
+    ],
+)
+def test_the_helper_sees_the_code_that_the_asker_works_on(requirements: dict[str, Any], ref: str | None) -> None:
+    task = made(requirements | {"env": {"T": "s"}, "verify": ["x"], "agent": "a"})
+    same = {"repository": "r"} | ({"ref": ref} if ref else {})
+    assert task.requirements == Requirements.model_validate(same)
+    assert (task.idempotency_key, task.max_attempts, task.worker_id) == ("collaboration:q-1", 2, None)
+
+
+def test_a_very_long_request_leaves_room_for_how_to_answer() -> None:
+    task = made({}, task_description="x" * 60_000, context="y" * 60_000)
+    assert len(task.description) == MAX_DESCRIPTION
+    assert task.description.endswith("or `declined` with the reason.")
+
+
+def test_what_is_no_request_becomes_nothing() -> None:
+    assert request_in(news(data={"kind": "question"})) is None
+    assert request_in(news(data={"request": None})) is None
+    assert request_in(news(DecidedKind.question_expired)) is None
+    assert request_in(news(attempt=None)) is None
+
+
+def test_nobody_helps_itself_and_only_known_workers_are_asked() -> None:
+    def objection_to(target: str | None, known: bool) -> str | None:
+        event = news(data={"request": REQUEST | {"target_worker": target}})
+        asked = request_in(event)
+        assert asked is not None
+        return objection(asked, terms_of(event, asked), target_is_known=known)
+
+    assert objection_to("w1", True) == "target_worker w1 is the asking worker itself"
+    assert objection_to("w9", False) == "target_worker w9 is not known; list_workers shows those there are"
+    assert objection_to("w2", True) is None
+    assert objection_to(None, True) is None
+
+
+@pytest.mark.parametrize(
+    ("event", "closes"),
+    [
+        (news(DecidedKind.question_expired), True),
+        (news(DecidedKind.question_withdrawn, data={"helper_worker": "w2"}), True),
+        (news(DecidedKind.question_answered, actor="w2", data={"helper_worker": "w2"}), False),
+        (news(DecidedKind.question_answered, actor="ada", data={"helper_worker": "w2"}), True),
+        (news(DecidedKind.question_answered, actor="ada"), True),
+        (news(DecidedKind.question_asked), False),
+        (news(DecidedKind.question_expired, data={"kind": "question"}), False),
+    ],
+)
+def test_a_request_that_is_over_needs_no_helper_unless_the_helper_closed_it(event: DecidedEvent, closes: bool) -> None:
+    assert closes_request(event) is closes
