@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from contracts.events import EVENT_TYPES
@@ -19,6 +19,7 @@ from worker_agent.ports import AgentReader
 TRANSCRIPTS = sorted((Path(__file__).parents[2] / "transcripts").glob("*/*.jsonl"))
 AGENTS = sorted(adapters(AgentHost("python")))
 LINES = sorted({line for transcript in TRANSCRIPTS for line in transcript.read_text().splitlines()})
+UNHURRIED = settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=20),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=10), inner, max_size=3),
@@ -67,18 +68,21 @@ def test_every_agent_with_words_of_its_own_has_a_transcript(agent: str) -> None:
 
 
 @pytest.mark.parametrize("agent", AGENTS)
+@UNHURRIED
 @given(lines=st.lists(st.text(max_size=200) | JSON.map(dumps), max_size=5))
 def test_no_line_is_too_odd(agent: str, lines: list[str]) -> None:
     read(agent, lines)
 
 
 @pytest.mark.parametrize("agent", AGENTS)
+@UNHURRIED
 @given(line=st.sampled_from(LINES), cut=st.integers(0, 5_000))
 def test_a_line_that_breaks_off_ends_nothing(agent: str, line: str, cut: int) -> None:
     read(agent, [line[:cut], line])
 
 
 @pytest.mark.parametrize("agent", AGENTS)
+@UNHURRIED
 @given(line=st.sampled_from(LINES), key=st.integers(0, 40), value=JSON)
 def test_a_value_of_another_type_than_expected_ends_nothing(agent: str, line: str, key: int, value: Any) -> None:
     changed = loads(line)
@@ -102,6 +106,7 @@ def test_a_huge_line_becomes_small_events(agent: str) -> None:
 
 
 @pytest.mark.parametrize("agent", ["claude", "codex", "cursor", "gemini", "opencode"])
+@UNHURRIED
 @given(data=st.data())
 def test_a_huge_value_becomes_small_events(agent: str, data: st.DataObject) -> None:
     own = [line for transcript in TRANSCRIPTS if transcript.parent.name == agent for line in lines_of(transcript)]

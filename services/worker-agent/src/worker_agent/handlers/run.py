@@ -143,7 +143,7 @@ class Run:
         changes = passed.changes if passed is not None else {}
         end = reader.end(process)
         if end.version is None:
-            end = end.model_copy(update={"version": workshop.agent_versions.get(attempt.record.agent)})
+            end = end.model_copy(update={"version": workshop.agent_versions.get(attempt.record.agent) or None})
         await attempt.update(
             phase=Phase.ended, process=process, agent_end=end, test_commands=pump.test_commands, **changes
         )
