@@ -4,7 +4,10 @@ AT_FDCWD = -100
 RENAME_EXCHANGE = 2
 
 FORKS = "import os\nwhile True:\n    try: os.fork()\n    except OSError: pass"
-HUNDRED = "import os, time\nfor _ in range(100):\n    if os.fork() == 0: break\ntime.sleep(300)"
+HUNDRED = (
+    "import os, time\nfor _ in range(100):\n    try:\n        if os.fork() == 0: os.execvp('sleep', ['sleep', '300'])\n"
+    "    except OSError: pass\ntime.sleep(300)"
+)
 ZOMBIES = "import os, time\nwhile True:\n    if os.fork() == 0: os._exit(0)"
 HOG = "import time\nheld = []\nwhile True: held.append(b'x' * 5_000_000)"
 HOGS = "import os, time\nfor _ in range(20):\n    if os.fork() == 0: break\nheld = b'x' * 20_000_000\ntime.sleep(300)"

@@ -25,7 +25,7 @@ def left(server: SandboxServer) -> list[psutil.Process]:
     ("code", "reasons"),
     [
         (attacks.FORKS, {EndReason.PROCESS_LIMIT, EndReason.MEMORY}),
-        (attacks.HUNDRED, {EndReason.PROCESS_LIMIT, EndReason.MEMORY, EndReason.EXITED}),
+        (attacks.HUNDRED, {EndReason.PROCESS_LIMIT, EndReason.MEMORY}),
         (attacks.ZOMBIES, {EndReason.PROCESS_LIMIT, EndReason.EXITED, EndReason.CPU_LIMIT}),
         (attacks.HOG, {EndReason.MEMORY}),
         (attacks.HOGS, {EndReason.MEMORY}),

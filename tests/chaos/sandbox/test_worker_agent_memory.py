@@ -39,7 +39,7 @@ ATTACKS = {
     "short-lines": Attack(attacks.SHORT_LINES, "failed", "more output", {"output_mb": 5}),
     "no-newline": Attack(attacks.NO_NEWLINE, "failed", "more output"),
     "forks": Attack(attacks.FORKS, "failed", "more "),
-    "hundred": Attack(attacks.HUNDRED, "failed", "more processes"),
+    "hundred": Attack(attacks.HUNDRED, "failed", "more processes", {"memory_mb": 200}),
     "hog": Attack(attacks.HOG, "failed", "more memory"),
     "filler": Attack(attacks.FILLER, "failed", "more disk"),
     "deaf": Attack(attacks.DEAF, "timed_out", "longer than it may", SHORT),

@@ -202,7 +202,8 @@ async def watchdog(attempt: Attempt, reader: AgentReader, allowance: Allowance, 
 
 def ended_before(process: Process, passed: Passed) -> bool:
     """Whether an agent that was to be ended for a limit had ended already: only its output was not read to the end."""
-    return passed.limit is not None and process.reason is not EndReason.CANCELLED
+    by_itself = process.state is ProcessState.ENDED and process.reason is not EndReason.CANCELLED
+    return passed.limit is not None and by_itself
 
 
 def _gone_by(attempt: Attempt, reader: AgentReader, allowance: Allowance) -> float | None:
