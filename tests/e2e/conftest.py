@@ -7,13 +7,26 @@ from pathlib import Path
 import pytest
 
 from devstack.demo.project import fetch_project
+from tests.support.coding_agents import install_wanted, variables_of_wanted
 from tests.support.mews import ROOT, START_WITHIN_S, System, new_home, parsed
+from tests.support.node import NoNode
 
 
 @pytest.fixture(scope="session")
-def system(tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
-    """A running system."""
-    with new_home(tmp_path_factory.mktemp("mews")) as fresh:
+def no_coding_agents() -> str | None:
+    """Installs the coding agents that are to be tested; why there are none, where they cannot be had."""
+    try:
+        install_wanted()
+    except NoNode as reason:
+        return str(reason)
+    return None
+
+
+@pytest.fixture(scope="session")
+def system(tmp_path_factory: pytest.TempPathFactory, no_coding_agents: str | None) -> Iterator[System]:
+    """A running system, whose workers have the coding agents that are to be tested."""
+    given = {} if no_coding_agents else variables_of_wanted()
+    with new_home(tmp_path_factory.mktemp("mews"), given) as fresh:
         state = parsed(fresh.mews("up", "--detach", "--workers", "2", "--json", within=START_WITHIN_S))
         assert state["workers"] == 2
         yield fresh

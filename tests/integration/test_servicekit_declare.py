@@ -26,6 +26,11 @@ async def durables(bus: Bus) -> set[tuple[str, str]]:
     return {(s.name, info.name) for s in STREAMS for info in await bus.js.consumers_info(s.name)}
 
 
+async def pending(bus: Bus, stream: str, durable: str, count: int) -> bool:
+    """Whether so many messages wait. The broker tells its consumers of a message after it has acknowledged it."""
+    return (await bus.js.consumer_info(stream, durable)).num_pending == count
+
+
 async def test_every_stream_and_durable_of_the_contract_is_there(nats_server: TestNats) -> None:
     async with a_bus(nats_server) as bus:
         await declare_streams(bus.js)
@@ -100,7 +105,7 @@ async def test_a_new_stream_takes_nothing_before_its_durables_are_there(nats_ser
         assert await publish_batches(bus, [Outgoing("manager.question.w", "1", b"{}")]) == [False]
         await declare_streams(bus.js)
         assert await publish_batches(bus, [Outgoing("manager.question.w", "1", b"{}")]) == [True]
-        assert (await bus.js.consumer_info(QUESTIONS, "question-broker")).num_pending == 1
+        await eventually(lambda: pending(bus, QUESTIONS, "question-broker", 1))
 
 
 async def test_a_full_stream_refuses_and_keeps_what_it_has(nats_server: TestNats) -> None:
@@ -121,9 +126,9 @@ async def test_a_worker_gets_its_own_durables_and_nothing_of_others(nats_server:
             assert await ensure_worker_consumers(bus.js, worker) == (worker, worker)
         said = [subjects.task("w1"), subjects.command("w1"), subjects.answer("w1"), subjects.command("w2")]
         assert all(await publish_batches(bus, [Outgoing(subject, subject, b"{}") for subject in said]))
-        assert (await bus.js.consumer_info(TASKS, "w1")).num_pending == 1
-        assert (await bus.js.consumer_info(COMMANDS, "w1")).num_pending == 2
-        assert (await bus.js.consumer_info(COMMANDS, "w2")).num_pending == 1
+        await eventually(lambda: pending(bus, TASKS, "w1", 1))
+        await eventually(lambda: pending(bus, COMMANDS, "w1", 2))
+        await eventually(lambda: pending(bus, COMMANDS, "w2", 1))
 
 
 async def test_streams_are_declared_again_when_the_broker_comes_back(nats_server: TestNats) -> None:

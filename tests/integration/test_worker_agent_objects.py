@@ -160,7 +160,8 @@ async def test_what_cannot_be_published_is_refused_with_the_reason(
     if not journal_of(worker, "task-no"):
         setup = f"ln -s /etc/passwd leak; head -c {MB + 1} /dev/zero > big; {WAIT}"
         await up(side, "task-no", command=setup)
-    result = await call(worker, "task-no", "publish_artifact", **{"name": "x", **arguments})
+    given: dict[str, Any] = {"name": "x", **arguments}
+    result = await call(worker, "task-no", "publish_artifact", **given)
     assert result.is_error
     assert f"[{code}]" in text(result)
     assert words in text(result)
@@ -288,11 +289,12 @@ async def test_an_outage_is_told_and_afterwards_it_works(tmp_path: Path, nats_se
             await up(side, "task-outage")
         await call(worker, "task-outage", "save_checkpoint", data={"n": 1})
         nats_server.stop()
-        for name, arguments in (
-            ("publish_artifact", {"name": "x", "content": "x"}),
-            ("save_checkpoint", {"data": {"n": 2}}),
-            ("load_checkpoint", {}),
-        ):
+        calls: dict[str, dict[str, Any]] = {
+            "publish_artifact": {"name": "x", "content": "x"},
+            "save_checkpoint": {"data": {"n": 2}},
+            "load_checkpoint": {},
+        }
+        for name, arguments in calls.items():
             result = await call(worker, "task-outage", name, **arguments)
             assert result.is_error
             assert "[objects_unavailable]" in text(result)

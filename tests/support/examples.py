@@ -223,7 +223,10 @@ FULL: dict[str, dict[str, Any]] = {
             "passed": True,
             "commands": [{"command": "make test", "exit_code": 0, "duration_ms": 10, "output_tail": "ok"}],
             "commit": "def",
+            "tests": [{"path": "junit.xml", "counts": COUNTS}],
+            "coverage": [{"path": "lcov.info", "line_percent": 91.5, "branch_percent": 80.0}],
         },
+        "discrepancies": ["it says that it changed b.py, which does not differ from the base"],
     },
     "registered": {
         "worker_id": "worker-1",

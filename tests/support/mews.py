@@ -7,7 +7,7 @@ import subprocess
 import sys
 from collections.abc import AsyncGenerator, Generator, Mapping
 from contextlib import asynccontextmanager, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -33,11 +33,13 @@ class System:
     """One system, in the folder `home`."""
 
     home: Path
+    given: Mapping[str, str] = field(default_factory=dict[str, str])
+    """Variables that it is started with."""
 
     @property
     def env(self) -> dict[str, str]:
         """The environment in which `mews` finds it."""
-        return {**os.environ, "MEWS_HOME": str(self.home), "COLUMNS": "200", "TERM": "dumb"}
+        return {**os.environ, **self.given, "MEWS_HOME": str(self.home), "COLUMNS": "200", "TERM": "dumb"}
 
     def command(self, *arguments: str) -> list[str]:
         """The command line of `mews`."""
@@ -95,11 +97,11 @@ class System:
 
 
 @contextmanager
-def new_home(folder: Path) -> Generator[System]:
+def new_home(folder: Path, given: Mapping[str, str] | None = None) -> Generator[System]:
     """A folder in which nothing has run yet; whatever runs there at the end of the block is ended."""
     (folder / ".mews").mkdir(parents=True)
     (folder / ".mews" / "nats").symlink_to(ROOT / ".mews" / "nats")
-    system = System(folder)
+    system = System(folder, given or {})
     try:
         yield system
     finally:

@@ -68,26 +68,31 @@ class NodeTools:
 
 def install_node_tools() -> NodeTools:
     """Install what is locked, once for all processes and runs. Raises NoNode with the reason."""
+    return NodeTools(install_locked(LOCKED, FOLDER))
+
+
+def install_locked(locked: Path, folder: Path) -> Path:
+    """Install what a lock file names into a folder, unless it is there; its modules. Raises NoNode with the reason."""
     npm = shutil.which("npm")
     if npm is None:
-        raise NoNode("npm is not on PATH; install Node.js 18 or newer with npm to run the official MCP tools")
-    FOLDER.mkdir(parents=True, exist_ok=True)
-    with (FOLDER / "lock").open("w") as lock:
+        raise NoNode("npm is not on PATH; install Node.js 20 or newer with npm to run these tests")
+    folder.mkdir(parents=True, exist_ok=True)
+    with (folder / "lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        _install(npm)
-    return NodeTools(FOLDER / "node_modules")
+        _install(npm, locked, folder)
+    return folder / "node_modules"
 
 
-def _install(npm: str) -> None:
-    wanted = hashlib.sha256((LOCKED / "package-lock.json").read_bytes()).hexdigest()
-    done = FOLDER / "installed"
+def _install(npm: str, locked: Path, folder: Path) -> None:
+    wanted = hashlib.sha256((locked / "package-lock.json").read_bytes()).hexdigest()
+    done = folder / "installed"
     if done.exists() and done.read_text() == wanted:
         return
     for name in ("package.json", "package-lock.json"):
-        shutil.copy(LOCKED / name, FOLDER / name)
+        shutil.copy(locked / name, folder / name)
     command = [npm, "ci", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error"]
     try:
-        ended = subprocess.run(command, cwd=FOLDER, capture_output=True, text=True, timeout=INSTALL_S, check=False)
+        ended = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=INSTALL_S, check=False)
     except subprocess.TimeoutExpired as error:
         raise NoNode(f"npm ci did not end within {INSTALL_S} s") from error
     if ended.returncode != 0:

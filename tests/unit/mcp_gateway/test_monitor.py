@@ -96,3 +96,22 @@ def test_open_questions_are_shown_with_their_ids_and_options() -> None:
 def test_what_is_missing_is_noted() -> None:
     text = monitored(monitor_report(running_task(), notes=["milestones are missing: analytics-query is away"]))
     assert text.endswith("Notes:\n  - milestones are missing: analytics-query is away")
+
+
+def test_the_evidence_shows_where_the_result_is_and_what_does_not_agree() -> None:
+    outcome = example_outcome().to_dict()
+    outcome["observed"] |= {
+        "branch": "feature/x",
+        "pushed": False,
+        "push_error": "the remote is away",
+        "bundle": {"bucket": "ARTIFACTS", "key": "task-1/1/result.bundle", "size_bytes": 9, "digest": "sha256:0"},
+        "tests": [{"path": "junit.xml", "counts": {"total": 8, "passed": 5, "failed": 2, "errors": 1}}],
+        "coverage": [{"path": "coverage.xml", "line_percent": 71.5}],
+    }
+    outcome["discrepancies"] = ["It says that no test failed."]
+    text = monitored(monitor_report(running_task(analytics=outcome)))
+    assert (
+        "NOT pushed: the remote is away; kept as ARTIFACTS/task-1/1/result.bundle; JUnit: 3 of 8 tests failed; "
+        "coverage 71.5 % of lines" in text
+    )
+    assert "  does not agree: It says that no test failed." in text

@@ -53,8 +53,8 @@ def test_the_evidence_is_the_tasks_own_before_that_of_the_facts() -> None:
 
 def test_evidence_of_an_unknown_form_is_left_out() -> None:
     known = example_outcome()
-    odd = known.to_dict() | {"claimed": {"status": "transcended"}}
+    odd = known.to_dict() | {"claimed": {"status": "transcended"}, "discrepancies": "many"}
     found = evidence(running_task(analytics=odd), None)
-    assert found.claimed is None
+    assert (found.claimed, found.discrepancies) == (None, [])
     assert found.observed == known.observed
     assert evidence(running_task(), None) == Evidence()

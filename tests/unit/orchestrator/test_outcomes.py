@@ -40,6 +40,13 @@ def test_a_completed_outcome_ends_the_task() -> None:
     assert orjson.loads(fate.analytics or b"")["observed"]["agent"] == "a"
 
 
+def test_what_does_not_agree_is_kept_with_the_task() -> None:
+    sentences = ["It says “all passed”.", "It says more."]
+    ending = ending_of(outcome("completed", discrepancies=sentences))
+    fate = fate_of(closed(), ending, POLICY, now=NOW, jitter=0)
+    assert orjson.loads(fate.analytics or b"") == {"discrepancies": sentences}
+
+
 @pytest.mark.parametrize(
     ("codes", "reason"),
     [

@@ -88,3 +88,12 @@ def test_a_person_gets_plain_lines_without_local_variables() -> None:
         get_logger("x").exception("crash")
     assert "crash" in stream.getvalue()
     assert "hunter2" not in stream.getvalue().replace('password = "hunter2"', "")
+
+
+def test_every_line_is_scrubbed_before_it_is_written() -> None:
+    stream = io.StringIO()
+    configure_logging("carts", ServiceSettings(), stream, scrub=lambda line: line.replace("s3cret", "***"))
+    get_logger("a").error("it is s3cret", where="s3cret")
+    logging.getLogger("b").error("a library says s3cret")
+    assert [line["event"] for line in lines(stream)] == ["it is ***", "a library says ***"]
+    assert "s3cret" not in stream.getvalue()

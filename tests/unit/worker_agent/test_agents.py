@@ -9,21 +9,22 @@ from contracts.sandbox import StreamName
 from contracts.tasks import Requirements
 from tests.unit.worker_agent.test_admission import assignment
 from tests.unit.worker_agent.test_outcome import process
-from worker_agent.agents import adapters
+from worker_agent.agents import AgentHost, adapters
 from worker_agent.errors import TaskUnusable
 from worker_agent.ports import AgentJob
 
+HOST = AgentHost("python")
 OUT, ERR = StreamName.STDOUT, StreamName.STDERR
 
 
 def job(**requirements: Any) -> AgentJob:
     wanted = assignment().model_copy(update={"requirements": Requirements.model_validate(requirements)})
-    return AgentJob(wanted, "http://127.0.0.1:1/mcp", "token")
+    return AgentJob(wanted, "http://127.0.0.1:1/mcp", "token", "/home", "/work")
 
 
 def shown(agent: str, *lines: tuple[StreamName, str]) -> list[tuple[str, str]]:
-    reader = adapters("python")[agent].reader()
-    bodies = [body for stream, line in lines for body in reader.read(stream, line)]
+    reader = adapters(HOST)[agent].reader(assignment())
+    bodies = [body for stream, line in lines for body in reader.read(stream, line, None)]
     return [(body.stream_type, body.content) for body in bodies]  # pyright: ignore[reportAttributeAccessIssue]
 
 
@@ -32,17 +33,17 @@ def shown(agent: str, *lines: tuple[StreamName, str]) -> list[tuple[str, str]]:
     [("echo a | wc", ("/bin/sh", "-c", "echo a | wc")), (["ls", "-l"], ("ls", "-l"))],
 )
 def test_a_command_is_for_the_shell_or_a_program(command: Any, argv: tuple[str, ...]) -> None:
-    assert adapters("python")["command"].launch(job(command=command)).argv == argv
+    assert adapters(HOST)["command"].launch(job(command=command)).argv == argv
 
 
 @pytest.mark.parametrize("command", [None, "", "  ", [], [1], {"a": 1}])
 def test_a_task_without_a_usable_command_is_refused(command: Any) -> None:
     with pytest.raises(TaskUnusable, match=r"requirements\.command"):
-        adapters("python")["command"].launch(job(command=command))
+        adapters(HOST)["command"].launch(job(command=command))
 
 
 def test_an_agent_gets_its_task_and_the_way_to_its_tools() -> None:
-    launch = adapters("/usr/bin/python3")["auditor"].launch(job(env={"A": "b"}, goal={"depth": 3}))
+    launch = adapters(AgentHost("/usr/bin/python3"))["auditor"].launch(job(env={"A": "b"}, goal={"depth": 3}))
     assert launch.argv == ("/usr/bin/python3", "-P", "-m", "auditor", "run")
     assert dict(launch.env) == {
         "MEWS_MCP_URL": "http://127.0.0.1:1/mcp",
@@ -83,6 +84,6 @@ def test_a_very_long_line_is_shortened() -> None:
 
 @pytest.mark.parametrize("agent", ["auditor", "command"])
 def test_the_exit_code_says_how_it_went(agent: str) -> None:
-    reader = adapters("python")[agent].reader()
+    reader = adapters(HOST)[agent].reader(assignment())
     assert reader.end(process()).failure is None
     assert reader.end(process(exit_code=1)).failure == "the agent exited with 1"

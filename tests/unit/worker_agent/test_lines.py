@@ -9,7 +9,7 @@ from contracts.events.reporting import StreamData, StreamType
 from contracts.sandbox import OutputChunk, StreamName
 from tests.support.examples import NOW
 from worker_agent.decisions import lines as module
-from worker_agent.decisions.lines import Lines, joined, readable, shortened
+from worker_agent.decisions.lines import Lines, from_a_word_on, joined, readable, shortened
 
 TEXTS = st.text(st.characters(codec="utf-8", exclude_characters="\n"), max_size=8)
 
@@ -70,6 +70,13 @@ def test_a_text_is_made_readable() -> None:
     assert readable("\x1b[31mred\x1b[0m \x1b]0;title\x07end\r") == "red end"
     assert readable("a\x00b") == "a␀b"
     assert shortened("abcdef", 3) == "abc\n… (3 more characters)"
+
+
+def test_a_text_is_cut_between_words_so_that_no_half_of_a_secret_is_left() -> None:
+    assert shortened("ab cd\nefgh", 8) == "ab cd\n… (5 more characters)"
+    assert shortened("ab " + "c" * 5_000, 4_000).startswith("ab ccc")
+    assert from_a_word_on("cret value\nnext") == "value\nnext"
+    assert from_a_word_on("onelongword") == "onelongword"
 
 
 def entry(content: str, kind: StreamType = StreamType.output) -> StreamData:

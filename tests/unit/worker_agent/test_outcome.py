@@ -113,5 +113,5 @@ def test_the_exit_code_is_the_rule_of_most_agents() -> None:
 def test_the_outcome_carries_claim_observation_and_verification() -> None:
     verified = Verified(passed=True, commands=[])
     made = record(claim=claim(CompletionStatus.completed), started_at=NOW)
-    body = outcome(made, after_verification(verified), None, verified, NOW)
+    body = outcome(made, after_verification(verified), None, verified, [], NOW)
     assert (body.claimed, body.verified, body.started_at, body.ended_at) == (made.claim, verified, NOW, NOW)

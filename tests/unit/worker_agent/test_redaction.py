@@ -53,6 +53,40 @@ def test_enumerations_and_ids_are_left_alone() -> None:
     assert (masked.task_id, masked.severity, masked.error_type) == ("task-123", "critical", "********")
 
 
+def test_a_key_of_a_known_format_is_masked_in_an_event_and_the_envelope_is_left() -> None:
+    key = "ghp_" + "aB3d" * 9
+    made = event("milestone", {"milestone_name": key, "milestone_type": "x", "metrics": {"list": [f"a {key}"]}})
+    masked = loads(Redactor({}).event(made))
+    assert masked["body"]["milestone_name"] == "********"
+    assert masked["body"]["metrics"] == {"list": ["a ********"]}
+    assert masked["event_id"] == loads(made.to_json())["event_id"]
+
+
+def test_a_private_key_is_masked_when_it_comes_line_by_line() -> None:
+    redactor, dashes = Redactor({}), "-" * 5
+    lines = [
+        f"{dashes}BEGIN PRIVATE KEY{dashes}",
+        "aB3d" * 16,
+        "eF5g" * 16,
+        f"{dashes}END PRIVATE KEY{dashes}",
+        "done it",
+    ]
+    told = [entry(redactor, line) for line in lines]
+    assert told == [lines[0], "********", "********", lines[3], lines[4]]
+
+
+def test_another_stream_in_between_does_not_end_a_private_key() -> None:
+    redactor = Redactor({})
+    entry(redactor, "-" * 5 + "BEGIN PRIVATE KEY" + "-" * 5)
+    assert entry(redactor, "a warning, meanwhile", {"stream": "stderr"}) == "a warning, meanwhile"
+    assert entry(redactor, "aB3d" * 16) == "********"
+
+
+def entry(redactor: Redactor, content: str, metadata: dict[str, str] | None = None) -> str:
+    made = event("stream", {"stream_type": "output", "content": content, "metadata": metadata or {}})
+    return loads(redactor.event(made))["body"]["content"]
+
+
 @given(st.sampled_from([kind for kind in FULL if kind in EVENT_TYPES]), st.data())
 def test_a_masked_event_is_still_a_valid_one(kind: str, data: st.DataObject) -> None:
     texts = sorted(set(_texts(FULL[kind])))

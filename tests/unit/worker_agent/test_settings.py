@@ -48,3 +48,21 @@ def test_a_wrong_setting_is_named(monkeypatch: pytest.MonkeyPatch, name: str, va
 
 def test_every_setting_is_documented() -> None:
     assert [name for name, field in Settings.model_fields.items() if not field.description] == []
+
+
+def test_keys_that_are_set_are_told_by_their_names_and_shown_to_nobody(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CURSOR_API_KEY", "cursor-secret")
+    monkeypatch.setenv("OPENAI_API_KEY", "")
+    monkeypatch.setenv("OPENAI_BASE_URL", "http://models/v1")
+    settings = Settings()
+    assert settings.agent_keys == {"CURSOR_API_KEY": "cursor-secret"}
+    assert settings.agent_variables == {"CURSOR_API_KEY": "cursor-secret", "OPENAI_BASE_URL": "http://models/v1"}
+    assert "cursor-secret" not in repr(settings)
+
+
+def test_each_agent_may_have_a_model(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AGENT_MODELS", "claude=sonnet, codex=gpt-5-codex,")
+    assert Settings().agent_models == {"claude": "sonnet", "codex": "gpt-5-codex"}
+    monkeypatch.setenv("AGENT_MODELS", "claude")
+    with pytest.raises(ValidationError, match="agent_models"):
+        Settings()

@@ -6,11 +6,13 @@ Requests refuse unknown fields. Answers ignore them, so that a newer sandbox may
 from enum import StrEnum
 from typing import Annotated, Literal
 
-from pydantic import ConfigDict, Field, StringConstraints
+from pydantic import ConfigDict, Field, StringConstraints, model_validator
 
 from contracts.base import Model, UtcTime
 
 OUTPUT_MEDIA_TYPE = "application/x-ndjson"
+BUNDLE_MEDIA_TYPE = "application/x-git-bundle"
+CHANGES_MEDIA_TYPE = "application/gzip"
 ARCHIVE_MEDIA_TYPES = tuple(f"application/{kind}" for kind in ("x-tar", "gzip", "x-gzip", "x-bzip2", "x-xz"))
 
 WorkspaceName = Annotated[str, Field(pattern=r"^[A-Za-z0-9_-][A-Za-z0-9._-]{0,127}$", max_length=128)]
@@ -100,6 +102,43 @@ class Checkout(Model):
     workspace: Workspace
     commit: str | None = None
     committed: bool
+
+
+class PublishRequest(SandboxRequest):
+    """Body of `POST /v1/workspaces/{name}/publish`: the result as a commit and, if wanted, on a branch of a remote.
+
+    What is not committed is committed first, unless `commit` names what to publish. `url` may hold credentials: they
+    are used for this one push, and never kept or shown.
+    """
+
+    push: bool = False
+    url: str | None = Field(default=None, min_length=1, max_length=4096, description="Remote; needed to push.")
+    branch: GitRevision | None = Field(default=None, description="Default: the branch of the workspace.")
+    commit: GitRevision | None = Field(default=None, description="Publish this commit, not what is checked out.")
+    message: str = Field(default="Record the uncommitted result", min_length=1, max_length=10_000)
+    timeout_ms: int | None = Field(
+        default=None, ge=1, description="Time for the push; default: as for any git command."
+    )
+
+    @model_validator(mode="after")
+    def _push_needs_a_remote(self) -> "PublishRequest":
+        if self.push and self.url is None:
+            raise ValueError("url: needed to push")
+        return self
+
+
+class WorkspacePublished(Model):
+    """What became of it. A push that failed is no error of the request: the commit is there, and `error` says why.
+
+    `pushed` says whether the remote's branch is at the commit now; null: nothing was to be pushed.
+    """
+
+    branch: str
+    commit: str | None = None
+    committed: bool
+    commits: tuple[str, ...] = Field(description="Commits from the base to the result, newest first, at most 1,000.")
+    pushed: bool | None = None
+    error: str | None = None
 
 
 class FileChange(Model):

@@ -2,7 +2,7 @@
 
 import logging
 import sys
-from collections.abc import MutableMapping
+from collections.abc import Callable, MutableMapping
 from functools import partial
 from typing import Any, TextIO
 
@@ -20,8 +20,16 @@ EventDict = MutableMapping[str, Any]
 QUIET = {"httpx": logging.WARNING, "httpcore": logging.WARNING, "uvicorn": logging.WARNING, "nats": logging.CRITICAL}
 
 
-def configure_logging(service: str, settings: ServiceSettings, stream: TextIO | None = None) -> None:
-    """Send all logs, also those of libraries, through one pipeline to `stream` (standard error if not given)."""
+def configure_logging(
+    service: str,
+    settings: ServiceSettings,
+    stream: TextIO | None = None,
+    scrub: Callable[[str], str] | None = None,
+) -> None:
+    """Send all logs, also those of libraries, through one pipeline to `stream` (standard error if not given).
+
+    `scrub` gets every line before it is written, and returns it without what must not be in a log.
+    """
     level = logging.getLevelNamesMapping()[settings.log_level.upper()]
     shared: list[Processor] = [
         structlog.contextvars.merge_contextvars,
@@ -33,6 +41,8 @@ def configure_logging(service: str, settings: ServiceSettings, stream: TextIO | 
         structlog.processors.StackInfoRenderer(),
     ]
     ending = _ending(settings)
+    if scrub is not None:
+        ending.append(_Scrubbed(scrub))
     structlog.configure(
         processors=[*shared, *ending],
         wrapper_class=structlog.make_filtering_bound_logger(level),
@@ -77,6 +87,16 @@ def _add_trace(_logger: WrappedLogger, _method: str, event: EventDict) -> EventD
         event["trace_id"] = f"{context.trace_id:032x}"
         event["span_id"] = f"{context.span_id:016x}"
     return event
+
+
+class _Scrubbed:
+    """Cleans a line that is ready to be written."""
+
+    def __init__(self, scrub: Callable[[str], str]) -> None:
+        self._scrub = scrub
+
+    def __call__(self, _logger: WrappedLogger, _method: str, line: Any) -> str:
+        return self._scrub(line)
 
 
 def _ending(settings: ServiceSettings) -> list[Processor]:

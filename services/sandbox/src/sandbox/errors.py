@@ -107,10 +107,22 @@ class StdinFull(Conflict):
     code = "stdin_full"
 
 
+class NotARepository(Conflict):
+    """The workspace was not made as a git repository, so it has nothing to publish."""
+
+    code = "not_a_repository"
+
+
 class FileTooLarge(TooLarge):
     """The file, or the part asked for, is above the limit."""
 
     code = "file_too_large"
+
+
+class TreeTooDeep(TooLarge):
+    """Folders lie in each other deeper than can be gone through."""
+
+    code = "tree_too_deep"
 
 
 class BodyTooLarge(TooLarge):
@@ -123,6 +135,12 @@ class WorkspaceTooLarge(TooLarge):
     """The unpacked source is above the limit."""
 
     code = "workspace_too_large"
+
+
+class BundleTooLarge(TooLarge):
+    """What was changed is above the limit of what is handed out in one piece."""
+
+    code = "bundle_too_large"
 
 
 class BadArchive(Invalid):

@@ -31,6 +31,7 @@ def _serve(_options: argparse.Namespace) -> None:
 
     from servicekit.logs import configure_logging
     from servicekit.settings import explain
+    from worker_agent.decisions.redaction import without_known_secrets
     from worker_agent.settings import Settings
 
     try:
@@ -38,7 +39,7 @@ def _serve(_options: argparse.Namespace) -> None:
     except ValidationError as error:
         print(f"worker-agent: wrong settings: {explain(error)}", file=sys.stderr)
         raise SystemExit(WRONG_SETTINGS) from None
-    configure_logging("worker-agent", settings)
+    configure_logging("worker-agent", settings, scrub=without_known_secrets)
     if _run(settings):
         # A restart that a manager asked for needs no supervisor: this process becomes the new one.
         os.execv(sys.executable, [sys.executable, "-m", "worker_agent", "serve"])

@@ -21,17 +21,18 @@ from servicekit.ids import new_id
 from servicekit.lifecycle import Background
 from servicekit.logs import configure_logging, get_logger
 from worker_agent import __version__, loops, subscriptions
-from worker_agent.agents import adapters
+from worker_agent.agents import AgentHost, adapters
 from worker_agent.bus import BusOutbound, BusServices
 from worker_agent.decisions.grants import Policy
 from worker_agent.decisions.limits import AttemptLimits, ObjectLimits
+from worker_agent.decisions.redaction import without_known_secrets
 from worker_agent.domain import Target, ToolProfile
 from worker_agent.errors import WorkerError
 from worker_agent.handlers.attempts import Attempts
 from worker_agent.handlers.changes import Changes
 from worker_agent.handlers.commands import Commands
 from worker_agent.handlers.desk import Desk
-from worker_agent.handlers.introduction import registration, usable_agents
+from worker_agent.handlers.introduction import registration, try_agents
 from worker_agent.handlers.reports import register
 from worker_agent.handlers.slots import Slots
 from worker_agent.handlers.workshop import Defaults, Patience, Workshop, insist
@@ -41,8 +42,9 @@ from worker_agent.mcp.tools import BY_NAME
 from worker_agent.objects import JetStreamObjects
 from worker_agent.sandboxes import UnixSandbox
 from worker_agent.settings import Settings
+from worker_agent.spool.limits import SpoolLimits
 from worker_agent.spool.lock import folder_lock
-from worker_agent.spool.spool import Spool, SpoolLimits
+from worker_agent.spool.spool import Spool
 from worker_agent.store import FileJournal
 
 SERVICE = "worker-agent"
@@ -160,10 +162,10 @@ def _start_loops(background: Background, parts: Parts, introduced: asyncio.Event
 
 async def _introduce(parts: Parts, introduced: asyncio.Event) -> None:
     """Try the agents as soon as the sandbox is ready, and register; again whenever the configuration changes."""
-    agents = await _tried_agents(parts)
+    await _try_agents(parts)
     told: Registration | None = None
     while True:
-        introduction = _registration(parts, agents)
+        introduction = _registration(parts)
         if introduction != told:
             await insist(partial(register, parts.spool, introduction, parts.clock.now))
             log.info("registered", worker_id=introduction.worker_id, capabilities=introduction.capabilities)
@@ -172,22 +174,24 @@ async def _introduce(parts: Parts, introduced: asyncio.Event) -> None:
         await parts.changes.wait()
 
 
-def _registration(parts: Parts, agents: list[str]) -> Registration:
+def _registration(parts: Parts) -> Registration:
     settings, config = parts.settings, parts.commands.state.config
     return registration(
         worker_id=settings.worker_id,
         incarnation=parts.incarnation,
         tags=config.tags if config.tags is not None else settings.worker_tags,
-        capabilities=[*(f"agent:{name}" for name in agents), *settings.worker_capabilities],
+        capabilities=settings.worker_capabilities,
+        agents=parts.workshop.agent_versions,
         slots=parts.attempts.slots.limit,
         version=__version__,
     )
 
 
-async def _tried_agents(parts: Parts) -> list[str]:
+async def _try_agents(parts: Parts) -> None:
     while True:
         try:
-            return await usable_agents(parts.workshop, parts.incarnation)
+            await try_agents(parts.workshop, parts.incarnation)
+            return
         except WorkerError as error:
             log.warning("sandbox_away", error=error.detail)
             await asyncio.sleep(RETRY_S)
@@ -244,19 +248,26 @@ def _workshop(
         settings.stop_grace_ms,
         settings.usage_ms / 1000,
         settings.completion_linger_ms / 1000,
+        settings.push_ms,
+        settings.save_ms / 1000,
+        settings.unsaved_retention_ms / 1000,
         settings.pause_grace_ms / 1000,
+        settings.result_linger_ms / 1000,
     )
+    host = AgentHost(settings.agent_python, settings.agent_path, settings.agent_variables, settings.agent_models)
     return Workshop(
-        sandbox,
-        adapters(settings.agent_python),
-        journal,
-        clock,
-        patience,
-        mcp_url,
-        objects,
-        ObjectLimits(settings.max_artifact_mb, settings.max_checkpoint_mb),
-        {Target.artifact_mb: settings.artifact_quota_mb, Target.questions: settings.max_open_questions},
-        _policy(settings),
+        sandbox=sandbox,
+        objects=objects,
+        adapters=adapters(host),
+        journal=journal,
+        clock=clock,
+        patience=patience,
+        mcp_url=mcp_url,
+        object_limits=ObjectLimits(settings.max_artifact_mb, settings.max_checkpoint_mb),
+        most_bundle_bytes=settings.bundle_max_mb * MEBIBYTE,
+        quotas={Target.artifact_mb: settings.artifact_quota_mb, Target.questions: settings.max_open_questions},
+        policy=_policy(settings),
+        agent_secrets=settings.agent_keys,
     )
 
 
@@ -276,9 +287,11 @@ def _set_log_level(settings: Settings, config: WorkerConfig) -> None:
     if config.log_level is None:
         return
     try:
-        configure_logging(SERVICE, Settings.model_validate(settings.model_dump() | {"log_level": config.log_level}))
+        changed = Settings.model_validate(settings.model_dump() | {"log_level": config.log_level})
     except ValidationError:
         log.warning("config_refused", log_level=config.log_level)
+    else:
+        configure_logging(SERVICE, changed, scrub=without_known_secrets)
 
 
 def _spool_limits(settings: Settings) -> SpoolLimits:

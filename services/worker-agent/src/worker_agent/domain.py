@@ -7,7 +7,7 @@ from typing import NamedTuple
 from contracts.base import Count, EventId, Model, Name, OptionalText, QuestionId, TaskId, UtcTime
 from contracts.commands import WorkerConfig
 from contracts.events.planning import PlanType, StepStatus
-from contracts.events.recovery import Completion
+from contracts.events.recovery import Completion, ObservedCommand
 from contracts.events.reporting import Progress
 from contracts.events.resources import GrantState
 from contracts.questions import Answer, RequestedResource, RequestResources
@@ -192,11 +192,17 @@ class AgentEnd(Model):
     """What an adapter makes of an agent's end. `failure` is None when the agent did what it should."""
 
     failure: str | None = None
+    by_result: bool = False
+    """Whether the agent itself said how its run ended; then it counts, however its process ended."""
     version: str | None = None
     model: str | None = None
     tokens_input: int = 0
     tokens_output: int = 0
+    tokens_cached: int = 0
     cost_usd: float = 0.0
+    session_id: str | None = None
+    """By what the CLI itself knows the conversation."""
+    last_message: str | None = None
 
 
 class AttemptRecord(Model):
@@ -214,6 +220,8 @@ class AttemptRecord(Model):
     """The agent's process, once it has ended; None in phase `ended`: it never ran, or is lost."""
     agent_end: AgentEnd = AgentEnd()
     base_commit: str | None = None
+    test_commands: list[ObservedCommand] = []
+    """Test runs of the agent, as its output shows them."""
     failure: str | None = None
     """Why the attempt failed before the agent could do its work."""
     retryable: bool = True
@@ -240,6 +248,8 @@ class AttemptRecord(Model):
     """The event of the outcome as it is written to the spool, so that a repeat is the same event."""
     outcome_position: int | None = None
     closed_at: UtcTime | None = None
+    unsaved: bool = False
+    """Whether its workspace may hold work that is nowhere else yet: then it is not removed."""
     cleaned: bool = False
     """Whether its workspace is removed."""
 
@@ -252,6 +262,13 @@ class AttemptRecord(Model):
     def held(self) -> bool:
         """Whether there is still something to do for it."""
         return self.phase in HELD
+
+
+class Bundle(NamedTuple):
+    """What a workspace holds beyond its source, as one file."""
+
+    content: bytes
+    media_type: str
 
 
 class WorkerState(Model):

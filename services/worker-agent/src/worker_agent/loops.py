@@ -156,12 +156,12 @@ async def clean(attempts: Attempts, retention_s: float, memory_s: float) -> None
 async def leave_when_drained(
     commands: Commands, attempts: Attempts, spool: EventSpool, leave: Callable[[], Awaitable[None]]
 ) -> None:
-    """Each time this worker is drained: when its attempts are over and the broker has all of it, say that it leaves."""
+    """Each time this worker is drained: once its attempts are over and the broker has all of it, say that it leaves."""
     left = False
     while True:
         if not commands.state.draining:
             left = False
-        elif not left and not attempts.held and not spool.events:
+        elif not left and not attempts.held and not attempts.has_unsaved and not spool.events:
             await leave()
             left = True
         await asyncio.sleep(DRAIN_EVERY_S)

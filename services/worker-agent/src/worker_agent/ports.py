@@ -18,15 +18,17 @@ from contracts.sandbox import (
     OutputEnd,
     Process,
     ProcessStart,
+    PublishRequest,
     SandboxReadiness,
     StreamName,
     Workspace,
     WorkspaceDiff,
+    WorkspacePublished,
     WorkspaceSource,
 )
 from contracts.tasks import Assignment
 from contracts.workers import Heartbeat
-from worker_agent.domain import AgentEnd, AttemptKey, AttemptRecord, WorkerState
+from worker_agent.domain import AgentEnd, AttemptKey, AttemptRecord, Bundle, WorkerState
 
 
 @dataclass(frozen=True, slots=True)
@@ -237,6 +239,14 @@ class SandboxBackend(Protocol):
         """What differs from where the work began."""
         ...
 
+    async def publish(self, workspace: str, asked: PublishRequest) -> WorkspacePublished:
+        """Commit the result and, if that is asked for, push it; harmless when that is done."""
+        ...
+
+    async def bundle(self, workspace: str, most_bytes: int) -> Bundle | None:
+        """What the source does not have; None when there is nothing, SandboxRefused when it is larger than that."""
+        ...
+
     async def start(self, start: ProcessStart) -> Process:
         """Start a process; with a process id that is known, return that process."""
         ...
@@ -262,11 +272,15 @@ class SandboxBackend(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class AgentJob:
-    """What an adapter gets to know about the attempt that it starts an agent for."""
+    """What an adapter gets to know about the attempt that it starts an agent for. Paths are those in the sandbox."""
 
     assignment: Assignment
     mcp_url: str
     mcp_token: str
+    home: str = ""
+    """The agent's private HOME."""
+    folder: str = ""
+    """The work tree, where it is started."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -279,11 +293,33 @@ class Launch:
     stdin: str | None = None
 
 
-class AgentReader(Protocol):
-    """Reads the output of one run, line by line."""
+@dataclass(frozen=True, slots=True)
+class SelfTest:
+    """A command that exits with 0 where an agent can run, and prints its version; or what is lacking without trying."""
 
-    def read(self, stream: StreamName, line: str) -> Sequence[Report]:
-        """What a line tells, as bodies of events; often one, or none."""
+    argv: tuple[str, ...]
+    lacks: str | None = None
+
+
+class AgentReader(Protocol):
+    """Reads the output of one run, line by line. Nothing that an agent writes raises."""
+
+    @property
+    def finished(self) -> bool:
+        """Whether the agent has said how its run ended, so that it has no reason to stay."""
+        ...
+
+    @property
+    def hopeless(self) -> str | None:
+        """Why the run can only be ended: it waits for a person, or began without its tools. None while it can go on."""
+        ...
+
+    def read(self, stream: StreamName, line: str, at: datetime | None) -> Sequence[Report]:
+        """What a line, seen at that time, tells, as bodies of events; often one, or none."""
+        ...
+
+    def rest(self) -> Sequence[Report]:
+        """What was kept back until more of it came, after the last line."""
         ...
 
     def end(self, process: Process) -> AgentEnd:
@@ -299,14 +335,14 @@ class AgentAdapter(Protocol):
         """The name in `requirements.agent` and in the capability `agent:<name>`."""
         ...
 
-    def self_test(self) -> tuple[str, ...]:
-        """A command that exits with 0 where this agent can run."""
+    def self_test(self) -> SelfTest:
+        """How to find out whether this agent can run here."""
         ...
 
     def launch(self, job: AgentJob) -> Launch:
         """How to start it. Raises TaskUnusable when the task lacks what this agent needs."""
         ...
 
-    def reader(self) -> AgentReader:
+    def reader(self, assignment: Assignment) -> AgentReader:
         """A reader for one run."""
         ...

@@ -19,12 +19,15 @@ from contracts.sandbox import (
     OutputRecord,
     Process,
     ProcessStart,
+    PublishRequest,
     SandboxReadiness,
     Workspace,
     WorkspaceCreate,
     WorkspaceDiff,
+    WorkspacePublished,
     WorkspaceSource,
 )
+from worker_agent.domain import Bundle
 from worker_agent.errors import SandboxRefused, SandboxUnavailable
 
 PROCESSES, WORKSPACES, FILES = "/v1/processes", "/v1/workspaces", "/v1/files"
@@ -33,7 +36,7 @@ PART_BYTES = 1024 * 1024
 """Of a file that is read: no more than the smallest SANDBOX_MAX_TRANSFER_MB."""
 SLOW_S = 1_800.0
 MAX_LINE_BYTES = 1024 * 1024
-NOT_FOUND, SERVICE_UNAVAILABLE = 404, 503
+NO_CONTENT, NOT_FOUND, SERVICE_UNAVAILABLE = 204, 404, 503
 JSON = {"content-type": "application/json"}
 
 OUTPUT: TypeAdapter[OutputChunk | OutputEnd] = TypeAdapter(OutputRecord)
@@ -127,6 +130,23 @@ class UnixSandbox:
         response = await self._call("GET", f"{WORKSPACES}/{workspace}/diff", timeout_s=SLOW_S)
         return WorkspaceDiff.model_validate_json(response.content)
 
+    async def publish(self, workspace: str, asked: PublishRequest) -> WorkspacePublished:
+        """Commit the result and, if that is asked for, push it; harmless when that is done."""
+        response = await self._call("POST", f"{WORKSPACES}/{workspace}/publish", asked, timeout_s=SLOW_S)
+        return WorkspacePublished.model_validate_json(response.content)
+
+    async def bundle(self, workspace: str, most_bytes: int) -> Bundle | None:
+        """What the source does not have; None when there is nothing, SandboxRefused when it is larger than that."""
+        content = bytearray()
+        async with self._streaming(f"{WORKSPACES}/{workspace}/bundle", httpx.Timeout(SLOW_S)) as response:
+            if response.status_code == NO_CONTENT:
+                return None
+            async for part in response.aiter_bytes():
+                content += part
+                if len(content) > most_bytes:
+                    raise SandboxRefused("bundle_too_large", f"what was changed is larger than {most_bytes} bytes")
+        return Bundle(bytes(content), response.headers.get("content-type", ""))
+
     async def start(self, start: ProcessStart) -> Process:
         """Start a process; with a process id that is known, return that process."""
         return _process(await self._call("POST", PROCESSES, start))
@@ -152,19 +172,23 @@ class UnixSandbox:
     async def output(self, process_id: str, offset: int) -> AsyncGenerator[AsyncIterator[OutputChunk | OutputEnd]]:
         """Its output from an offset on, as it comes; the last item is the end, unless the connection broke."""
         url = f"{PROCESSES}/{process_id}/output?offset={offset}&follow=true"
-        timeout = httpx.Timeout(self._timeout_s, read=None)
+        async with self._streaming(url, httpx.Timeout(self._timeout_s, read=None)) as response:
+            yield _records(response)
+
+    async def close(self) -> None:
+        """Close all connections."""
+        await self._client.aclose()
+
+    @asynccontextmanager
+    async def _streaming(self, url: str, timeout: httpx.Timeout) -> AsyncGenerator[httpx.Response]:
         try:
             async with self._client.stream("GET", url, timeout=timeout) as response:
                 if response.is_error:
                     await response.aread()
                     _check(response)
-                yield _records(response)
+                yield response
         except httpx.TransportError as error:
             raise _unavailable(error) from error
-
-    async def close(self) -> None:
-        """Close all connections."""
-        await self._client.aclose()
 
     async def _write(self, url: str, content: bytes) -> None:
         _check(await self._send("PUT", url, content=content, headers={"content-type": "application/octet-stream"}))

@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 from typing import Annotated
 
-from pydantic import BeforeValidator, Field, field_validator
+from pydantic import BeforeValidator, Field, SecretStr, field_validator
 from pydantic_settings import NoDecode
 
 from contracts.base import Name, WorkerId
@@ -15,10 +15,19 @@ from worker_agent.domain import ToolProfile
 
 MINUTE_MS = 60_000
 HOUR_MS = 60 * MINUTE_MS
+AGENT_KEYS = ("CURSOR_API_KEY", "ANTHROPIC_API_KEY", "OPENAI_API_KEY", "CODEX_API_KEY", "GEMINI_API_KEY")
+MODEL_ADDRESSES = ("ANTHROPIC_BASE_URL", "OPENAI_BASE_URL", "GOOGLE_GEMINI_BASE_URL")
 
 
 def _split(value: object) -> object:
     return [part.strip() for part in value.split(",") if part.strip()] if isinstance(value, str) else value
+
+
+def _pairs(value: object) -> object:
+    if not isinstance(value, str):
+        return value
+    pairs = (pair.partition("=") for pair in value.split(",") if pair.strip())
+    return {agent.strip(): model.strip() for agent, _, model in pairs}
 
 
 def _own_id() -> str:
@@ -26,6 +35,7 @@ def _own_id() -> str:
 
 
 Names = Annotated[tuple[Name, ...], NoDecode, BeforeValidator(_split)]
+Models = Annotated[dict[str, Name], NoDecode, BeforeValidator(_pairs)]
 
 
 class Settings(ServiceSettings):
@@ -49,6 +59,26 @@ class Settings(ServiceSettings):
     """Path of the sandbox's Unix socket."""
     agent_python: str = sys.executable
     """Interpreter, as the sandbox sees it, of the agents that are Python programs."""
+    agent_path: str = ""
+    """Folders, as the sandbox sees them and separated by colons, where agents' programs are looked for before PATH."""
+    agent_models: Models = {}
+    """Model of a task that names none, for each agent: `claude=sonnet,codex=gpt-5-codex`."""
+    cursor_api_key: SecretStr | None = None
+    """Key of the agent `cursor`. A task's own `env` counts more than each of these keys and addresses."""
+    anthropic_api_key: SecretStr | None = None
+    """Key of the agent `claude`, and of `opencode` for models of Anthropic."""
+    openai_api_key: SecretStr | None = None
+    """Key of the agent `codex`, and of `opencode` for models of OpenAI."""
+    codex_api_key: SecretStr | None = None
+    """Key of the agent `codex` alone; counts more than OPENAI_API_KEY there."""
+    gemini_api_key: SecretStr | None = None
+    """Key of the agent `gemini`, and of `opencode` for models of Google."""
+    anthropic_base_url: str | None = None
+    """Address of a server that stands for Anthropic's."""
+    openai_base_url: str | None = None
+    """Address of a server that stands for OpenAI's, with `/v1` at its end."""
+    google_gemini_base_url: str | None = None
+    """Address of a server that stands for Google's."""
     worker_mcp_port: int = Field(default=0, ge=0, le=65_535)
     """Port of the MCP endpoint on loopback; 0 takes a free one and keeps it across restarts."""
     http_port: int = Field(default=8105, ge=0, le=65_535)
@@ -74,8 +104,18 @@ class Settings(ServiceSettings):
     """How long check_commands tells an agent of a pause before its processes are stopped."""
     rpc_timeout_ms: int = Field(default=5_000, ge=10)
     """How long a tool waits for a service of the platform that does not answer."""
+    result_linger_ms: int = Field(default=15_000, ge=0)
+    """How long an agent's program may stay after its last result before it is ended; its result counts all the same."""
     sandbox_patience_ms: int = Field(default=60_000, ge=0)
     """How long the sandbox may be away before an attempt that needs it fails."""
+    push_ms: int = Field(default=2 * MINUTE_MS, ge=1_000)
+    """How long a remote may take to accept a push; after that the result is kept as an artifact."""
+    save_ms: int = Field(default=10_000, ge=0)
+    """How long an outcome waits for its unpushed result to be kept; after that it is told, and that is done later."""
+    bundle_max_mb: int = Field(default=64, ge=1)
+    """Largest unpushed result that is kept as an artifact; it is held in memory on its way."""
+    unsaved_retention_ms: int = Field(default=24 * HOUR_MS, ge=0)
+    """How long a workspace is kept for unpushed work that cannot be saved; then it is removed, and an error says so."""
     workspace_retention_ms: int = Field(default=10 * MINUTE_MS, ge=0)
     """How long the workspace of an attempt is kept after its end."""
     attempt_memory_ms: int = Field(default=24 * HOUR_MS, ge=0)
@@ -124,6 +164,18 @@ class Settings(ServiceSettings):
     """Tools and tool profiles that an attempt gets without asking, as patterns separated by commas; `none` for none."""
     grant_dependencies: Names = ()
     """Packages that are installed without asking, as patterns separated by commas: `requests`, `pytest-*`, `npm:*`."""
+
+    @property
+    def agent_keys(self) -> dict[str, str]:
+        """The keys that are set, by the names of their variables."""
+        keys = {name: getattr(self, name.lower()) for name in AGENT_KEYS}
+        return {name: key.get_secret_value() for name, key in keys.items() if key is not None}
+
+    @property
+    def agent_variables(self) -> dict[str, str]:
+        """Keys and addresses of models, by the names of their variables."""
+        addresses = {name: getattr(self, name.lower()) for name in MODEL_ADDRESSES}
+        return self.agent_keys | {name: address for name, address in addresses.items() if address is not None}
 
     @field_validator("data_dir")
     @classmethod

@@ -1,5 +1,6 @@
 """What arrives on the bus: assignments, commands and answers. Each is on disk here before the broker hears so."""
 
+import re
 from collections.abc import Awaitable, Callable, Mapping
 from datetime import datetime
 from typing import Any
@@ -19,12 +20,14 @@ from worker_agent.handlers.commands import Commands
 ASSIGNMENT: TypeAdapter[Assignment] = TypeAdapter(Assignment)
 MESSAGE: TypeAdapter[Batch[Command] | Batch[Answer]] = TypeAdapter(Batch[Command] | Batch[Answer])
 SHOWN = 2_000
+ENVIRONMENT = re.compile(r'("env"\s{0,4}:\s{0,4})\{(?:[^"{}]|"(?:[^"\\]|\\.)*+"?)*+\}?')
+"""The environment of a task, whose values are secrets, in its JSON."""
 
 log = get_logger(__name__)
 
 
 class LoggedDeadLetters:
-    """A worker has no database: what it cannot read is told in its log, whole unless it is long."""
+    """A worker has no database: what it cannot read is told in its log, whole unless it is long, without secrets."""
 
     async def record(
         self,
@@ -38,7 +41,7 @@ class LoggedDeadLetters:
         delivery: str | None = None,
     ) -> None:
         """Tell it."""
-        text = payload[:SHOWN].decode(errors="replace")
+        text = ENVIRONMENT.sub(r"\1{}", payload.decode(errors="replace"))[:SHOWN]
         log.error("dead_letter", stream=stream, subject=subject, reason=reason, payload=text, delivery=delivery)
 
 

@@ -201,7 +201,7 @@ class Observed(Model):
     """Whether the branch is at the remote with the result; None: there was nothing to push, or nowhere to."""
     push_error: OptionalText | None = None
     bundle: StoredObject | None = None
-    """A git bundle with what was not pushed."""
+    """A git bundle with what was not pushed; without git, an archive of the changed files."""
 
 
 class Verified(Model):
@@ -210,6 +210,10 @@ class Verified(Model):
     passed: bool
     commands: list[CommandResult]
     commit: Name | None = None
+    tests: Annotated[list[ObservedTests], Field(max_length=50)] = []
+    """JUnit files that the commands wrote."""
+    coverage: Annotated[list[ObservedCoverage], Field(max_length=20)] = []
+    """Coverage reports that the commands wrote."""
 
 
 class Outcome(Model):
@@ -225,6 +229,8 @@ class Outcome(Model):
     claimed: Completion | None = None
     observed: Observed | None = None
     verified: Verified | None = None
+    discrepancies: Annotated[list[Text], Field(max_length=20)] = []
+    """Where the claim and what was seen do not agree, a sentence each."""
 
 
 class SessionEnd(Report):

@@ -22,7 +22,8 @@ def adopt_orphans() -> None:
 
 def end_descendants() -> None:
     """Kill every process below this one."""
-    while below := _descendants(os.getpid()):
+    # A process whose parent ends during one look has a parent that is seen only by the next.
+    while below := _descendants(os.getpid()) or _descendants(os.getpid()):
         end_now(below)
 
 

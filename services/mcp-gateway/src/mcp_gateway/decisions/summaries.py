@@ -1,6 +1,6 @@
 """A task in short, and a task with all that is known of it."""
 
-from typing import TypeVar
+from typing import TypeVar, cast
 
 from pydantic import ValidationError
 
@@ -101,8 +101,13 @@ def evidence(task: TaskView, facts: TaskFacts | None) -> Evidence:
         claimed=_read(Completion, outcome.get("claimed")),
         observed=_read(Observed, outcome.get("observed")),
         verified=_read(Verified, outcome.get("verified")),
+        discrepancies=_sentences(outcome.get("discrepancies")),
         analytics=facts.evidence if facts else {},
     )
+
+
+def _sentences(value: object) -> list[str]:
+    return [str(one) for one in cast("list[object]", value)] if isinstance(value, list) else []
 
 
 def _read(model: type[Part], value: object) -> Part | None:

@@ -47,6 +47,8 @@ class Evidence(Model):
     """What the worker saw of it."""
     verified: Verified | None = None
     """What the platform found when it ran the `verify` commands itself."""
+    discrepancies: list[str] = []
+    """Where the claim and what was seen do not agree, a sentence each."""
     analytics: dict[str, Name] = {}
     """Evidence level of each analytics type: reported, observed or verified."""
 

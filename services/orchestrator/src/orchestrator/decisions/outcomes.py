@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from json import dumps
 
 from contracts.events.recovery import Outcome, OutcomeStatus, Verified
 from contracts.tasks import AttemptState, TaskState
@@ -56,7 +57,10 @@ def verification_failure(verified: Verified) -> str:
 def summary_of(outcome: Outcome) -> bytes:
     """JSON for `tasks.analytics`: what was claimed, observed and verified, each beside the others."""
     parts = (("claimed", outcome.claimed), ("observed", outcome.observed), ("verified", outcome.verified))
-    return b"{" + b",".join(b'"%b":%b' % (name.encode(), part.to_json()) for name, part in parts if part) + b"}"
+    written = [b'"%b":%b' % (name.encode(), part.to_json()) for name, part in parts if part]
+    if outcome.discrepancies:
+        written.append(b'"discrepancies":' + dumps(outcome.discrepancies).encode())
+    return b"{" + b",".join(written) + b"}"
 
 
 def fate_of(closed: Closed, ending: Ending, policy: RetryPolicy, *, now: datetime, jitter: float) -> Fate:

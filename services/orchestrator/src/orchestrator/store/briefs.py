@@ -15,8 +15,8 @@ from servicekit.paging import decode_cursor, page
 from servicekit.pg import Database
 
 MOST_LINES = 500
-MOST_WAITING = 1_000
-"""How many tasks of a line are counted."""
+MOST_WAITING, MOST_COUNTED = 1_000, 20_000
+"""How many tasks are counted at most, of one line and of all."""
 
 # An attempt of the task itself, of the one that asked for it, or of one that it asked for.
 TASK_OF_WORKER = """
@@ -58,7 +58,8 @@ LINES = """
         FROM tasks WHERE status = 'queued' AND demand_key = line.demand_key LIMIT 1
     ) AS head CROSS JOIN LATERAL (
         SELECT count(*)::int AS waiting FROM (
-            SELECT FROM tasks WHERE status = 'queued' AND demand_key = line.demand_key LIMIT $3
+            SELECT FROM tasks WHERE status = 'queued' AND demand_key = line.demand_key
+            LIMIT (SELECT LEAST($3, $4 / count(*)) FROM line)
         ) AS first_ones
     ) AS counted LEFT JOIN LATERAL (
         SELECT rank_at, task_id FROM tasks WHERE status = 'queued' AND demand_key = line.demand_key
@@ -91,7 +92,7 @@ class BriefQueries:
     async def lines(self, now: datetime) -> list[Line]:
         """The lines of the queue, with the first due task of each; so many and no more."""
         async with self.database.acquire() as conn:
-            found = await conn.fetch(LINES, now, MOST_LINES, MOST_WAITING)
+            found = await conn.fetch(LINES, now, MOST_LINES, MOST_WAITING, MOST_COUNTED)
         return [Line(rows.demand(row), row["waiting"], row["rank_at"], row["task_id"]) for row in found]
 
 

@@ -1,23 +1,31 @@
 """Endpoints of workspaces."""
 
-from typing import Annotated
+import os
+from collections.abc import Iterator
+from contextlib import ExitStack
+from tempfile import TemporaryFile
+from typing import IO, Annotated
 
 from fastapi import APIRouter, Query, Request, Response, status
+from fastapi.responses import StreamingResponse
 
 from contracts.base import Page
 from contracts.sandbox import (
     ARCHIVE_MEDIA_TYPES,
     Checkout,
     CheckoutRequest,
+    PublishRequest,
     Workspace,
     WorkspaceCreate,
     WorkspaceDiff,
     WorkspaceName,
+    WorkspacePublished,
 )
-from sandbox.api.services import LARGEST_PAGE, Services, ServicesOf, body_of, body_on_disk
-from sandbox.errors import UnsupportedMedia, WorkspaceExists
+from sandbox.api.services import LARGEST_PAGE, MB, Services, ServicesOf, body_of, body_on_disk
+from sandbox.errors import BundleTooLarge, UnsupportedMedia, WorkspaceExists
 
 JSON = "application/json"
+PART = 1024 * 1024
 
 router = APIRouter(prefix="/v1/workspaces")
 
@@ -66,6 +74,25 @@ async def diff(name: WorkspaceName, services: ServicesOf) -> WorkspaceDiff:
     return await services.workspaces.diff(name)
 
 
+@router.post("/{name}/publish")
+async def publish(name: WorkspaceName, asked: PublishRequest, services: ServicesOf) -> WorkspacePublished:
+    """Put the result on its branch, here and, if that is asked for, at a remote."""
+    return await services.workspaces.publish(name, asked)
+
+
+@router.get("/{name}/bundle", responses={204: {"description": "The source has all of it."}})
+async def bundle(name: WorkspaceName, services: ServicesOf) -> Response:
+    """What the source does not have: a git bundle, or without git an archive of the changed files."""
+    with ExitStack() as stack:
+        file = stack.enter_context(TemporaryFile(dir=services.settings.workspace_root))
+        media_type = await services.workspaces.bundle(name, file)
+        if media_type is None:
+            return Response(status_code=status.HTTP_204_NO_CONTENT)
+        size = _size_within(file, services.settings.max_archive_mb)
+        stack.pop_all()
+        return StreamingResponse(_parts(file), media_type=media_type, headers={"content-length": str(size)})
+
+
 async def _create(name: str, request: Request, services: Services) -> bool:
     kind = request.headers.get("content-type", JSON).partition(";")[0].strip().lower()
     settings = services.settings
@@ -76,3 +103,17 @@ async def _create(name: str, request: Request, services: Services) -> bool:
         raise UnsupportedMedia(f"{kind!r} is not understood; send {JSON} or one of {', '.join(ARCHIVE_MEDIA_TYPES)}")
     body = await body_of(request, settings.max_body_mb)
     return await services.workspaces.create(name, WorkspaceCreate.model_validate_json(body or b"{}").source)
+
+
+def _size_within(file: IO[bytes], most_mb: int) -> int:
+    size = file.seek(0, os.SEEK_END)
+    if size > most_mb * MB:
+        raise BundleTooLarge(f"the bundle holds {size} bytes, at most {most_mb} MB are handed out")
+    file.seek(0)
+    return size
+
+
+def _parts(file: IO[bytes]) -> Iterator[bytes]:
+    with file:
+        while part := file.read(PART):
+            yield part

@@ -104,28 +104,51 @@ class Git:
     timeout_ms: int
     passed_on: Mapping[str, str] = field(default_factory=dict[str, str])
 
-    async def run(self, arguments: Sequence[str], view: View, *, folder: Path, index: Path | None = None) -> str:
+    async def run(
+        self,
+        arguments: Sequence[str],
+        view: View,
+        *,
+        folder: Path,
+        variables: Mapping[str, str] | None = None,
+        timeout_ms: int | None = None,
+    ) -> str:
         """Run one command and return what it wrote; raises `GitFailed` with what it said."""
-        command = [*self.host.prefix(self._with_configuration(view)), "git", *_overrides(), *arguments]
-        with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
-            if await self._wait(_spawn(command, folder, self._environment(index), out, err)) != 0:
-                raise GitFailed(f"git {_shown(arguments)}: {_said(err)}")
+        with tempfile.TemporaryFile() as out:
+            await self.write(arguments, view, out, folder=folder, variables=variables, timeout_ms=timeout_ms)
             return _content(out)
 
-    async def _wait(self, child: subprocess.Popen[bytes]) -> int:
+    async def write(
+        self,
+        arguments: Sequence[str],
+        view: View,
+        out: IO[bytes],
+        *,
+        folder: Path,
+        variables: Mapping[str, str] | None = None,
+        timeout_ms: int | None = None,
+    ) -> None:
+        """The same, and what it writes goes to a file. `variables` are its own part of the environment."""
+        command = [*self.host.prefix(self._with_configuration(view)), "git", *_overrides(), *arguments]
+        environment = {**self._environment(), **(variables or {})}
+        with tempfile.TemporaryFile() as err:
+            if await self._wait(_spawn(command, folder, environment, out, err), timeout_ms or self.timeout_ms) != 0:
+                raise GitFailed(f"git {_shown(arguments)}: {_said(err)}")
+
+    async def _wait(self, child: subprocess.Popen[bytes], timeout_ms: int) -> int:
         """Its exit code; it is killed when its time is over or when nobody waits any more."""
         try:
-            async with asyncio.timeout(self.timeout_ms / 1000):
+            async with asyncio.timeout(timeout_ms / 1000):
                 return await collected(child)
         except TimeoutError:
-            raise GitFailed(f"git took longer than {self.timeout_ms} ms") from None
+            raise GitFailed(f"git took longer than {timeout_ms} ms") from None
         finally:
             if child.poll() is None:
                 os.killpg(child.pid, signal.SIGKILL)
                 child.wait()
 
-    def _environment(self, index: Path | None) -> dict[str, str]:
-        environment = {
+    def _environment(self) -> dict[str, str]:
+        return {
             "PATH": self.host.path or os.defpath,
             "LANG": "C.UTF-8",
             "HOME": "/nonexistent",
@@ -141,7 +164,6 @@ class Git:
             **IDENTITY,
             **self.passed_on,
         }
-        return environment if index is None else {**environment, "GIT_INDEX_FILE": str(index)}
 
     def _with_configuration(self, view: View) -> View:
         return View(view.writable, (*view.readable, self.configuration), view.temporary)

@@ -3,6 +3,7 @@
 import secrets
 from dataclasses import dataclass
 from pathlib import Path
+from typing import IO
 
 from contracts.sandbox import WorkspaceDiff
 from sandbox.bubblewrap import View
@@ -34,9 +35,17 @@ class History:
 
     async def call(self, *arguments: str, index: Path | None = None) -> str:
         """Run git here; what it wrote, without the last end of line."""
-        where = [f"--git-dir={self.directory}", f"--work-tree={self.layout.tree}"]
-        said = await self.git.run([*where, *arguments], self.view(), folder=self.layout.tree, index=index)
+        variables = {} if index is None else {"GIT_INDEX_FILE": str(index)}
+        command = [*self._where(), *arguments]
+        said = await self.git.run(command, self.view(), folder=self.layout.tree, variables=variables)
         return said.removesuffix("\n")
+
+    async def write(self, out: IO[bytes], *arguments: str) -> None:
+        """Run git here, and let it write to a file."""
+        await self.git.write([*self._where(), *arguments], self.view(), out, folder=self.layout.tree)
+
+    def _where(self) -> list[str]:
+        return [f"--git-dir={self.directory}", f"--work-tree={self.layout.tree}"]
 
     def view(self) -> View:
         """What git may write here."""

@@ -7,23 +7,29 @@ import secrets
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import IO
 from weakref import WeakValueDictionary
 
 from contracts.sandbox import (
+    BUNDLE_MEDIA_TYPE,
+    CHANGES_MEDIA_TYPE,
     Checkout,
     DirectorySource,
     EmptySource,
     GitSource,
+    PublishRequest,
     Workspace,
     WorkspaceDiff,
+    WorkspacePublished,
     WorkspaceSource,
 )
 from sandbox import clock
 from sandbox.bubblewrap import View
-from sandbox.errors import WorkspaceExists, WorkspaceNotFound
+from sandbox.errors import NotARepository, WorkspaceExists, WorkspaceNotFound
 from sandbox.logs import fields
 from sandbox.settings import Settings
-from sandbox.workspaces import archive, sources
+from sandbox.workspaces import archive, bundle, publishing, sources
 from sandbox.workspaces.git import Git
 from sandbox.workspaces.layout import About, Layout
 from sandbox.workspaces.snapshot import History, difference
@@ -67,6 +73,11 @@ class Workspaces:
         if not layout.about.is_file():
             raise WorkspaceNotFound(f"there is no workspace {name!r}")
         return layout
+
+    def layouts(self) -> list[Layout]:
+        """Where all workspaces lie."""
+        found = [Layout(self._root / name) for name in self.names()]
+        return [layout for layout in found if layout.about.is_file()]
 
     async def describe(self, name: str) -> Workspace:
         """What is to be told of a workspace, with its size."""
@@ -121,6 +132,26 @@ class Workspaces:
             about = _read(layout)
             return await difference(self._history(layout, about), about, self._settings.max_diff_files)
 
+    async def publish(self, name: str, asked: PublishRequest) -> WorkspacePublished:
+        """Put the result on its branch, here and at a remote; raises `NotARepository`."""
+        async with self._alone(name):
+            layout = self.find(name)
+            about = _read(layout)
+            if not about.git:
+                raise NotARepository(f"workspace {name!r} is no git repository: there is no branch to publish")
+            with TemporaryDirectory(prefix=MAKING, dir=self._root) as clean:
+                return await publishing.publish(self._history(layout, about), about, asked, Path(clean))
+
+    async def bundle(self, name: str, out: IO[bytes]) -> str | None:
+        """Write what the source does not have to a file; its media type, or None when there is nothing."""
+        async with self._alone(name):
+            layout = self.find(name)
+            about = _read(layout)
+            history = self._history(layout, about)
+            if about.git:
+                return BUNDLE_MEDIA_TYPE if await bundle.bundle_commits(history, about, out) else None
+            return CHANGES_MEDIA_TYPE if await self._pack(history, about, out) else None
+
     async def remove(self, name: str, end_processes: Callable[[], Awaitable[None]]) -> None:
         """Remove a workspace, if it is there; its name is free at once, its processes are ended first of all."""
         async with self._alone(name):
@@ -132,6 +163,18 @@ class Workspaces:
             await end_processes()
             await asyncio.to_thread(sources.remove, gone)
         log.info("workspace removed", extra=fields(workspace=name))
+
+    async def _pack(self, history: History, about: About, out: IO[bytes]) -> bool:
+        limits = self._settings
+        paths = await bundle.changed_paths(history, about, limits.max_workspace_files)
+        return await asyncio.to_thread(
+            bundle.pack,
+            history.layout.tree,
+            paths,
+            out,
+            most_mb=limits.max_archive_mb,
+            most_files=limits.max_workspace_files,
+        )
 
     async def _make_once(self, name: str, kind: str, fingerprint: str, fill: Fill) -> bool:
         async with self._alone(name):

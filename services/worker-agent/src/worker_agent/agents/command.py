@@ -1,17 +1,12 @@
 """The agent `command`: any program. What it writes is shown as it comes; its exit code says how it went."""
 
-from collections.abc import Sequence
-
 from pydantic import JsonValue
 
-from contracts.events.reporting import Report, StreamData, StreamType
-from contracts.sandbox import Process, StreamName
+from contracts.tasks import Assignment
 from worker_agent.agents.environment import environment
-from worker_agent.decisions.lines import readable, shortened
-from worker_agent.decisions.outcome import exit_failure
-from worker_agent.domain import AgentEnd
+from worker_agent.agents.reading import PlainReader
 from worker_agent.errors import TaskUnusable
-from worker_agent.ports import AgentJob, Launch
+from worker_agent.ports import AgentJob, Launch, SelfTest
 
 SHELL = ("/bin/sh", "-c")
 
@@ -21,38 +16,17 @@ class ShellCommand:
 
     name = "command"
 
-    def self_test(self) -> tuple[str, ...]:
-        """A command that exits with 0 where this agent can run."""
-        return (*SHELL, "exit 0")
+    def self_test(self) -> SelfTest:
+        """Whether there is a shell."""
+        return SelfTest((*SHELL, "exit 0"))
 
     def launch(self, job: AgentJob) -> Launch:
         """How to start it. Raises TaskUnusable without a command."""
         return Launch(_argv(job.assignment.requirements.free.get("command")), environment(job))
 
-    def reader(self) -> "PlainReader":
+    def reader(self, assignment: Assignment) -> PlainReader:
         """A reader for one run."""
         return PlainReader()
-
-
-class PlainReader:
-    """Every line is output."""
-
-    def read(self, stream: StreamName, line: str) -> Sequence[Report]:
-        """The line, unless it is blank."""
-        return plain_output(stream, line)
-
-    def end(self, process: Process) -> AgentEnd:
-        """Exit code 0 is success."""
-        return AgentEnd(failure=exit_failure(process))
-
-
-def plain_output(stream: StreamName, line: str) -> list[Report]:
-    """A line as an entry of the live stream; none for a blank one."""
-    text = readable(line)
-    if not text.strip():
-        return []
-    metadata: dict[str, JsonValue] = {"stream": "stderr"} if stream is StreamName.STDERR else {}
-    return [StreamData(stream_type=StreamType.output, content=shortened(text), metadata=metadata)]
 
 
 def _argv(command: JsonValue) -> tuple[str, ...]:

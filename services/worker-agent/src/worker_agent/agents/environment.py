@@ -4,6 +4,8 @@ from json import dumps
 
 from worker_agent.ports import AgentJob
 
+LONGEST_CALL_S = 24 * 3600
+"""How long an agent lets one call of a worker tool last: ask_manager waits for a person."""
 MAX_VALUE = 128 * 1024 - 64
 """The kernel takes no longer variable."""
 

@@ -1,14 +1,16 @@
 """From chunks of output to lines: what one read of a stream gave need not end where a line ends."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from contracts.events.reporting import StreamData
+from contracts.events.reporting import Report, StreamData
 from contracts.sandbox import OutputChunk, StreamName
 
 MAX_LINE = 4 * 1024 * 1024
 MAX_CONTENT = 16_384
+LONGEST_WORD = 1_024
+GAPS = (" ", "\n", "\t")
 CONTROL_SEQUENCES = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)|[@-Z\\-_])")
 
 
@@ -55,16 +57,26 @@ def readable(text: str) -> str:
 
 
 def shortened(text: str, limit: int = MAX_CONTENT) -> str:
-    """The text, or its beginning and how much is left out."""
-    return text if len(text) <= limit else f"{text[:limit]}\n… ({len(text) - limit} more characters)"
+    """The text, or its beginning and how much is left out. Cut between words: half a secret is not known as one."""
+    if len(text) <= limit:
+        return text
+    gap = max(text.rfind(gap, 0, limit) for gap in GAPS)
+    end = gap if gap > max(0, limit - LONGEST_WORD) else limit
+    return f"{text[:end]}\n… ({len(text) - end} more characters)"
 
 
-def joined(bodies: list[StreamData]) -> list[StreamData]:
-    """Neighbours of one kind as one entry, so that a flood of lines is not a flood of events."""
-    result: list[StreamData] = []
+def from_a_word_on(text: str) -> str:
+    """A text whose beginning is cut off, without the rest of the word that was cut."""
+    gap = re.compile(r"\s").search(text, 0, LONGEST_WORD)
+    return text[gap.end() :] if gap else text
+
+
+def joined(bodies: Sequence[Report]) -> list[Report]:
+    """Neighbouring entries of the live stream of one kind as one, so that a flood of lines is not a flood of events."""
+    result: list[Report] = []
     for body in bodies:
         last = result[-1] if result else None
-        if last is not None and _alike(last, body) and len(last.content) + len(body.content) < MAX_CONTENT:
+        if isinstance(last, StreamData) and isinstance(body, StreamData) and _alike(last, body):
             result[-1] = last.model_copy(update={"content": f"{last.content}\n{body.content}"})
         else:
             result.append(body)
@@ -72,4 +84,5 @@ def joined(bodies: list[StreamData]) -> list[StreamData]:
 
 
 def _alike(one: StreamData, other: StreamData) -> bool:
-    return one.stream_type == other.stream_type and one.priority == other.priority and one.metadata == other.metadata
+    alike = one.stream_type == other.stream_type and one.priority == other.priority and one.metadata == other.metadata
+    return alike and len(one.content) + len(other.content) < MAX_CONTENT

@@ -12,7 +12,9 @@ REASONS = {
     EndReason.OUTPUT_LIMIT: "the agent wrote more output than it may",
     EndReason.MEMORY: "the agent used more memory than it may",
     EndReason.PROCESS_LIMIT: "the agent started more processes than it may",
+    EndReason.DISK_LIMIT: "the agent's workspace took more disk than it may",
     EndReason.CANCELLED: "the agent was ended from outside",
+    EndReason.LOST: "the agent was lost: the sandbox was started anew, and all its processes with it",
 }
 
 
@@ -61,7 +63,12 @@ def exit_failure(process: Process | None) -> str | None:
 
 
 def outcome(
-    record: AttemptRecord, ending: Ending, observed: Observed | None, verified: Verified | None, now: datetime
+    record: AttemptRecord,
+    ending: Ending,
+    observed: Observed | None,
+    verified: Verified | None,
+    discrepancies: list[str],
+    now: datetime,
 ) -> Outcome:
     """The body of the event that closes the attempt."""
     return Outcome(
@@ -73,13 +80,15 @@ def outcome(
         claimed=record.claim,
         observed=observed,
         verified=verified,
+        discrepancies=discrepancies,
     )
 
 
 def _of_the_run(record: AttemptRecord, process: Process, agent_failure: str | None) -> Ending | None:
     if record.lingered:
-        # It was ended by the worker-agent after it had said that it was done: how it ended says nothing.
-        return None
+        # It was ended by the worker-agent after it had said that it was done: only its own result says something.
+        failed = record.agent_end.by_result and agent_failure is not None
+        return Ending(OutcomeStatus.failed, agent_failure) if failed else None
     if process.reason is not None and process.reason in REASONS:
         return Ending(OutcomeStatus.failed, REASONS[process.reason])
     if agent_failure is not None:

@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from datetime import datetime, timedelta
 from functools import reduce
 from hashlib import blake2s
+from types import MappingProxyType
 from typing import Any
 
 from contracts.events.recovery import Completion
@@ -42,10 +43,16 @@ class Attempt:
     """The record is changed through `update` alone, which writes it to disk."""
 
     def __init__(
-        self, record: AttemptRecord, journal: Journal, spool: EventSpool, clock: Clock, quotas: Mapping[Target, int]
+        self,
+        record: AttemptRecord,
+        journal: Journal,
+        spool: EventSpool,
+        clock: Clock,
+        quotas: Mapping[Target, int],
+        secrets: Mapping[str, str] = MappingProxyType({}),
     ) -> None:
         # The token opens this attempt's tools for as long as it runs, and agents like to print their environment.
-        redactor = Redactor({**record.assignment.requirements.env, "MEWS_MCP_TOKEN": record.token})
+        redactor = Redactor({**secrets, **record.assignment.requirements.env, "MEWS_MCP_TOKEN": record.token})
         self.record = record
         self.redactor = redactor
         self.reporter = Reporter(record.assignment.worker_id, record.key, record.starts, redactor, spool, clock)

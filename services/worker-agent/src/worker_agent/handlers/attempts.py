@@ -14,6 +14,7 @@ from worker_agent.errors import SandboxRefused, SandboxUnavailable
 from worker_agent.handlers.attempt import Attempt
 from worker_agent.handlers.grants import note_decision
 from worker_agent.handlers.run import Run
+from worker_agent.handlers.saving import Rescue
 from worker_agent.handlers.slots import Slots
 from worker_agent.handlers.verification import workspace_of
 from worker_agent.handlers.workshop import Defaults, Workshop
@@ -38,6 +39,7 @@ class Attempts:
         self._attempts: dict[AttemptKey, Attempt] = {}
         self._by_token: dict[str, Attempt] = {}
         self._tasks: dict[AttemptKey, asyncio.Task[None]] = {}
+        self._rescue = Rescue(workshop)
 
     @property
     def held(self) -> list[RunningAttempt]:
@@ -47,6 +49,11 @@ class Attempts:
             for attempt in self._attempts.values()
             if not self._is_over(attempt.record)
         ]
+
+    @property
+    def has_unsaved(self) -> bool:
+        """Whether the workspace of any attempt holds work that is nowhere else."""
+        return any(attempt.record.unsaved for attempt in self._attempts.values())
 
     def by_token(self, token: str) -> Attempt | None:
         """The attempt that a token stands for; None when it has ended, or never was."""
@@ -119,13 +126,20 @@ class Attempts:
         log.info("answer_to_nobody", question_id=answer.question_id, task_id=answer.task_id)
 
     async def clean(self, retention_s: float, memory_s: float) -> None:
-        """Remove the workspaces of attempts that ended some time ago, and forget those that ended long ago."""
+        """Remove the workspaces of attempts that ended some time ago, and forget those that ended long ago.
+
+        What is nowhere else is saved first.
+        """
         now = self._workshop.clock.now()
         for attempt in list(self._attempts.values()):
             closed_at = attempt.record.closed_at
             if closed_at is None or attempt.key in self._tasks:
                 continue
             age_s = (now - closed_at).total_seconds()
+            if attempt.record.unsaved:
+                await self._rescue.go_on(attempt)
+            if attempt.record.unsaved:
+                continue
             if age_s >= retention_s and not attempt.record.cleaned:
                 await self._clean_workspace(attempt)
             if age_s >= memory_s and self._is_over(attempt.record):
@@ -158,7 +172,9 @@ class Attempts:
 
     def _know(self, record: AttemptRecord) -> Attempt:
         workshop = self._workshop
-        attempt = Attempt(record, workshop.journal, self._spool, workshop.clock, workshop.quotas)
+        attempt = Attempt(
+            record, workshop.journal, self._spool, workshop.clock, workshop.quotas, workshop.agent_secrets
+        )
         self._attempts[record.key] = attempt
         if record.held:
             self._by_token[record.token] = attempt

@@ -3,35 +3,38 @@
 import asyncio
 
 from contracts.events import Evidence, OutcomeEvent
-from contracts.events.recovery import Observed, OutcomeStatus, Verified
+from contracts.events.recovery import OutcomeStatus, Verified
 from contracts.sandbox import WorkspaceDiff
 from servicekit.logs import get_logger
+from worker_agent.decisions.discrepancies import discrepancies
 from worker_agent.decisions.limits import AttemptLimits
-from worker_agent.decisions.lines import shortened
+from worker_agent.decisions.observation import Found, all_changed, observed
 from worker_agent.decisions.outcome import Ending, after_verification, before_verification, outcome
 from worker_agent.domain import AttemptRecord, Phase
 from worker_agent.errors import EventTooLarge, SandboxRefused, SandboxUnavailable
 from worker_agent.handlers.attempt import Attempt
+from worker_agent.handlers.evidence import reports_in
+from worker_agent.handlers.publishing import bring_out
 from worker_agent.handlers.verification import abandon, verify
 from worker_agent.handlers.workshop import Workshop, insist, patiently
-
-MAX_FILES = 1_000
-MAX_STAT = 20_000
 
 log = get_logger(__name__)
 
 
 async def conclude(attempt: Attempt, workshop: Workshop, limits: AttemptLimits) -> None:
-    """Observe, verify, and write the outcome into the record, from where it is sent as it is."""
+    """Observe, verify, publish, and write the outcome into the record, from where it is sent as it is."""
     attempt.reporter.close()
     ending, verified = before_verification(attempt.record, attempt.record.agent_end.failure), None
-    diff = await _diff(attempt.record, workshop)
+    diff, found = await _diff(attempt.record, workshop), await _reports(attempt.record, workshop)
     if ending is None:
         ending, verified = await _verify_unless_cancelled(attempt, workshop, limits)
-    body = outcome(attempt.record, ending, _observed(attempt.record, diff, verified), verified, workshop.clock.now())
+    result = await bring_out(attempt, workshop, ending, verified)
+    seen = observed(attempt.record, diff, verified, found, result)
+    disagreements = discrepancies(attempt.record.claim, seen, verified, all_changed(diff))
+    body = outcome(attempt.record, ending, seen, verified, disagreements, workshop.clock.now())
     evidence = Evidence.verified if verified is not None else Evidence.observed
     payload = attempt.reporter.encoded(attempt.reporter.event("outcome", body, evidence))
-    await attempt.update(phase=Phase.reporting, outcome=payload.decode())
+    await attempt.update(phase=Phase.reporting, outcome=payload.decode(), unsaved=result.unsaved)
 
 
 async def report_outcome(attempt: Attempt, workshop: Workshop) -> None:
@@ -82,7 +85,7 @@ async def _verify(record: AttemptRecord, workshop: Workshop, limits: AttemptLimi
 
 
 async def _diff(record: AttemptRecord, workshop: Workshop) -> WorkspaceDiff | None:
-    if record.process is None:
+    if record.started_at is None:
         return None
     try:
         return await workshop.sandbox.diff(record.key.workspace)
@@ -91,25 +94,7 @@ async def _diff(record: AttemptRecord, workshop: Workshop) -> WorkspaceDiff | No
         return None
 
 
-def _observed(record: AttemptRecord, diff: WorkspaceDiff | None, verified: Verified | None) -> Observed | None:
-    process, end = record.process, record.agent_end
-    if process is None:
-        return None
-    return Observed(
-        exit_code=process.exit_code,
-        signal=process.signal,
-        agent=record.agent,
-        agent_version=end.version,
-        model=end.model,
-        wall_ms=process.duration_ms,
-        cpu_ms=process.usage.cpu_ms,
-        memory_peak_mb=process.usage.memory_peak_mb,
-        output_bytes=process.usage.output_bytes,
-        base_commit=diff.base_commit if diff else record.base_commit,
-        result_commit=(verified and verified.commit) or (diff and diff.head_commit) or None,
-        diff_stat=shortened(diff.stat, MAX_STAT) if diff else None,
-        files_changed=[change.path for change in diff.files[:MAX_FILES]] if diff else [],
-        tokens_input=end.tokens_input,
-        tokens_output=end.tokens_output,
-        cost_usd=end.cost_usd,
-    )
+async def _reports(record: AttemptRecord, workshop: Workshop) -> Found:
+    if record.started_at is None:
+        return Found()
+    return await reports_in(record.key.workspace, record.started_at, workshop.sandbox)

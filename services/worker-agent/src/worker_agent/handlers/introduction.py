@@ -1,35 +1,48 @@
 """How this worker introduces itself: what it can do, which it has tried, and what it runs on."""
 
+import asyncio
 import os
 import platform
 import socket
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import psutil
 
 from contracts.base import JsonObject
-from contracts.sandbox import EmptySource, ProcessLimits, ProcessStart, ProcessState
+from contracts.sandbox import EmptySource, OutputEnd, ProcessLimits, ProcessStart
 from contracts.workers import Registration
 from servicekit.logs import get_logger
+from worker_agent.decisions.versions import version_in
 from worker_agent.errors import SandboxRefused, SandboxUnavailable
 from worker_agent.handlers.workshop import Workshop
-from worker_agent.ports import AgentAdapter
+from worker_agent.ports import AgentAdapter, SandboxBackend, SelfTest
 
-SELF_TEST_MS = 30_000
+SELF_TEST_MS = 20_000
+MAX_OUTPUT = 4_000
 MEBIBYTE = 1024 * 1024
 
 log = get_logger(__name__)
 
 
-async def usable_agents(workshop: Workshop, incarnation: str) -> list[str]:
-    """The agents that run here, each tried in the sandbox. Raises SandboxUnavailable while it is not ready."""
+class Unusable(Exception):
+    """Why an agent cannot run here."""
+
+
+async def try_agents(workshop: Workshop, incarnation: str) -> None:
+    """Try every agent in the sandbox; those that run are `workshop.agent_versions` then.
+
+    Raises SandboxUnavailable while the sandbox is not ready.
+    """
     readiness = await workshop.sandbox.ready()
     if not readiness.ready:
         raise SandboxUnavailable(f"the sandbox is not ready: {readiness.detail}")
     workspace = f"selftest-{incarnation[-12:]}"
     await workshop.sandbox.create_workspace(workspace, EmptySource())
     try:
-        return [adapter.name for adapter in workshop.adapters.values() if await _works(adapter, workspace, workshop)]
+        tried = [_tried(adapter, workspace, workshop) for adapter in workshop.adapters.values()]
+        found = dict(zip(workshop.adapters, await asyncio.gather(*tried), strict=True))
+        workshop.agent_versions.clear()
+        workshop.agent_versions.update({name: version for name, version in found.items() if version is not None})
     finally:
         await workshop.sandbox.remove_workspace(workspace)
 
@@ -40,6 +53,7 @@ def registration(
     incarnation: str,
     tags: Sequence[str],
     capabilities: Sequence[str],
+    agents: Mapping[str, str],
     slots: int,
     version: str,
 ) -> Registration:
@@ -49,15 +63,16 @@ def registration(
         hostname=socket.gethostname()[:200] or "unknown",
         incarnation=incarnation,
         tags=list(tags),
-        capabilities=list(capabilities),
+        capabilities=[*(f"agent:{name}" for name in agents), *capabilities],
         max_concurrent_tasks=slots,
-        system_info=_system_info(),
+        system_info=_system_info(agents),
         version=version,
     )
 
 
-def _system_info() -> JsonObject:
+def _system_info(agents: Mapping[str, str]) -> JsonObject:
     return {
+        "agents": {**agents},
         "platform": platform.platform(),
         "machine": platform.machine(),
         "python": platform.python_version(),
@@ -66,20 +81,29 @@ def _system_info() -> JsonObject:
     }
 
 
-async def _works(adapter: AgentAdapter, workspace: str, workshop: Workshop) -> bool:
-    start = ProcessStart(
-        workspace=workspace,
-        argv=adapter.self_test(),
-        limits=ProcessLimits(wall_ms=SELF_TEST_MS),
-        name=f"self-test {adapter.name}",
-    )
+async def _tried(adapter: AgentAdapter, workspace: str, workshop: Workshop) -> str | None:
+    """The version of an agent that runs here, empty where it tells none; None for one that does not run."""
     try:
-        process = await workshop.sandbox.start(start)
-        process = await workshop.sandbox.wait(process.process_id, SELF_TEST_MS)
-    except SandboxRefused as error:
-        log.warning("agent_not_usable", agent=adapter.name, error=error.detail)
-        return False
-    works = process.state is ProcessState.ENDED and process.exit_code == 0
-    if not works:
-        log.warning("agent_not_usable", agent=adapter.name, exit_code=process.exit_code, reason=process.reason)
-    return works
+        return await _version(adapter.name, adapter.self_test(), workspace, workshop.sandbox)
+    except (Unusable, SandboxRefused) as reason:
+        log.info("agent_not_usable", agent=adapter.name, reason=str(reason))
+        return None
+
+
+async def _version(name: str, test: SelfTest, workspace: str, sandbox: SandboxBackend) -> str:
+    if test.lacks is not None:
+        raise Unusable(test.lacks)
+    limits = ProcessLimits(wall_ms=SELF_TEST_MS)
+    start = ProcessStart(workspace=workspace, argv=test.argv, limits=limits, name=f"self-test {name}")
+    started = await sandbox.start(start)
+    output, process = "", await sandbox.wait(started.process_id, SELF_TEST_MS)
+    async with sandbox.output(started.process_id, 0) as records:
+        async for record in records:
+            if isinstance(record, OutputEnd):
+                process = record.process
+            else:
+                output = (output + record.text)[-MAX_OUTPUT:]
+    if process.exit_code != 0:
+        said = output.strip().splitlines()
+        raise Unusable(f"{' '.join(test.argv)[-200:]} ended with {process.exit_code}: {said[-1][:200] if said else ''}")
+    return version_in(output) or ""

@@ -108,10 +108,11 @@ class Reporter:
 
     def encoded(self, event: Any) -> bytes:
         """The JSON of an event, without secrets."""
-        payload = event.to_json()
-        if self._redactor.touches(payload):
-            return event.model_copy(update={"body": self._redactor.body(event.body)}).to_json()
-        return payload
+        return self._redactor.event(event)
+
+    def without_secrets(self, text: str) -> str:
+        """A text about this attempt, as it may be logged."""
+        return self._redactor.text(text)
 
     async def store(self, event: Any, payload: bytes, *, reserved: bool = False) -> int:
         """Write an event to the spool; returns its position."""

@@ -5,7 +5,7 @@ from collections.abc import Awaitable
 
 from contracts.events import Evidence
 from contracts.events.reporting import Progress
-from contracts.sandbox import Process, ProcessStart
+from contracts.sandbox import Process, ProcessStart, Workspace
 from servicekit.logs import get_logger
 from worker_agent.decisions.limits import limits_of
 from worker_agent.decisions.pauses import stood_still_ms
@@ -18,7 +18,7 @@ from worker_agent.handlers.grant_keeper import keep_grants
 from worker_agent.handlers.pausing import hold_back, keep_pauses
 from worker_agent.handlers.watch import Allowance, OutputPump, Passed, ProcessLost, sample_usage, watchdog
 from worker_agent.handlers.workshop import Defaults, Workshop, insist, patiently
-from worker_agent.ports import AgentJob, Launch
+from worker_agent.ports import AgentJob, AgentReader, Launch
 
 ROLE = "agent"
 MARGIN_S = 15.0
@@ -74,7 +74,8 @@ class Run:
             await asyncio.gather(work, cancelled, return_exceptions=True)
 
     async def _fail(self, reason: str, *, retryable: bool = True) -> None:
-        log.warning("attempt_failed", task_id=self._attempt.key.task_id, reason=reason)
+        shown = self._attempt.reporter.without_secrets(reason)
+        log.warning("attempt_failed", task_id=self._attempt.key.task_id, reason=shown)
         await self._attempt.update(phase=Phase.ended, failure=reason, retryable=retryable)
 
     async def _prepare(self) -> None:
@@ -84,30 +85,33 @@ class Run:
         adapter = workshop.adapters.get(agent)
         if adapter is None:
             raise TaskUnusable(f"there is no agent {agent!r} here; known: {', '.join(sorted(workshop.adapters))}")
-        launch = adapter.launch(AgentJob(attempt.record.assignment, workshop.mcp_url, attempt.record.token))
-        base_commit = await self._make_workspace()
+        workspace = await self._make_workspace()
+        job = AgentJob(
+            attempt.record.assignment, workshop.mcp_url, attempt.record.token, workspace.home, workspace.path
+        )
+        launch = adapter.launch(job)
         await hold_back(attempt)
         for path, content in launch.files.items():
             await workshop.sandbox.write_home_file(attempt.key.workspace, path, content)
         await attempt.update(
-            phase=Phase.starting, agent=agent, started_at=workshop.clock.now(), base_commit=base_commit
+            phase=Phase.starting, agent=agent, started_at=workshop.clock.now(), base_commit=workspace.base_commit
         )
         await self._say_initializing()
         await workshop.sandbox.start(self._process_start(launch))
         await attempt.update(phase=Phase.running)
 
-    async def _make_workspace(self) -> str | None:
+    async def _make_workspace(self) -> Workspace:
         workshop, name = self._workshop, self._attempt.key.workspace
         source = source_of(self._attempt.record.assignment.requirements)
         folder = as_folder(source)
 
-        async def make() -> str | None:
+        async def make() -> Workspace:
             try:
-                return (await workshop.sandbox.create_workspace(name, source)).base_commit
+                return await workshop.sandbox.create_workspace(name, source)
             except SandboxRefused:
                 if folder is None:
                     raise
-            return (await workshop.sandbox.create_workspace(name, folder)).base_commit
+            return await workshop.sandbox.create_workspace(name, folder)
 
         return await patiently(make, workshop)
 
@@ -133,17 +137,22 @@ class Run:
             raise ProcessLost
         await attempt.update(phase=Phase.running)
         attempt.reporter.touch()
-        reader = workshop.adapters[attempt.record.agent].reader()
+        reader = workshop.adapters[attempt.record.agent].reader(attempt.record.assignment)
         pump = OutputPump(attempt, self._process_id, reader, workshop)
-        process, passed = await self._watch(pump)
+        process, passed = await self._watch(pump, reader)
         changes = passed.changes if passed is not None else {}
-        await attempt.update(phase=Phase.ended, process=process, agent_end=reader.end(process), **changes)
+        end = reader.end(process)
+        if end.version is None:
+            end = end.model_copy(update={"version": workshop.agent_versions.get(attempt.record.agent) or None})
+        await attempt.update(
+            phase=Phase.ended, process=process, agent_end=end, test_commands=pump.test_commands, **changes
+        )
 
-    async def _watch(self, pump: OutputPump) -> tuple[Process, Passed | None]:
+    async def _watch(self, pump: OutputPump, reader: AgentReader) -> tuple[Process, Passed | None]:
         """Until the agent has ended, by itself or because something was passed: then what."""
         workshop = self._workshop
         following = asyncio.ensure_future(pump.run())
-        dog = asyncio.ensure_future(watchdog(self._attempt, self._allowance(), workshop.clock))
+        dog = asyncio.ensure_future(watchdog(self._attempt, reader, self._allowance(), workshop.clock))
         sampling = asyncio.ensure_future(
             sample_usage(self._attempt, self._process_id, workshop.sandbox, workshop.patience.usage_every_s)
         )
@@ -170,7 +179,8 @@ class Run:
         stood_s = stood_still_ms(self._attempt.record, self._workshop.clock.now()) / 1000
         gone_s = max(0.0, (self._workshop.clock.now() - started_at).total_seconds() - stood_s)
         run_s = self._limits.run_ms / 1000 + MARGIN_S - gone_s
-        return Allowance(run_s, self._limits.silence_ms / 1000, self._workshop.patience.linger_s)
+        patience = self._workshop.patience
+        return Allowance(run_s, self._limits.silence_ms / 1000, patience.linger_s, patience.result_linger_s)
 
     async def _stop_agent(self) -> Process | None:
         sandbox, grace_ms = self._workshop.sandbox, self._workshop.patience.grace_ms

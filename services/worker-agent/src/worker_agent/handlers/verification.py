@@ -2,14 +2,16 @@
 
 from collections.abc import Sequence
 from contextlib import suppress
+from datetime import datetime
 
 from contracts.events.recovery import CommandResult, Verified
 from contracts.sandbox import OutputEnd, Process, ProcessStart, ProcessState
 from servicekit.clock import Clock
 from worker_agent.decisions.limits import AttemptLimits
-from worker_agent.decisions.lines import readable
+from worker_agent.decisions.lines import from_a_word_on, readable
 from worker_agent.domain import AttemptKey
 from worker_agent.errors import SandboxRefused, SandboxUnavailable
+from worker_agent.handlers.evidence import reports_in
 from worker_agent.ports import SandboxBackend
 
 SHELL = ("/bin/sh", "-c")
@@ -27,7 +29,7 @@ async def verify(
 ) -> Verified:
     """Run the commands in order, and stop at the first that fails. Raises SandboxUnavailable, SandboxRefused."""
     target = workspace_of(key)
-    commit = await _checkout(key, target, sandbox)
+    commit, made_at = await _checkout(key, target, sandbox)
     deadline = clock.monotonic() + limits.verify_ms / 1000
     results: list[CommandResult] = []
     for number, command in enumerate(commands):
@@ -43,9 +45,12 @@ async def verify(
         results.append(await _run(start, command, deadline, sandbox, clock))
         if results[-1].exit_code != 0:
             break
+    found = await reports_in(target, made_at, sandbox)
     await sandbox.remove_workspace(target)
     passed = len(results) == len(commands) and all(result.exit_code == 0 for result in results)
-    return Verified(passed=passed, commands=results, commit=commit)
+    return Verified(
+        passed=passed, commands=results, commit=commit, tests=list(found.tests), coverage=list(found.coverage)
+    )
 
 
 async def abandon(key: AttemptKey, sandbox: SandboxBackend) -> None:
@@ -59,12 +64,14 @@ def workspace_of(key: AttemptKey) -> str:
     return f"{key.workspace}.verify"
 
 
-async def _checkout(key: AttemptKey, target: str, sandbox: SandboxBackend) -> str | None:
+async def _checkout(key: AttemptKey, target: str, sandbox: SandboxBackend) -> tuple[str | None, datetime]:
+    """The commit that is verified, and when its checkout was made."""
     known = await sandbox.find_workspace(target)
     if known is not None:
         # A run before a restart has made it: its commands may be running, and are not run twice.
-        return known.base_commit
-    return (await sandbox.checkout(key.workspace, target)).commit
+        return known.base_commit, known.created_at
+    made = await sandbox.checkout(key.workspace, target)
+    return made.commit, made.workspace.created_at
 
 
 async def _run(
@@ -86,14 +93,11 @@ async def _run(
 
 
 async def _tail(process: Process, sandbox: SandboxBackend) -> str:
-    text = ""
-    written = process.stdout_bytes + process.stderr_bytes
-    try:
-        async with sandbox.output(process.process_id, max(0, written - TAIL)) as records:
+    text, begin = "", max(0, process.stdout_bytes + process.stderr_bytes - TAIL)
+    with suppress(SandboxRefused):
+        async with sandbox.output(process.process_id, begin) as records:
             async for record in records:
                 if isinstance(record, OutputEnd):
                     break
                 text = (text + record.text)[-TAIL:]
-    except SandboxRefused:
-        return text
-    return readable(text)
+    return readable(from_a_word_on(text) if begin else text)

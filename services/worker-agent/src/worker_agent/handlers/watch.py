@@ -1,12 +1,14 @@
 """Watching over a running agent: its output and its use of resources become events, and its limits are kept."""
 
 import asyncio
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, NamedTuple
 
 from contracts.events import Evidence
-from contracts.events.reporting import Report, StreamData
+from contracts.events.recovery import ObservedCommand
+from contracts.events.reporting import Report, StreamData, TokenUsage, ToolCall
 from contracts.events.resources import ResourceUsage, UsedResource
 from contracts.sandbox import OutputChunk, OutputEnd, Process, ProcessState
 from servicekit.clock import Clock
@@ -14,6 +16,7 @@ from servicekit.logs import get_logger
 from worker_agent.decisions.grants import granted
 from worker_agent.decisions.lines import Line, Lines, joined
 from worker_agent.decisions.stable_ids import output_event_id
+from worker_agent.decisions.test_commands import TestRuns
 from worker_agent.domain import Target
 from worker_agent.errors import SandboxRefused, SandboxUnavailable, SpoolFull, SpoolUnavailable
 from worker_agent.handlers.attempt import Attempt
@@ -22,7 +25,12 @@ from worker_agent.handlers.workshop import RETRY_S, Workshop, insist
 from worker_agent.ports import AgentReader, SandboxBackend
 
 LOOK_EVERY_S = 1.0
-KIND_OF_BODY: dict[type[Report], str] = {StreamData: "stream", ResourceUsage: "resource"}
+KIND_OF_BODY: dict[type[Report], str] = {
+    StreamData: "stream",
+    ToolCall: "tool_call",
+    TokenUsage: "token_usage",
+    ResourceUsage: "resource",
+}
 log = get_logger(__name__)
 
 
@@ -39,9 +47,15 @@ class OutputPump:
         self._reader = reader
         self._workshop = workshop
         self._lines = Lines()
+        self._test_runs = TestRuns()
         self._offset = 0
         self._reported = workshop.journal.output_mark(attempt.key)
         self._heard = False
+
+    @property
+    def test_commands(self) -> list[ObservedCommand]:
+        """The agent's test runs, as far as its output is read."""
+        return self._test_runs.last
 
     async def run(self) -> Process:
         """Follow the output to its end; the process as it ended.
@@ -55,7 +69,7 @@ class OutputPump:
             try:
                 end = await self._follow()
                 if end is not None:
-                    await self._report(list(self._lines.finish(self._offset + 1)), end.process.ended_at)
+                    await self._finish(end.process)
                     return end.process
             except SandboxUnavailable:
                 now = clock.monotonic()
@@ -78,23 +92,39 @@ class OutputPump:
 
     async def _take(self, chunk: OutputChunk) -> None:
         self._attempt.reporter.touch()
-        await self._report(list(self._lines.feed(chunk)), chunk.seen_at)
+        lines = list(self._lines.feed(chunk))
+        bodies = [body for line in lines for body in self._read(line, chunk.seen_at)]
+        if lines:
+            await self._report(bodies, lines[-1].end, chunk.seen_at)
         self._offset = chunk.offset + chunk.size
 
-    async def _report(self, lines: list[Line], seen_at: datetime | None) -> None:
-        bodies = [body for line in lines for body in self._read(line)]
-        if bodies and seen_at is not None:
-            end = lines[-1].end
-            for index, body in enumerate(_joined(bodies)):
+    async def _finish(self, process: Process) -> None:
+        """What has no line end, and what the reader has kept back: the end of the output is one more than all of it."""
+        end, at = self._offset + 1, process.ended_at
+        bodies = [body for line in self._lines.finish(end) for body in self._reader.read(line.stream, line.text, at)]
+        await self._report(self._noted([*bodies, *self._reader.rest()]), end, at)
+
+    async def _report(self, bodies: list[Report], end: int, seen_at: datetime | None) -> None:
+        """Record what the output up to `end` tells, unless it was recorded before a restart."""
+        if end <= self._reported:
+            return
+        if seen_at is not None:
+            for index, body in enumerate(joined(bodies)):
                 event_id = output_event_id(self._process_id, end, index, seen_at)
                 await self._record(body, event_id, seen_at)
-        if lines and lines[-1].end > self._reported:
-            self._reported = lines[-1].end
-            self._workshop.journal.mark_output(self._attempt.key, self._reported)
+        self._reported = end
+        self._workshop.journal.mark_output(self._attempt.key, self._reported)
 
-    def _read(self, line: Line) -> list[Report]:
-        told = self._reader.read(line.stream, line.text)
-        return list(told) if line.end > self._reported else []
+    def _read(self, line: Line, seen_at: datetime) -> list[Report]:
+        told = self._noted(self._reader.read(line.stream, line.text, seen_at))
+        return told if line.end > self._reported else []
+
+    def _noted(self, bodies: Iterable[Report]) -> list[Report]:
+        bodies = list(bodies)
+        for body in bodies:
+            if isinstance(body, ToolCall):
+                self._test_runs.see(body)
+        return bodies
 
     async def _record(self, body: Report, event_id: str, seen_at: datetime) -> None:
         reporter, kind = self._attempt.reporter, KIND_OF_BODY[type(body)]
@@ -124,49 +154,57 @@ async def sample_usage(attempt: Attempt, process_id: str, sandbox: SandboxBacken
 
 
 class Passed(NamedTuple):
-    """A limit that was passed: which one, in words; or the agent had finished and did not go."""
+    """Why an agent is ended: it passed a limit, or cannot go on, or (neither) has finished and did not go."""
 
-    limit: str | None
+    limit: str | None = None
+    hopeless: str | None = None
 
     @property
     def changes(self) -> dict[str, Any]:
         """What becomes of the attempt's record."""
-        if self.limit is None:
-            return {"lingered": True}
-        return {"timed_out": True, "failure": self.limit}
+        if self.limit is not None:
+            return {"timed_out": True, "failure": self.limit}
+        return {"failure": self.hopeless} if self.hopeless is not None else {"lingered": True}
 
 
 @dataclass(frozen=True, slots=True)
 class Allowance:
-    """How long an agent may run, be silent, and stay after it has said that it has finished, in s."""
+    """How long an agent may run, be silent, and stay after it has said that it has finished, in s.
+
+    It may say so with report_completion (`linger_s`), or with the last line of its own output (`result_linger_s`).
+    """
 
     run_s: float
     silence_s: float
     linger_s: float
+    result_linger_s: float
 
 
-async def watchdog(attempt: Attempt, allowance: Allowance, clock: Clock) -> Passed:
-    """Return as soon as something is passed. While the attempt stands still, so do the clocks."""
+async def watchdog(attempt: Attempt, reader: AgentReader, allowance: Allowance, clock: Clock) -> Passed:
+    """Return as soon as the agent must be ended. While the attempt stands still, so do the clocks."""
     own_end = clock.monotonic() + allowance.run_s
     while True:
         own_end += await stood_still(attempt, clock)
         now = clock.monotonic()
         deadline = own_end + granted(attempt.record.grants, Target.run_ms) / 1000
         quiet_until = attempt.reporter.heard_at + allowance.silence_s
-        gone_by = attempt.claimed_at + allowance.linger_s if attempt.claimed_at is not None else deadline
+        gone_by = _gone_by(attempt, reader, allowance) or deadline
+        if reader.hopeless is not None:
+            return Passed(hopeless=reader.hopeless)
         if now >= deadline:
             return Passed("the agent ran longer than it may")
+        if now >= gone_by:
+            return Passed()
         if now >= quiet_until:
             return Passed(f"the agent gave no sign of life for {allowance.silence_s:g} s")
-        if now >= gone_by:
-            return Passed(None)
         await asyncio.sleep(max(0.01, min(deadline, quiet_until, gone_by, now + LOOK_EVERY_S) - now))
 
 
-def _joined(bodies: list[Report]) -> list[Report]:
-    if all(isinstance(body, StreamData) for body in bodies):
-        return list(joined([body for body in bodies if isinstance(body, StreamData)]))
-    return bodies
+def _gone_by(attempt: Attempt, reader: AgentReader, allowance: Allowance) -> float | None:
+    """When an agent that has finished must be gone: some time after it said so, or wrote anything after its result."""
+    if reader.finished:
+        return attempt.reporter.heard_at + allowance.result_linger_s
+    return attempt.claimed_at + allowance.linger_s if attempt.claimed_at is not None else None
 
 
 def _usage_bodies(process: Process, percent: float) -> tuple[ResourceUsage, ResourceUsage]:

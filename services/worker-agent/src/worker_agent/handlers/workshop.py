@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TypeVar
 
 from servicekit.clock import Clock
@@ -28,8 +28,16 @@ class Patience:
     usage_every_s: float
     linger_s: float
     """How long an agent may stay after it has said that it has finished."""
-    pause_grace_s: float = 2.0
+    push_ms: int
+    """For a remote to take a push."""
+    save_s: float
+    """For the object store to take a result, before the outcome is told without it and the rest is done later."""
+    unsaved_s: float
+    """For a result to be saved at last, before its workspace is removed all the same."""
+    pause_grace_s: float
     """How long `check_commands` tells of a pause before the agent is stopped."""
+    result_linger_s: float
+    """How long an agent's program may stay after the last line of its output."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,16 +54,22 @@ class Workshop:
     """What every attempt is run with."""
 
     sandbox: SandboxBackend
+    objects: ObjectStore
     adapters: Mapping[str, AgentAdapter]
     journal: Journal
     clock: Clock
     patience: Patience
     mcp_url: str
-    objects: ObjectStore
     object_limits: ObjectLimits
+    most_bundle_bytes: int
+    """Largest result that is kept in the object store."""
     quotas: Mapping[Target, int]
     """How much of the platform an attempt may use without a grant."""
     policy: Policy
+    agent_secrets: Mapping[str, str] = field(default_factory=dict[str, str])
+    """The worker's own keys for its agents: they are masked in all that is reported."""
+    agent_versions: dict[str, str] = field(default_factory=dict[str, str])
+    """Versions of the agents that can run here, as the self-tests read them."""
 
 
 async def patiently(work: Callable[[], Awaitable[Result]], workshop: Workshop) -> Result:

@@ -39,11 +39,7 @@ async def ask_manager(call: Call) -> CallToolResult:
 async def request_resources(call: Call) -> CallToolResult:
     """Ask for more of something, and wait for the decision."""
     waiting = call.waiting("the decision")
-
-    async def ask() -> Asked:
-        return await questions.request_resources(call.attempt, call.body, waiting)
-
-    done = await grants.request_resources(call.attempt, call.desk.workshop, call.body, ask)
+    done = await grants.request_resources(call.attempt, call.desk.workshop, call.body, waiting)
     return requested(call.attempt, _says(call), call.body, done)
 
 

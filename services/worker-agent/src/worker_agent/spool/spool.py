@@ -8,11 +8,12 @@ from pathlib import Path
 
 from servicekit.ids import new_id
 from servicekit.logs import get_logger
-from worker_agent.errors import EventTooLarge, SpoolFull, SpoolUnavailable
+from worker_agent.errors import SpoolUnavailable
 from worker_agent.ports import SealedBatch, SpoolStats
 from worker_agent.spool.committer import Committer
 from worker_agent.spool.disk import Disk, Job
 from worker_agent.spool.index import Batch, Index, position_of
+from worker_agent.spool.limits import SpoolLimits, refused
 from worker_agent.spool.records import Acknowledgement, Header, StoredEvent, encode
 
 SYNC_DELAY_S = 0.1
@@ -20,18 +21,6 @@ BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 RETRY_DELAY_S = 1.0
 
 log = get_logger(__name__)
-
-
-@dataclass(frozen=True, slots=True)
-class SpoolLimits:
-    """Bounds of a spool, in bytes; `reserve` is kept for what the worker-agent itself must say."""
-
-    max_bytes: int = 512 * 1024 * 1024
-    reserve_bytes: int = 4 * 1024 * 1024
-    segment_bytes: int = 8 * 1024 * 1024
-    max_event_bytes: int = 512 * 1024
-    max_batch_bytes: int = 768 * 1024
-    max_on_their_way_bytes: int = 4 * 1024 * 1024
 
 
 @dataclass(slots=True)
@@ -97,7 +86,9 @@ class Spool:
         Raises SpoolFull, EventTooLarge or SpoolUnavailable: then it is not stored.
         """
         frame = encode(StoredEvent(subject, at_ms, payload))
-        self._check_room(len(frame), reserved)
+        if self._closed:
+            raise refused(SpoolUnavailable("the worker-agent is stopping; nothing more is recorded"))
+        self._limits.check(len(frame), self._file_bytes, reserved=reserved)
         incoming = _Incoming(subject, frame, self._loop.create_future())
         self._incoming.append(incoming)
         self._incoming_bytes += len(frame)
@@ -114,7 +105,8 @@ class Spool:
         if self._load:
             committed = self._next_committed
             self._start_commit()
-            await committed
+            # Whoever waits may be cancelled; the commit goes on, and others wait for it too.
+            await asyncio.shield(committed)
         due = [batch for batch in on_their_way.values() if batch.message_id in self._messages]
         return [self._sealed(batch) for batch in sorted(due, key=lambda batch: batch.last)]
 
@@ -190,18 +182,6 @@ class Spool:
             # this process, though not of the machine. After that, no number of the old name may be used again.
             self._index.rename(new_id("spool"))
             self._roll = True
-
-    def _check_room(self, size: int, reserved: bool) -> None:
-        limits = self._limits
-        if self._closed:
-            raise SpoolUnavailable("the worker-agent is stopping; nothing more is recorded")
-        if size > limits.max_event_bytes:
-            raise EventTooLarge(f"one report is {size} bytes; at most {limits.max_event_bytes} bytes are taken")
-        if self._file_bytes + size > limits.max_bytes - (0 if reserved else limits.reserve_bytes):
-            raise SpoolFull(
-                f"the spool holds {self._file_bytes} of {limits.max_bytes} bytes that the bus has not taken yet; "
-                "this report is not recorded, try again later"
-            )
 
     def _start_commit(self) -> None:
         # Begun a moment later, so that all that this turn of the event loop brings shares one commit.
@@ -292,9 +272,11 @@ class Spool:
         log.error("spool_write_failed", segment=job.segment, error=str(error), events=len(incoming))
         self._roll = True
         self._control = bytearray(control) + self._control
+        problem = SpoolUnavailable(f"the disk did not take it ({error}); it is not recorded")
+        refused(problem, len(incoming))
         for one in incoming:
             if not one.done.done():
-                one.done.set_exception(SpoolUnavailable(f"the disk did not take it ({error}); it is not recorded"))
+                one.done.set_exception(problem)
 
     def _sealed(self, batch: Batch) -> SealedBatch:
         head = f'{{"producer":"{batch.producer}","batch":{batch.number},"events":['.encode()

@@ -86,6 +86,7 @@ def _evidence(evidence: Evidence) -> str:
         lines.append(_observed(evidence.observed))
     if evidence.verified:
         lines += _verified(evidence.verified)
+    lines += [f"  does not agree: {cell(sentence, 400)}" for sentence in evidence.discrepancies]
     if evidence.analytics:
         levels = (f"{kind} {level}" for kind, level in sorted(evidence.analytics.items()))
         lines.append(f"  analytics: {', '.join(levels)}")
@@ -105,11 +106,30 @@ def _observed(seen: Observed) -> str:
         parts.append(cell(seen.diff_stat, 120))
     elif seen.files_changed:
         parts.append(f"{len(seen.files_changed)} files changed")
+    parts += _result(seen)
     if seen.tokens_input or seen.tokens_output:
         parts.append(f"{seen.tokens_input} tokens in, {seen.tokens_output} out")
     if seen.cost_usd:
         parts.append(f"${seen.cost_usd:.4f}")
     return f"  observed: {'; '.join(parts)}"
+
+
+def _result(seen: Observed) -> list[str]:
+    """Where the result is, and what the reports of the run say."""
+    parts: list[str] = []
+    if seen.pushed:
+        parts.append(f"pushed to {seen.branch}")
+    if seen.push_error:
+        parts.append(f"NOT pushed: {cell(seen.push_error, 300)}")
+    if seen.bundle:
+        parts.append(f"kept as {seen.bundle.bucket}/{seen.bundle.key}")
+    if seen.tests:
+        failed = sum(file.counts.failed + file.counts.errors for file in seen.tests)
+        total = sum(file.counts.total for file in seen.tests)
+        parts.append(f"JUnit: {failed} of {total} tests failed")
+    if seen.coverage:
+        parts.append(f"coverage {number(max(report.line_percent for report in seen.coverage))} % of lines")
+    return parts
 
 
 def _ending(seen: Observed) -> str:

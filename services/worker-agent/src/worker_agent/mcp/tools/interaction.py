@@ -34,8 +34,8 @@ INTERACTION = (
         RequestResources,
         "resource_request",
         "Ask for more compute (`+2 GB`, `30 minutes`, `64 processes`), storage (`10 GB`), "
-        "api_quota (`artifacts +100 MB`), a tool (tool_access: its name, or `full` for all), a dependency "
-        "(`requests>=2`). Granted at once, or by the manager.",
+        "api_quota (`artifacts +100 MB`), a tool (tool_access: its name, or `full` for all), "
+        "a dependency (`requests>=2`). Granted at once, or by the manager.",
         request_resources,
         "The manager is asked.",
         ResourceResult,
