@@ -14,7 +14,7 @@ import psutil
 import pytest
 
 from contracts.sandbox import OutputEnd
-from tests.support.sandbox import SandboxClient, launch, running_sandbox
+from tests.support.sandbox import SandboxClient, running_sandbox
 from tests.support.waiting import eventually
 
 LARGEST_MB = 80
@@ -103,25 +103,6 @@ async def test_processes_die_with_a_sandbox_that_is_killed() -> None:
             server.process.kill()
             server.process.wait(10)
             await eventually(lambda: not process.is_running() and not supervisor.is_running())
-
-
-async def test_after_a_restart_workspaces_are_there_and_processes_are_not() -> None:
-    with running_sandbox() as server:
-        async with server.client() as client:
-            made = await client.workspace()
-            process_id = await client.start(made["name"], "true")
-        server.process.kill()
-        server.process.wait(10)
-        (server.root / ".making-half").mkdir()
-        again = launch(server.root.parent, {})
-        try:
-            async with again.client() as client:
-                assert (await client.http.get(f"/v1/workspaces/{made['name']}")).json() == made
-                answer = await client.http.get(f"/v1/processes/{process_id}")
-                assert (answer.status_code, answer.json()["code"]) == (404, "process_not_found")
-            assert not (server.root / ".making-half").exists()
-        finally:
-            again.stop()
 
 
 def test_a_second_sandbox_does_not_take_the_socket_of_a_living_one() -> None:

@@ -21,8 +21,23 @@ from pydantic import TypeAdapter
 
 from contracts.sandbox import OutputChunk, OutputEnd, OutputRecord, Process
 
-START_S = 20
+START_S = 40
+# A user that no machine has: what runs as it can reach nothing but what is open to all.
+UNPRIVILEGED_UID = 54_321 if os.getuid() == 0 else os.getuid()
 STOP_S = 20
+DROP = """
+set -e
+base=$1 closed=$2 uid=$3
+shift 3
+if [ -n "$closed" ]; then
+    mount --bind "$base" /mnt
+    mount -t tmpfs -o mode=755 none "$closed"
+    mkdir -p "$base"
+    mount --bind /mnt "$base"
+    umount /mnt
+fi
+exec setpriv --reuid "$uid" --regid "$uid" --clear-groups --inh-caps=-all "$@"
+"""
 
 RECORDS: TypeAdapter[OutputRecord] = TypeAdapter(OutputRecord)
 
@@ -109,12 +124,14 @@ class SandboxClient:
 
 
 @contextmanager
-def running_sandbox(environment: Mapping[str, str] | None = None) -> Generator[SandboxServer]:
+def running_sandbox(
+    environment: Mapping[str, str] | None = None, *, unprivileged: bool = False
+) -> Generator[SandboxServer]:
     """A sandbox that is ready, with settings of a test; it and its folder are gone afterwards."""
     # The path of a Unix socket is short, so this is not below pytest's own folder.
     folder = Path(tempfile.mkdtemp(prefix="mews-sandbox-"))
     try:
-        server = launch(folder, environment or {})
+        server = launch(folder, environment or {}, unprivileged=unprivileged)
         try:
             yield server
         finally:
@@ -124,8 +141,8 @@ def running_sandbox(environment: Mapping[str, str] | None = None) -> Generator[S
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def launch(folder: Path, environment: Mapping[str, str]) -> SandboxServer:
-    """Start a sandbox in a folder and wait until it answers."""
+def launch(folder: Path, environment: Mapping[str, str], *, unprivileged: bool = False) -> SandboxServer:
+    """Start a sandbox in a folder and wait until it answers; root can start it as a user without rights."""
     path, root, log = folder / "s.sock", folder / "workspaces", folder / "log"
     variables = {
         **os.environ,
@@ -135,11 +152,25 @@ def launch(folder: Path, environment: Mapping[str, str]) -> SandboxServer:
         "SANDBOX_SAMPLE_MS": "50",
         **environment,
     }
+    command = [sys.executable, "-m", "sandbox", "serve"]
+    if unprivileged and os.getuid() == 0:
+        os.chown(folder, UNPRIVILEGED_UID, UNPRIVILEGED_UID)
+        command = [*_dropping_root(), *command]
     with log.open("ab") as file:
-        process = subprocess.Popen([sys.executable, "-m", "sandbox", "serve"], env=variables, stderr=file)
+        process = subprocess.Popen(command, env=variables, stderr=file, cwd=folder)
     server = SandboxServer(process, path, root, log)
     _wait_until_ready(server)
     return server
+
+
+def _dropping_root() -> list[str]:
+    """What goes before a command so that it runs as a user without rights, and can still reach the interpreter.
+
+    Where that lies in a folder which is closed to others, the command sees only the interpreter there.
+    """
+    base = Path(sys.base_prefix)
+    closed = next((str(path) for path in reversed(base.parents) if not path.stat().st_mode & 0o001), "")
+    return ["unshare", "--mount", "sh", "-c", DROP, "sh", str(base), closed, str(UNPRIVILEGED_UID)]
 
 
 def _wait_until_ready(server: SandboxServer) -> None:

@@ -11,7 +11,8 @@ def test_what_a_task_does_not_name_is_the_workers() -> None:
 
 
 def test_what_a_task_names_holds() -> None:
-    found = limits_of(Limits(run_ms=5, memory_mb=0.4, processes=3, output_mb=7), OWN)
+    found = limits_of(Limits(run_ms=5, memory_mb=0.4, processes=3, output_mb=7, disk_mb=9), OWN)
     assert (found.run_ms, found.silence_ms) == (5, 2_000)
     process = found.for_process
-    assert (process.wall_ms, process.memory_mb, process.processes, process.output_mb) == (5, 1, 3, 7)
+    assert (process.wall_ms, process.memory_mb, process.processes) == (5, 1, 3)
+    assert (process.output_mb, process.disk_mb) == (7, 9)

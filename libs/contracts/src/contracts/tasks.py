@@ -88,6 +88,8 @@ class Limits(Model):
     memory_mb: Megabytes | None = None
     processes: Count | None = None
     output_mb: Megabytes | None = None
+    disk_mb: Megabytes | None = None
+    """What its workspace may take, with HOME and TMPDIR."""
 
 
 class Requirements(Model):

@@ -4,15 +4,15 @@ import asyncio
 import logging
 import os
 import signal
-from collections.abc import AsyncGenerator
-from contextlib import asynccontextmanager, suppress
+from collections.abc import AsyncGenerator, Coroutine
+from contextlib import asynccontextmanager
 
 from fastapi import FastAPI
 
 from sandbox import problems, protections
 from sandbox.api import files, health, processes, workspaces
 from sandbox.api.services import Services
-from sandbox.processes import sampler
+from sandbox.processes import disk, sampler
 from sandbox.processes.table import ProcessTable
 from sandbox.settings import Settings
 from sandbox.workspaces.git import Git, passed_on, write_configuration
@@ -40,16 +40,17 @@ def create_app(services: Services) -> FastAPI:
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncGenerator[None]:
         services.workspaces.prepare()
-        watching = sampler.watch(services.processes, depth=services.host.depth, every_ms=services.settings.sample_ms)
-        task = asyncio.create_task(watching, name="sampler")
-        task.add_done_callback(_stop_without_it)
+        services.processes.restore(services.workspaces.layouts())
+        tasks = [asyncio.create_task(watching) for watching in _watches(services)]
+        for task in tasks:
+            task.add_done_callback(_stop_without_it)
         try:
             yield
         finally:
             await services.processes.close()
-            task.cancel()
-            with suppress(asyncio.CancelledError):
-                await task
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
 
     app = FastAPI(title="mews sandbox", lifespan=lifespan, docs_url=None, redoc_url=None)
     app.state.services = services
@@ -59,8 +60,14 @@ def create_app(services: Services) -> FastAPI:
     return app
 
 
+def _watches(services: Services) -> tuple[Coroutine[None, None, None], ...]:
+    """What goes on all the time: the sampling of processes, and of their disk."""
+    table, every_ms = services.processes, services.settings.sample_ms
+    return sampler.watch(table, depth=services.host.depth, every_ms=every_ms), disk.watch(table, every_ms=every_ms)
+
+
 def _stop_without_it(task: asyncio.Task[None]) -> None:
-    """Limits do not hold without the sampler, so the sandbox does not go on when it fails."""
+    """Limits do not hold without what watches them, so the sandbox does not go on when that fails."""
     if not task.cancelled():
-        log.critical("the sampler failed", exc_info=task.exception())
+        log.critical("the watch over processes failed", exc_info=task.exception())
         signal.raise_signal(signal.SIGTERM)

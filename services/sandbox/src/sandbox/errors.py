@@ -119,6 +119,12 @@ class FileTooLarge(TooLarge):
     code = "file_too_large"
 
 
+class TreeTooDeep(TooLarge):
+    """Folders lie in each other deeper than can be gone through."""
+
+    code = "tree_too_deep"
+
+
 class BodyTooLarge(TooLarge):
     """The request's body is above the limit."""
 

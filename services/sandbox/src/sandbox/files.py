@@ -14,6 +14,8 @@ from contracts.sandbox import FileEntry
 from sandbox import confine
 from sandbox.clock import from_ms
 from sandbox.errors import FileMissing, FileTooLarge, NotAFile
+from sandbox.walk import entries as entries_of
+from sandbox.walk import walk
 
 MB = 1024 * 1024
 
@@ -69,7 +71,7 @@ def entries(root: Path, listing: Listing) -> Page[FileEntry]:
     with confine.folder(root) as top, confine.folder_below(top, prefix) as folder:
         found = [
             ("/".join((*prefix, relative)), about)
-            for relative, about in _walk(folder, deep, [listing.most_entries])
+            for relative, about in _look_through(folder, deep, listing.most_entries)
             if pattern.fullmatch(relative)
         ]
     rest = [item for item in sorted(found) if item[0] > listing.after]
@@ -89,31 +91,12 @@ def translate(glob: str) -> re.Pattern[str]:
     )
 
 
-def _walk(folder: int, deep: bool, left: list[int], prefix: str = "") -> Iterator[tuple[str, os.stat_result]]:
-    """Entries below a folder's descriptor; `left` holds how many may still be looked at."""
-    with os.scandir(folder) as found:
-        names = [entry.name for entry in found]
-    for name in names:
-        left[0] -= 1
-        if left[0] < 0:
+def _look_through(folder: int, deep: bool, most: int) -> Iterator[tuple[str, os.stat_result]]:
+    """Paths and states of the entries below a folder's descriptor; raises `FileTooLarge` when there are too many."""
+    for number, found in enumerate(walk(folder) if deep else entries_of(folder), start=1):
+        if number > most:
             raise FileTooLarge("the folder has too many entries to be listed; list a folder below it")
-        about = _stat_quietly(folder, name)
-        if about is None:
-            continue
-        yield prefix + name, about
-        if deep and stat.S_ISDIR(about.st_mode):
-            yield from _walk_into(folder, name, left, f"{prefix}{name}/")
-
-
-def _walk_into(folder: int, name: str, left: list[int], prefix: str) -> Iterator[tuple[str, os.stat_result]]:
-    try:
-        inner = os.open(name, confine.FOLDER | os.O_CLOEXEC | os.O_NOFOLLOW, dir_fd=folder)
-    except OSError:
-        return
-    try:
-        yield from _walk(inner, True, left, prefix)
-    finally:
-        os.close(inner)
+        yield found.path, found.about
 
 
 def _entry(path: str, about: os.stat_result) -> FileEntry:
@@ -137,13 +120,6 @@ def _kind(mode: int) -> Literal["file", "directory", "symlink", "other"]:
     if stat.S_ISDIR(mode):
         return "directory"
     return "symlink" if stat.S_ISLNK(mode) else "other"
-
-
-def _stat_quietly(folder: int, name: str) -> os.stat_result | None:
-    try:
-        return os.stat(name, dir_fd=folder, follow_symlinks=False)
-    except FileNotFoundError:
-        return None
 
 
 def _write_new(folder: int, name: str, content: bytes, mode: int) -> None:

@@ -28,6 +28,8 @@ class Host:
     is_root: bool
     path: str | None
     undumpable: bool
+    passed_on: Mapping[str, str]
+    """What commands get of the sandbox's own environment."""
 
     @property
     def depth(self) -> int:
@@ -56,7 +58,8 @@ def inspect_host(settings: Settings, environment: Mapping[str, str]) -> Host:
     libc = ctypes.CDLL(None, use_errno=True)
     libc.prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
     undumpable = libc.prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) == 0
-    return Host(surroundings, program, detail, os.geteuid() == 0, environment.get("PATH"), undumpable)
+    passed_on = {name: environment[name] for name in settings.pass_environment if name in environment}
+    return Host(surroundings, program, detail, os.geteuid() == 0, environment.get("PATH"), undumpable, passed_on)
 
 
 def readiness(settings: Settings, host: Host) -> SandboxReadiness:
@@ -77,7 +80,10 @@ def _problem(settings: Settings, host: Host) -> str | None:
 
 
 def _bubblewrap(host: Host) -> Protection:
-    return Protection(name="bubblewrap", on=host.confiner is not None, detail=host.confiner_detail)
+    detail = host.confiner_detail
+    if host.confiner is None:
+        detail += "; they can read what the sandbox's user can, other workspaces and their processes too"
+    return Protection(name="bubblewrap", on=host.confiner is not None, detail=detail)
 
 
 def _user(host: Host) -> Protection:

@@ -13,7 +13,7 @@ PREFIX = "SANDBOX_"
 HIDDEN_BY_DEFAULT = ("~/.ssh", "~/.aws", "~/.gnupg", "~/.kube", "~/.docker", "~/.config/gcloud", "~/.netrc")
 
 
-def _numbers(value: Any) -> Any:
+def _separated(value: Any) -> Any:
     return tuple(value.split(",")) if isinstance(value, str) else value
 
 
@@ -24,6 +24,7 @@ def _paths(value: Any) -> Any:
 
 
 Paths = Annotated[tuple[Path, ...], BeforeValidator(_paths)]
+Names = Annotated[tuple[str, ...], BeforeValidator(_separated)]
 AbsolutePath = Annotated[Path, BeforeValidator(lambda value: Path(value).absolute())]
 
 
@@ -40,7 +41,7 @@ class Settings(BaseModel):
     """Path of the Unix socket; it is made with mode 0660."""
     workspace_root: AbsolutePath
     """Folder under which the workspaces live."""
-    allowed_uids: Annotated[tuple[int, ...], BeforeValidator(_numbers)] = Field(default_factory=_own_and_root)
+    allowed_uids: Annotated[tuple[int, ...], BeforeValidator(_separated)] = Field(default_factory=_own_and_root)
     """Users that may connect, separated by commas (default: the sandbox's own and root)."""
     bubblewrap: Literal["auto", "off", "required"] = "auto"
     """Whether commands run under bubblewrap; `required` makes the sandbox unready without it."""
@@ -48,6 +49,8 @@ class Settings(BaseModel):
     """Paths below /tmp, separated by colons, that commands under bubblewrap can still read."""
     hidden_paths: Paths = Field(default=HIDDEN_BY_DEFAULT, validate_default=True)
     """Paths, separated by colons, that commands under bubblewrap cannot see (default: usual places of credentials)."""
+    pass_environment: Names = ("TZ", "SSL_CERT_FILE", "SSL_CERT_DIR")
+    """Variables of the sandbox's own environment that commands get, separated by commas; no others but PATH."""
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     """Least level of what is logged."""
 
@@ -83,6 +86,7 @@ class Settings(BaseModel):
         open_files=4_096,
         output_mb=64,
         file_mb=2_048,
+        disk_mb=10_240,
     )
     """Limits of a process that asks for none; one variable each, such as `SANDBOX_DEFAULT_WALL_MS`."""
     max_limits: ProcessLimits = ProcessLimits(
@@ -93,6 +97,7 @@ class Settings(BaseModel):
         open_files=65_536,
         output_mb=1_024,
         file_mb=16_384,
+        disk_mb=102_400,
     )
     """Highest limits that a process may ask for; one variable each, such as `SANDBOX_MAX_WALL_MS`."""
 

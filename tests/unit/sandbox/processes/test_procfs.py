@@ -18,7 +18,7 @@ def stat(pid: int, parent: int, **values: object) -> ProcessStat:
 
 
 def test_a_name_with_brackets_does_not_confuse_the_reader() -> None:
-    assert procfs.parse(LINE) == ProcessStat(42, 7, 40, "S", 15 * TICK_MS, 5 * TICK_MS, 4, 300 * PAGE_BYTES)
+    assert procfs.parse(LINE) == ProcessStat(42, 7, 40, "S", 15 * TICK_MS, 5 * TICK_MS, 4, 300 * PAGE_BYTES, 12345)
 
 
 def test_descendants_are_found_through_generations() -> None:

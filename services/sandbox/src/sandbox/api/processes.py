@@ -24,6 +24,7 @@ from contracts.sandbox import (
     WorkspaceName,
 )
 from sandbox.api.services import LARGEST_PAGE, MB, ServicesOf
+from sandbox.processes.past import Past
 from sandbox.processes.run import Run
 
 LONGEST_WAIT_MS = 600_000
@@ -74,20 +75,20 @@ async def output(
 @router.post("/{process_id}/stdin", status_code=status.HTTP_204_NO_CONTENT)
 async def write_stdin(process_id: ProcessId, asked: StdinWrite, services: ServicesOf) -> None:
     """Send text to its standard input."""
-    run = services.processes.get(process_id)
+    run = services.processes.living(process_id)
     run.write_stdin(asked.text.encode(), services.settings.max_stdin_mb * MB, close=asked.close)
 
 
 @router.post("/{process_id}/signal", status_code=status.HTTP_204_NO_CONTENT)
 async def send_signal(process_id: ProcessId, asked: SignalRequest, services: ServicesOf) -> None:
     """Signal its whole group."""
-    services.processes.get(process_id).signal(signal.Signals[asked.signal])
+    services.processes.living(process_id).signal(signal.Signals[asked.signal])
 
 
 @router.post("/{process_id}/pause")
 async def pause(process_id: ProcessId, services: ServicesOf) -> Process:
     """Stop it with all that it started; its wall time stands still. No error if it is paused."""
-    run = services.processes.get(process_id)
+    run = services.processes.living(process_id)
     await run.pause()
     return run.view()
 
@@ -95,7 +96,7 @@ async def pause(process_id: ProcessId, services: ServicesOf) -> Process:
 @router.post("/{process_id}/resume")
 async def resume(process_id: ProcessId, services: ServicesOf) -> Process:
     """Let it go on; no error if it is not paused."""
-    run = services.processes.get(process_id)
+    run = services.processes.living(process_id)
     await run.resume()
     return run.view()
 
@@ -129,7 +130,7 @@ async def wait(process_id: ProcessId, services: ServicesOf, timeout_ms: Millisec
     return run.view()
 
 
-async def _records(run: Run, stream: StreamName | None, offset: int, follow: bool) -> AsyncIterator[bytes]:
+async def _records(run: Run | Past, stream: StreamName | None, offset: int, follow: bool) -> AsyncIterator[bytes]:
     async with aclosing(run.journal.follow(offset, stream, wait=follow)) as chunks:
         async for chunk in chunks:
             offset = chunk.offset + chunk.size

@@ -64,6 +64,8 @@ def exceeded(limits: ProcessLimits, usage: ProcessUsage) -> EndReason | None:
         return EndReason.PROCESS_LIMIT
     if limits.cpu_ms is not None and usage.cpu_ms > limits.cpu_ms:
         return EndReason.CPU_LIMIT
+    if limits.disk_mb is not None and usage.disk_mb > limits.disk_mb:
+        return EndReason.DISK_LIMIT
     return None
 
 

@@ -36,7 +36,7 @@ class Journal:
     """
 
     def __init__(self, folder: Path, name: str, cap_bytes: int) -> None:
-        self._paths = (folder / f"{name}.output", folder / f"{name}.index")
+        self._paths = paths_of(folder, name)
         self._data, self._index = (_open(path, os.O_RDWR | os.O_CREAT | os.O_TRUNC) for path in self._paths)
         self.cap_bytes = cap_bytes
         self._records = 0
@@ -47,6 +47,16 @@ class Journal:
         self.size = 0
         self.sizes = dict.fromkeys(STREAMS, 0)
         self.truncated = False
+
+    @classmethod
+    def of_the_past(cls, folder: Path, name: str) -> "Journal":
+        """The output of a process of an earlier sandbox, as far as it was recorded; nothing more comes."""
+        journal = cls.__new__(cls)
+        journal._paths = paths_of(folder, name)
+        journal._closed, journal._grown = True, asyncio.Event()
+        journal.cap_bytes, journal.truncated = 0, False
+        journal._records, journal.size, journal.sizes = _recorded(journal._paths[1])
+        return journal
 
     def append(self, stream: StreamName, data: bytes, at_ms: int) -> bool:
         """Keep what was read; False when the cap cuts it off. A character that is cut in two waits for its rest."""
@@ -116,6 +126,11 @@ class Journal:
         self._grown = asyncio.Event()
 
 
+def paths_of(folder: Path, name: str) -> tuple[Path, Path]:
+    """Where the bytes of a process's output lie, and the record of its chunks."""
+    return folder / f"{name}.output", folder / f"{name}.index"
+
+
 def split_utf8(data: bytes) -> tuple[bytes, bytes]:
     """Cut off a character that is begun at the end of the data, but not whole; bytes that are no UTF-8 stay."""
     for back in range(1, min(4, len(data) + 1)):
@@ -165,6 +180,17 @@ def _chunk_at(index: int, records: int, offset: int) -> Chunk:
 
 def _record(index: int, number: int) -> Chunk:
     return Chunk(*RECORD.unpack(os.pread(index, RECORD.size, number * RECORD.size)))
+
+
+def _recorded(index: Path) -> tuple[int, int, dict[StreamName, int]]:
+    """How many chunks are recorded, the bytes in all of them, and those of each stream."""
+    sizes = dict.fromkeys(STREAMS, 0)
+    content = index.read_bytes() if index.is_file() else b""
+    records = len(content) // RECORD.size
+    for position in range(records):
+        chunk = Chunk(*RECORD.unpack_from(content, position * RECORD.size))
+        sizes[STREAMS[chunk.stream]] += chunk.size
+    return records, sum(sizes.values()), sizes
 
 
 def _open(path: Path, flags: int) -> int:

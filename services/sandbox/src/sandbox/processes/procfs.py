@@ -12,7 +12,7 @@ MB = 1024 * 1024
 
 
 class ProcessStat(NamedTuple):
-    """One process; `collected_ms` is the CPU time of the children that it has waited for."""
+    """One process; `collected_ms` is the CPU time of the children that it has waited for, `born` counts clock ticks."""
 
     pid: int
     parent: int
@@ -22,6 +22,7 @@ class ProcessStat(NamedTuple):
     collected_ms: float
     threads: int
     memory_bytes: int
+    born: int = 0
 
 
 def scan() -> dict[int, ProcessStat]:
@@ -33,6 +34,12 @@ def scan() -> dict[int, ProcessStat]:
 def tasks_of_user(uid: int) -> int:
     """Threads of all processes of this user: what the kernel compares with `RLIMIT_NPROC`."""
     return sum(stat.threads for stat in scan().values() if _owner(stat.pid) == uid)
+
+
+def born(pid: int) -> int:
+    """When a process was started, in ticks since the machine was; 0 if it is gone."""
+    stat = _read(str(pid))
+    return 0 if stat is None else stat.born
 
 
 def parse(line: bytes) -> ProcessStat:
@@ -49,6 +56,7 @@ def parse(line: bytes) -> ProcessStat:
         collected_ms=(children_user + children_system) * TICK_MS,
         threads=int(values[17]),
         memory_bytes=int(values[21]) * PAGE_BYTES,
+        born=int(values[19]),
     )
 
 
@@ -91,6 +99,7 @@ def usage_of(tree: Iterable[ProcessStat], before: ProcessUsage, collected_ms: fl
         memory_peak_mb=max(before.memory_peak_mb, memory),
         processes=len(living),
         output_bytes=before.output_bytes,
+        disk_mb=before.disk_mb,
     )
 
 

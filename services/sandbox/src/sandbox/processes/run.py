@@ -12,9 +12,11 @@ from sandbox import clock
 from sandbox.errors import ProcessEnded, ProcessPaused, StdinClosed, StdinFull
 from sandbox.logs import fields
 from sandbox.processes import limits as decide
+from sandbox.processes import procfs, records
 from sandbox.processes.output import Journal
 from sandbox.processes.spawn import Supervised
 from sandbox.processes.walltime import WallTime
+from sandbox.workspaces.layout import Layout
 
 KILL_MARGIN_S = 3
 NOTHING = ProcessUsage(cpu_ms=0, memory_mb=0, memory_peak_mb=0, processes=0, output_bytes=0)
@@ -26,11 +28,19 @@ class Run:
     """A process from its start to after its end."""
 
     def __init__(
-        self, number: int, process_id: str, asked: ProcessStart, limits: ProcessLimits, journal: Journal, grace_ms: int
+        self,
+        number: int,
+        process_id: str,
+        asked: ProcessStart,
+        layout: Layout,
+        limits: ProcessLimits,
+        journal: Journal,
+        grace_ms: int,
     ) -> None:
         self.number = number
         self.process_id = process_id
         self.asked = asked
+        self.layout = layout
         self.journal = journal
         self.usage = NOTHING
         self.limits = limits
@@ -44,6 +54,7 @@ class Run:
         self._ended = asyncio.Event()
         self._reason: EndReason | None = None
         self._status: int | None = None
+        self._root_born = 0
         self._paused = False
         self._wall = WallTime(lambda: self.end(EndReason.TIMED_OUT))
         self._killing: asyncio.TimerHandle | None = None
@@ -72,6 +83,8 @@ class Run:
         if not self.asked.stdin_open:
             supervised.close_stdin()
         self._wall.allow(self.limits.wall_ms)
+        self._root_born = procfs.born(supervised.pid)
+        self._save(supervised)
         self._watching = asyncio.create_task(self._watch(supervised), name=f"watch {self.process_id}")
         log.info("process started", extra=fields(**self._label()))
 
@@ -119,6 +132,7 @@ class Run:
         self.limits = limits
         self.journal.cap_bytes = (limits.output_mb or 0) * decide.MB
         self._wall.allow(limits.wall_ms)
+        self._save(supervised)
         await supervised.limit(kernel_limits)
         log.info("limits changed", extra=fields(limits=limits.model_dump(), **self._label()))
 
@@ -139,10 +153,14 @@ class Run:
         if self.ended:
             return
         self.usage = usage
-        reason = decide.exceeded(self.limits, usage)
+        reason = decide.exceeded(self.limits, self.usage)
         if reason is not None and self._reason is None:
             log.warning("process exceeds a limit", extra=fields(reason=reason, **self._label()))
             self.end(reason)
+
+    def takes_on_disk(self, taken_bytes: int) -> None:
+        """Take note of what its workspace takes, and end it if that is too much."""
+        self.sampled(self.usage.model_copy(update={"disk_mb": taken_bytes / decide.MB}))
 
     def woken(self) -> None:
         """Take note that something of it runs; if it is paused, a task has meddled with that."""
@@ -151,20 +169,21 @@ class Run:
 
     def view(self) -> Process:
         """What is to be told of it."""
+        over = self._ended_at is not None
         stdout, stderr = (self.journal.sizes[stream] for stream in (StreamName.STDOUT, StreamName.STDERR))
         return Process(
             process_id=self.process_id,
             workspace=self.asked.workspace,
             name=self.asked.name,
             argv=self.asked.argv,
-            state=ProcessState.ENDED if self.ended else ProcessState.RUNNING,
-            paused=self._paused and not self.ended,
-            reason=self._reason if self.ended else None,
+            state=ProcessState.ENDED if over else ProcessState.RUNNING,
+            paused=self._paused and not over,
+            reason=self._reason if over else None,
             exit_code=_exit_code(self._status),
             signal=_signal_of(self._status),
             started_at=self._started_at,
             ended_at=self._ended_at,
-            duration_ms=self._duration_ms if self.ended else self._elapsed_ms(),
+            duration_ms=self._duration_ms if over else self._elapsed_ms(),
             limits=self.limits,
             usage=self.current_usage(),
             stdout_bytes=stdout,
@@ -181,6 +200,9 @@ class Run:
         for stream in StreamName:
             self.journal.finish(stream, clock.now_ms())
         self._conclude(last_words or {"status": None, "cpu_ms": 0, "largest_kb": 0})
+        self._save(supervised)
+        self._ended.set()
+        self.journal.close()
         if last_words is None:
             log.error("supervisor was killed", extra=fields(**self._label()))
         log.info("process ended", extra=fields(reason=self._reason, status=self._status, **self._label()))
@@ -199,9 +221,15 @@ class Run:
             memory_peak_mb=max(self.usage.memory_peak_mb, round(last_words["largest_kb"] / 1024, 3)),
             processes=0,
             output_bytes=self.journal.size,
+            disk_mb=self.usage.disk_mb,
         )
-        self._ended.set()
-        self.journal.close()
+
+    def _save(self, supervised: Supervised) -> None:
+        """Write down how it is, before anybody is told."""
+        record = records.Record(
+            number=self.number, process=self.view(), root_pid=supervised.pid, root_born=self._root_born
+        )
+        records.save(self.layout.output, record)
 
     def _heard(self, stream: StreamName, data: bytes) -> None:
         if self.ended:

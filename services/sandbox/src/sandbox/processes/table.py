@@ -1,24 +1,31 @@
 """All processes: starting one, finding one, and ending many."""
 
 import asyncio
+import logging
 import os
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 from contracts.base import Page
-from contracts.sandbox import EndReason, LimitChange, Process, ProcessLimits, ProcessStart
+from contracts.sandbox import EndReason, LimitChange, Process, ProcessLimits, ProcessStart, ProcessState
+from sandbox import clock
 from sandbox.confine import parts_of
-from sandbox.errors import BadCursor, ProcessExists, ProcessNotFound, ShuttingDown, TooManyProcesses
-from sandbox.processes import procfs
+from sandbox.errors import BadCursor, ProcessEnded, ProcessExists, ProcessNotFound, ShuttingDown, TooManyProcesses
+from sandbox.logs import fields
+from sandbox.processes import procfs, records
 from sandbox.processes.environment import child_environment
+from sandbox.processes.leftovers import end_leftovers
 from sandbox.processes.limits import MB, changed_kernel_limits, effective, kernel_limits
 from sandbox.processes.output import Journal
+from sandbox.processes.past import Past, lost
 from sandbox.processes.run import Run
 from sandbox.processes.spawn import spawn
 from sandbox.protections import Host
 from sandbox.settings import Settings
 from sandbox.workspaces.layout import Layout
+
+log = logging.getLogger(__name__)
 
 
 class ProcessTable:
@@ -27,7 +34,7 @@ class ProcessTable:
     def __init__(self, settings: Settings, host: Host) -> None:
         self._settings = settings
         self._host = host
-        self._runs: dict[str, Run] = {}
+        self._runs: dict[str, Run | Past] = {}
         self._starting: dict[str, asyncio.Task[Run]] = {}
         self._count = 0
         self._closing = False
@@ -35,10 +42,26 @@ class ProcessTable:
 
     def running(self) -> Iterator[Run]:
         """The runs that have not ended."""
-        return (run for run in self._runs.values() if not run.ended)
+        return (run for run in self._runs.values() if isinstance(run, Run) and not run.ended)
 
-    def get(self, process_id: str) -> Run:
-        """A run by its id; raises `ProcessNotFound`."""
+    def restore(self, layouts: Iterable[Layout]) -> None:
+        """Take up what an earlier sandbox left: what ended is known again, what ran is ended and known as lost."""
+        found = [(layout, record) for layout in layouts for record in records.load(layout.output)]
+        lost = [record for _, record in found if record.process.state is ProcessState.RUNNING]
+        end_leftovers(lost, self._settings.workspace_root.resolve())
+        for layout, record in sorted(found, key=lambda item: (item[1].process.started_at, item[1].number)):
+            self._remember(layout, record)
+        self._forget_oldest()
+
+    def living(self, process_id: str) -> Run:
+        """A run that can be acted upon; raises `ProcessNotFound` or `ProcessEnded`."""
+        run = self.get(process_id)
+        if not isinstance(run, Run):
+            raise ProcessEnded(f"process {process_id} has ended")
+        return run
+
+    def get(self, process_id: str) -> Run | Past:
+        """A process by its id, also one that ended before this sandbox was started; raises `ProcessNotFound`."""
         run = self._runs.get(process_id)
         if run is None:
             raise ProcessNotFound(f"no process {process_id!r} is known")
@@ -55,7 +78,7 @@ class ProcessTable:
         more = str(runs[limit - 1].number) if len(runs) > limit else None
         return Page[Process](items=[run.view() for run in runs[:limit]], next_cursor=more)
 
-    async def start(self, asked: ProcessStart, layout: Layout) -> tuple[Run, bool]:
+    async def start(self, asked: ProcessStart, layout: Layout) -> tuple[Run | Past, bool]:
         """Start a process, or find the one that was started under this id; whether it is new."""
         process_id = asked.process_id or uuid.uuid4().hex
         known = self._runs.get(process_id)
@@ -70,7 +93,7 @@ class ProcessTable:
 
     async def change_limits(self, process_id: str, change: LimitChange) -> Run:
         """Change limits of a running process, within the ceilings. Raises `LimitTooHigh` or `ProcessEnded`."""
-        run = self.get(process_id)
+        run = self.living(process_id)
         asked = ProcessLimits(**change.model_dump())
         limits = effective(asked, run.limits, self._settings.max_limits)
         await run.change_limits(limits, changed_kernel_limits(limits, self._tasks_of_user()))
@@ -107,7 +130,7 @@ class ProcessTable:
     ) -> Run:
         journal = Journal(layout.output, process_id, (limits.output_mb or 0) * MB)
         self._count += 1
-        run = Run(self._count, process_id, asked, limits, journal, self._settings.grace_ms)
+        run = Run(self._count, process_id, asked, layout, limits, journal, self._settings.grace_ms)
         stdin = asked.stdin is not None or asked.stdin_open
         await run.start(spawn(self._host.prefix(layout.view()), layout.tree, stdin=stdin), spec)
         self._runs[process_id] = run
@@ -120,7 +143,11 @@ class ProcessTable:
         return {
             "argv": asked.argv,
             "env": child_environment(
-                asked.env, path=self._host.path, home=str(layout.home), temporary=str(layout.temporary)
+                asked.env,
+                self._host.passed_on,
+                path=self._host.path,
+                home=str(layout.home),
+                temporary=str(layout.temporary),
             ),
             "cwd": str(folder),
             "root": str(layout.tree),
@@ -134,12 +161,23 @@ class ProcessTable:
         ended = [run for run in self._runs.values() if run.ended]
         for run in ended[: max(0, len(ended) - self._settings.keep_ended)]:
             del self._runs[run.process_id]
+            records.forget(run.layout.output, run.process_id)
+
+    def _remember(self, layout: Layout, record: records.Record) -> None:
+        process = record.process
+        journal = Journal.of_the_past(layout.output, process.process_id)
+        if process.state is ProcessState.RUNNING:
+            process = lost(process, journal, clock.now())
+            records.save(layout.output, record.model_copy(update={"process": process}))
+            log.warning("process lost", extra=fields(process_id=process.process_id, workspace=process.workspace))
+        self._count += 1
+        self._runs[process.process_id] = Past(self._count, process, layout, journal)
 
     async def _settle_starts(self) -> None:
         await asyncio.gather(*self._starting.values(), return_exceptions=True)
 
 
-async def _end(runs: list[Run], grace_ms: int) -> None:
+async def _end(runs: Sequence[Run | Past], grace_ms: int) -> None:
     for run in runs:
         run.end(EndReason.CANCELLED, grace_ms)
     await asyncio.gather(*(run.wait() for run in runs))

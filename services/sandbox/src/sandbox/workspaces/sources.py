@@ -1,13 +1,14 @@
 """Filling a work tree from a folder or a git repository, and removing what was filled."""
 
-import os
 import shutil
 import stat
+from contextlib import suppress
 from pathlib import Path
 
 from contracts.sandbox import GitSource
+from sandbox import confine, walk
 from sandbox.bubblewrap import View
-from sandbox.errors import BadSource, FileSystemFailed, GitFailed, WorkspaceTooLarge
+from sandbox.errors import BadSource, FileSystemFailed, GitFailed, TreeTooDeep, WorkspaceTooLarge
 from sandbox.workspaces.git import Git, without_credentials
 from sandbox.workspaces.layout import Layout
 from sandbox.workspaces.remotes import remote_of
@@ -34,6 +35,8 @@ def copy_folder(source: Path, target: Path, *, leave_out: Path, most_mb: int, mo
         shutil.copytree(source, target, symlinks=True, ignore=ignore, dirs_exist_ok=True)
     except (shutil.Error, OSError) as error:
         raise BadSource(f"{source} cannot be copied: {_first(error)}") from error
+    except RecursionError as error:
+        raise TreeTooDeep(f"{source} has more folders in each other than can be copied") from error
 
 
 async def clone(git: Git, source: GitSource, layout: Layout, *, default_branch: str) -> str:
@@ -77,33 +80,24 @@ async def _start_of(git: Git, layout: Layout, source: GitSource, branch: str) ->
 
 
 def measure(folder: Path, leave_out: Path | None = None) -> tuple[int, int]:
-    """Bytes in the files below a folder, and how many entries there are; what cannot be read counts nothing."""
+    """Bytes in the files below a folder, and how many entries there are; what is absurdly deep is not counted."""
     size = entries = 0
-    for here, folders, files in os.walk(folder):
-        folders[:] = [name for name in folders if leave_out is None or Path(here, name) != leave_out]
-        entries += len(folders) + len(files)
-        size += sum(_size(os.path.join(here, name)) for name in files)
+    skipped = str(leave_out.relative_to(folder)) if leave_out is not None and leave_out.is_relative_to(folder) else None
+    with confine.folder(folder.resolve()) as top, suppress(TreeTooDeep):
+        for found in walk.walk(top, leave_out=skipped):
+            entries += 1
+            size += 0 if found.is_folder else found.about.st_size
     return size, entries
 
 
 def remove(folder: Path) -> None:
-    """Remove a folder and all below it, also where a task took away the right to; nothing outside is touched."""
-    if not folder.exists():
+    """Remove a folder, if it is there, and all below it; raises `FileSystemFailed`."""
+    try:
+        walk.remove(folder)
+    except FileNotFoundError:
         return
-    for here, folders, _ in os.walk(folder):
-        for name in folders:
-            _open_up(Path(here, name))
-    shutil.rmtree(folder, ignore_errors=True)
-    if folder.exists():
-        raise FileSystemFailed(f"{folder.name} could not be removed")
-
-
-def _open_up(folder: Path) -> None:
-    if not folder.is_symlink():
-        try:
-            folder.chmod(0o700)
-        except OSError:
-            return
+    except OSError as error:
+        raise FileSystemFailed(f"{folder.name} could not be removed: {error.strerror}") from error
 
 
 def _left_out(here: Path, name: str, root: Path) -> bool:
@@ -119,13 +113,6 @@ def _check(size: int, entries: int, most_mb: int, most_files: int) -> None:
         raise WorkspaceTooLarge(f"the source holds more than {most_mb} MB")
     if entries > most_files:
         raise WorkspaceTooLarge(f"the source holds more than {most_files} files")
-
-
-def _size(path: str) -> int:
-    try:
-        return os.lstat(path).st_size
-    except OSError:
-        return 0
 
 
 def _first(error: Exception) -> str:

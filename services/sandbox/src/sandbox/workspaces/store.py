@@ -74,6 +74,11 @@ class Workspaces:
             raise WorkspaceNotFound(f"there is no workspace {name!r}")
         return layout
 
+    def layouts(self) -> list[Layout]:
+        """Where all workspaces lie."""
+        found = [Layout(self._root / name) for name in self.names()]
+        return [layout for layout in found if layout.about.is_file()]
+
     async def describe(self, name: str) -> Workspace:
         """What is to be told of a workspace, with its size."""
         layout = self.find(name)

@@ -16,6 +16,7 @@ class AttemptLimits:
     memory_mb: int | None = None
     processes: int | None = None
     output_mb: int | None = None
+    disk_mb: int | None = None
 
     @property
     def for_process(self) -> ProcessLimits:
@@ -25,6 +26,7 @@ class AttemptLimits:
             memory_mb=self.memory_mb,
             processes=self.processes,
             output_mb=self.output_mb,
+            disk_mb=self.disk_mb,
         )
 
 
@@ -47,6 +49,7 @@ def limits_of(asked: Limits, default: AttemptLimits) -> AttemptLimits:
         memory_mb=_whole(asked.memory_mb) or default.memory_mb,
         processes=asked.processes or default.processes,
         output_mb=_whole(asked.output_mb) or default.output_mb,
+        disk_mb=_whole(asked.disk_mb) or default.disk_mb,
     )
 
 

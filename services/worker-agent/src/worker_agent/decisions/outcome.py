@@ -12,7 +12,9 @@ REASONS = {
     EndReason.OUTPUT_LIMIT: "the agent wrote more output than it may",
     EndReason.MEMORY: "the agent used more memory than it may",
     EndReason.PROCESS_LIMIT: "the agent started more processes than it may",
+    EndReason.DISK_LIMIT: "the agent's workspace took more disk than it may",
     EndReason.CANCELLED: "the agent was ended from outside",
+    EndReason.LOST: "the agent was lost: the sandbox was started anew, and all its processes with it",
 }
 
 
