@@ -9,6 +9,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from contracts.events import EVENT_TYPES
+from contracts.events.recovery import Observed
 from contracts.sandbox import StreamName
 from tests.unit.worker_agent.test_admission import assignment
 from tests.unit.worker_agent.test_outcome import process
@@ -32,7 +33,7 @@ def reader_of(agent: str) -> AgentReader:
 
 
 def read(agent: str, lines: list[str]) -> list[Any]:
-    """The bodies; each one is what its contract allows and can be written as an event."""
+    """The bodies; each one, and what the outcome takes of the end, is what its contract allows."""
     reader = reader_of(agent)
     bodies = [body for line in lines for body in reader.read(StreamName.STDOUT, line, None)]
     bodies += reader.rest()
@@ -40,7 +41,16 @@ def read(agent: str, lines: list[str]) -> list[Any]:
         type(body).model_validate_json(body.to_json())
         assert KIND_OF_BODY[type(body)] in EVENT_TYPES
         assert len(body.to_json()) < 128 * 1024
-    reader.end(process())
+    end = reader.end(process())
+    Observed(
+        agent=agent,
+        agent_version=end.version,
+        model=end.model,
+        tokens_input=end.tokens_input,
+        tokens_output=end.tokens_output,
+        tokens_cached=end.tokens_cached,
+        cost_usd=end.cost_usd,
+    )
     return bodies
 
 

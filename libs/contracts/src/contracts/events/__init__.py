@@ -1,6 +1,7 @@
 """What workers report: a body for each tool, an envelope for each kind, and their union `Event`."""
 
-from contracts.events.envelope import (
+from contracts.events.envelope import EventBase, Evidence
+from contracts.events.kinds import (
     AnalyticsEvent,
     ApiQuotaEvent,
     ArtifactEvent,
@@ -16,8 +17,6 @@ from contracts.events.envelope import (
     DependencyAnalysisEvent,
     ErrorEvent,
     Event,
-    EventBase,
-    Evidence,
     GrantEvent,
     LearningEvent,
     MilestoneEvent,

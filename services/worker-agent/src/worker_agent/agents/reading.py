@@ -7,8 +7,8 @@ from datetime import datetime
 
 from contracts.events.reporting import Report, TokenUsage
 from contracts.sandbox import Process, StreamName
-from worker_agent.agents.bodies import Calls, plain_output, raw_output
-from worker_agent.agents.said import Said, said
+from worker_agent.agents.bodies import MAX_NAME, Calls, plain_output, raw_output
+from worker_agent.agents.said import MAX_COUNT, Said, said
 from worker_agent.decisions.lines import readable, shortened
 from worker_agent.decisions.outcome import exit_failure
 from worker_agent.domain import AgentEnd
@@ -100,11 +100,11 @@ class JsonLinesReader:
         return AgentEnd(
             failure=self._failure(process),
             by_result=self.finished or self.hopeless is not None,
-            version=run.version,
-            model=run.model[:200] or None,
-            tokens_input=run.sent,
-            tokens_output=run.received,
-            tokens_cached=run.cached,
+            version=(run.version or "")[:MAX_NAME] or None,
+            model=run.model[:MAX_NAME] or None,
+            tokens_input=min(run.sent, MAX_COUNT),
+            tokens_output=min(run.received, MAX_COUNT),
+            tokens_cached=min(run.cached, MAX_COUNT),
             cost_usd=run.cost,
             session_id=run.session_id,
             last_message=shortened(run.last_message) or None,
