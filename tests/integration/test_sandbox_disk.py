@@ -15,7 +15,9 @@ FILL = (
 )
 TINY = "import os\nn = 0\nwhile True:\n    open(f'{n}', 'w').close(); n += 1"
 HIDDEN = "import os, time\nos.mkdir('d'); open('d/f', 'wb').write(b'x' * 30_000_000); os.chmod('d', 0)\ntime.sleep(300)"
-DEEP = "import os\nwhile True:\n    os.mkdir('d'); os.chdir('d')"
+# Deeper than is gone through, and more than the limit; bounded, since to remove it takes up to 1 ms for each level.
+DEEP = "import os, time\nfor _ in range(6_000):\n    os.mkdir('d'); os.chdir('d')\ntime.sleep(300)"
+REMOVAL_S = 90
 
 
 @pytest.fixture(scope="module")
@@ -27,6 +29,7 @@ def server() -> Iterator[SandboxServer]:
 @pytest.fixture
 async def client(server: SandboxServer) -> AsyncIterator[SandboxClient]:
     async with server.client() as made:
+        made.http.timeout = REMOVAL_S
         yield made
 
 

@@ -48,6 +48,17 @@ async def test_it_is_small_ready_and_says_what_protects() -> None:
         assert stat.S_IMODE(server.socket.stat().st_mode) == 0o660
 
 
+async def test_each_protection_that_is_missing_has_one_line_in_the_log() -> None:
+    with running_sandbox() as server:
+        async with server.client() as client:
+            told = (await client.http.get("/readyz")).json()["protections"]
+        logged = [line for line in server.logged() if line["message"] == "protection is off"]
+    missing = [(item["name"], item["detail"]) for item in told if not item["on"]]
+    assert [(line["protection"], line["detail"]) for line in logged] == missing
+    assert {line["level"] for line in logged} == {"warning"}
+    assert "bubblewrap" in dict(missing)
+
+
 async def test_it_is_not_ready_without_the_bubblewrap_that_is_required() -> None:
     with running_sandbox({"SANDBOX_BUBBLEWRAP": "required", "PATH": "/nonexistent"}) as server:
         async with server.client() as client:

@@ -7,7 +7,7 @@ import pytest
 
 from contracts.commands import CommandAction
 from tests.support.audit_projects import write_project
-from tests.support.sandbox import SandboxServer, launch, running_sandbox
+from tests.support.sandbox import SandboxServer, running_sandbox
 from tests.support.stack import TestNats, run
 from tests.support.waiting import eventually
 from tests.support.worker_agent import (
@@ -101,24 +101,6 @@ async def test_a_killed_worker_resumes_and_runs_nothing_twice(
     assert (outcome.status, outcome.claimed.status, outcome.verified.passed) == ("completed", "completed", True)
     assert marks.read_text() == "run\n"
     assert sorted(event.body.content for event in side.of("stream", "task-k")) == ["one", "two"]
-
-
-async def test_an_agent_that_is_gone_after_a_crash_is_a_failure_that_may_be_tried_again(
-    tmp_path: Path, nats: TestNats, side: OtherSide
-) -> None:
-    with running_sandbox() as own, worker_process(tmp_path, nats, own) as worker:
-        await worker.ready()
-        await side.assign("task-l", agent="command", command="echo up; sleep 300")
-        await side.first("stream", "task-l")
-        worker.kill()
-        own.stop()
-        again = launch(own.socket.parent, {})
-        worker.start()
-        outcome = await side.outcome("task-l", within=60)
-        worker.terminate()
-        again.stop()
-    assert (outcome.status, outcome.retryable) == ("failed", True)
-    assert "process is gone" in outcome.reason
 
 
 async def test_what_was_reported_while_nats_was_away_arrives_once_and_in_order(
@@ -218,24 +200,6 @@ async def test_an_agent_that_stays_after_its_completion_is_ended_and_its_work_co
             await client.call_tool("report_completion", {"status": "completed"})
         outcome = await side.outcome("task-r")
     assert (outcome.status, outcome.verified.passed, outcome.observed.signal) == ("completed", True, 15)
-
-
-async def test_an_attempt_fails_when_the_sandbox_stays_away_and_the_worker_is_not_ready_meanwhile(
-    tmp_path: Path, nats: TestNats, side: OtherSide
-) -> None:
-    with running_sandbox() as own, worker_process(tmp_path, nats, own, SANDBOX_PATIENCE_MS="500") as worker:
-        await worker.ready()
-        own.stop()
-        await side.assign("task-s", agent="command", command="true")
-        outcome = await side.outcome("task-s")
-        assert (outcome.status, outcome.retryable) == ("failed", True)
-        assert "the sandbox does not answer" in outcome.reason
-        assert await eventually(lambda: worker.reasons(), within=10) == {"sandbox"}
-        again = launch(own.socket.parent, {})
-        await worker.ready()
-        await side.assign("task-t", agent="command", command="true")
-        assert (await side.outcome("task-t")).status == "completed"
-        again.stop()
 
 
 async def test_a_full_spool_tells_the_agent_and_takes_reports_again_when_the_bus_is_back(

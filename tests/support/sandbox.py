@@ -12,6 +12,8 @@ import uuid
 from collections.abc import AsyncIterator, Generator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cache
+from json import loads
 from pathlib import Path
 from typing import Any
 
@@ -22,8 +24,9 @@ from pydantic import TypeAdapter
 from contracts.sandbox import OutputChunk, OutputEnd, OutputRecord, Process
 
 START_S = 40
-# A user that no machine has: what runs as it can reach nothing but what is open to all.
-UNPRIVILEGED_UID = 54_321 if os.getuid() == 0 else os.getuid()
+# A user that no machine has: what runs as it can reach nothing but what is open to all. Each test process has its own,
+# since the kernel counts processes by user.
+UNPRIVILEGED_UID = 40_000 + os.getpid() % 10_000 if os.getuid() == 0 else os.getuid()
 STOP_S = 20
 DROP = """
 set -e
@@ -65,6 +68,10 @@ class SandboxServer:
     def client(self) -> "SandboxClient":
         """A client; use it as a context."""
         return SandboxClient(self.socket)
+
+    def logged(self) -> list[dict[str, Any]]:
+        """What it has logged."""
+        return [loads(line) for line in self.log.read_text().splitlines()]
 
     def stop(self) -> int:
         """Stop it in order; its exit code."""
@@ -125,13 +132,13 @@ class SandboxClient:
 
 @contextmanager
 def running_sandbox(
-    environment: Mapping[str, str] | None = None, *, unprivileged: bool = False
+    environment: Mapping[str, str] | None = None, *, uid: int | None = None
 ) -> Generator[SandboxServer]:
     """A sandbox that is ready, with settings of a test; it and its folder are gone afterwards."""
     # The path of a Unix socket is short, so this is not below pytest's own folder.
     folder = Path(tempfile.mkdtemp(prefix="mews-sandbox-"))
     try:
-        server = launch(folder, environment or {}, unprivileged=unprivileged)
+        server = launch(folder, environment or {}, uid=uid)
         try:
             yield server
         finally:
@@ -141,8 +148,8 @@ def running_sandbox(
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def launch(folder: Path, environment: Mapping[str, str], *, unprivileged: bool = False) -> SandboxServer:
-    """Start a sandbox in a folder and wait until it answers; root can start it as a user without rights."""
+def launch(folder: Path, environment: Mapping[str, str], *, uid: int | None = None) -> SandboxServer:
+    """Start a sandbox in a folder and wait until it answers; root can start it as another user, without rights."""
     path, root, log = folder / "s.sock", folder / "workspaces", folder / "log"
     variables = {
         **os.environ,
@@ -153,9 +160,9 @@ def launch(folder: Path, environment: Mapping[str, str], *, unprivileged: bool =
         **environment,
     }
     command = [sys.executable, "-m", "sandbox", "serve"]
-    if unprivileged and os.getuid() == 0:
-        os.chown(folder, UNPRIVILEGED_UID, UNPRIVILEGED_UID)
-        command = [*_dropping_root(), *command]
+    if uid is not None and uid != os.getuid():
+        os.chown(folder, uid, uid)
+        command = [*_dropping_root(uid), *command]
     with log.open("ab") as file:
         process = subprocess.Popen(command, env=variables, stderr=file, cwd=folder)
     server = SandboxServer(process, path, root, log)
@@ -163,14 +170,26 @@ def launch(folder: Path, environment: Mapping[str, str], *, unprivileged: bool =
     return server
 
 
-def _dropping_root() -> list[str]:
+@cache
+def why_no_unprivileged_sandbox() -> str | None:
+    """Why no sandbox can run here as a user without rights; None if one can."""
+    if os.getuid() != 0:
+        return None
+    command = [*_dropping_root(UNPRIVILEGED_UID), sys.executable, "-c", "import sandbox"]
+    tried = subprocess.run(command, capture_output=True, text=True, check=False, cwd="/")
+    return f"no user but root can run the sandbox here: {tried.stderr.strip()[-300:]}" if tried.returncode else None
+
+
+def _dropping_root(uid: int) -> list[str]:
     """What goes before a command so that it runs as a user without rights, and can still reach the interpreter.
 
-    Where that lies in a folder which is closed to others, the command sees only the interpreter there.
+    Where that lies in a folder which is closed to others, the command sees only the interpreter there, in a mount
+    namespace of its own: that needs CAP_SYS_ADMIN.
     """
     base = Path(sys.base_prefix)
     closed = next((str(path) for path in reversed(base.parents) if not path.stat().st_mode & 0o001), "")
-    return ["unshare", "--mount", "sh", "-c", DROP, "sh", str(base), closed, str(UNPRIVILEGED_UID)]
+    own_mounts = ["unshare", "--mount"] if closed else []
+    return [*own_mounts, "sh", "-c", DROP, "sh", str(base), closed, str(uid)]
 
 
 def _wait_until_ready(server: SandboxServer) -> None:

@@ -107,6 +107,7 @@ def test_the_exit_code_is_the_rule_of_most_agents() -> None:
     assert exit_failure(process()) is None
     assert exit_failure(process(exit_code=2)) == "the agent exited with 2"
     assert exit_failure(process(exit_code=None, signal=9)) == "the agent was ended by signal 9"
+    assert "how was not seen" in (exit_failure(process(exit_code=None)) or "")
     assert exit_failure(None) is not None
 
 

@@ -39,6 +39,7 @@ def create_app(services: Services) -> FastAPI:
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncGenerator[None]:
+        protections.warn_of_what_is_off(protections.readiness(services.settings, services.host))
         services.workspaces.prepare()
         services.processes.restore(services.workspaces.layouts())
         tasks = [asyncio.create_task(watching) for watching in _watches(services)]

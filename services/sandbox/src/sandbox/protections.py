@@ -1,6 +1,7 @@
 """What protects the machine from a task here, found out once at the start and told plainly."""
 
 import ctypes
+import logging
 import os
 import shutil
 import sys
@@ -10,12 +11,15 @@ from pathlib import Path
 
 from contracts.sandbox import Protection, SandboxReadiness
 from sandbox import bubblewrap, confine
+from sandbox.logs import fields
 from sandbox.settings import Settings
 
 PR_SET_DUMPABLE = 4
 PR_SET_CHILD_SUBREAPER = 36
 BUBBLEWRAP_DEPTH = 2
 CGROUP = Path("/sys/fs/cgroup")
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -67,6 +71,13 @@ def readiness(settings: Settings, host: Host) -> SandboxReadiness:
     protections = (_bubblewrap(host), _user(host), _rlimits(), _process_count(host), _cgroup(), _openat2(), _dump(host))
     problem = _problem(settings, host)
     return SandboxReadiness(ready=problem is None, detail=problem or "ready", protections=protections)
+
+
+def warn_of_what_is_off(state: SandboxReadiness) -> None:
+    """Log a line for each protection that is missing here."""
+    for protection in state.protections:
+        if not protection.on:
+            log.warning("protection is off", extra=fields(protection=protection.name, detail=protection.detail))
 
 
 def _problem(settings: Settings, host: Host) -> str | None:

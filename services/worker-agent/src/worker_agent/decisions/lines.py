@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from contracts.events.reporting import Report, StreamData
 from contracts.sandbox import OutputChunk, StreamName
 
-MAX_LINE = 4 * 1024 * 1024
+MAX_LINE = 2 * 1024 * 1024
 MAX_CONTENT = 16_384
 LONGEST_WORD = 1_024
 GAPS = (" ", "\n", "\t")

@@ -59,6 +59,8 @@ def exit_failure(process: Process | None) -> str | None:
         return "the agent's process is gone"
     if process.signal is not None:
         return f"the agent was ended by signal {process.signal}"
+    if process.exit_code is None:
+        return "the agent was ended, and how was not seen: what supervised it was killed as well"
     return None if process.exit_code == 0 else f"the agent exited with {process.exit_code}"
 
 

@@ -16,7 +16,15 @@ from worker_agent.handlers.attempt import Attempt
 from worker_agent.handlers.conclusion import conclude, report_outcome
 from worker_agent.handlers.grant_keeper import keep_grants
 from worker_agent.handlers.pausing import hold_back, keep_pauses
-from worker_agent.handlers.watch import Allowance, OutputPump, Passed, ProcessLost, sample_usage, watchdog
+from worker_agent.handlers.watch import (
+    Allowance,
+    OutputPump,
+    Passed,
+    ProcessLost,
+    ended_before,
+    sample_usage,
+    watchdog,
+)
 from worker_agent.handlers.workshop import Defaults, Workshop, insist, patiently
 from worker_agent.ports import AgentJob, AgentReader, Launch
 
@@ -164,6 +172,8 @@ class Run:
             if following.done():
                 return following.result(), None
             stopped = await self._stop_agent()
+            if stopped is not None and ended_before(stopped, dog.result()):
+                return await following, None
             done, _ = await asyncio.wait([following], timeout=LAST_OUTPUT_S)
             process = following.result() if done else stopped
             if process is None:

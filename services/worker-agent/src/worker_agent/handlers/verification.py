@@ -5,7 +5,7 @@ from contextlib import suppress
 from datetime import datetime
 
 from contracts.events.recovery import CommandResult, Verified
-from contracts.sandbox import OutputEnd, Process, ProcessStart, ProcessState
+from contracts.sandbox import EndReason, OutputEnd, Process, ProcessStart, ProcessState
 from servicekit.clock import Clock
 from worker_agent.decisions.limits import AttemptLimits
 from worker_agent.decisions.lines import from_a_word_on, readable
@@ -17,6 +17,8 @@ from worker_agent.ports import SandboxBackend
 SHELL = ("/bin/sh", "-c")
 TAIL = 4_000
 LONGEST_WAIT_MS = 60_000
+ENDED_BY_SANDBOX = frozenset({EndReason.LOST, EndReason.CANCELLED})
+"""Ends that say nothing of the command: the sandbox was killed, or stopped in order, while it ran."""
 
 
 async def verify(
@@ -27,7 +29,10 @@ async def verify(
     sandbox: SandboxBackend,
     clock: Clock,
 ) -> Verified:
-    """Run the commands in order, and stop at the first that fails. Raises SandboxUnavailable, SandboxRefused."""
+    """Run the commands in order, and stop at the first that fails. Raises SandboxUnavailable, SandboxRefused.
+
+    That the sandbox was started anew meanwhile is SandboxUnavailable too; to try again begins with a new checkout.
+    """
     target = workspace_of(key)
     commit, made_at = await _checkout(key, target, sandbox)
     deadline = clock.monotonic() + limits.verify_ms / 1000
@@ -82,8 +87,15 @@ async def _run(
     while process.state is not ProcessState.ENDED:
         if clock.monotonic() > deadline + LONGEST_WAIT_MS / 1000:
             process = await sandbox.stop(process_id, 0) or process
-            break
+            return await _result(command, process, sandbox)
         process = await sandbox.wait(process_id, LONGEST_WAIT_MS)
+    if process.reason in ENDED_BY_SANDBOX:
+        await sandbox.remove_workspace(start.workspace)
+        raise SandboxUnavailable(f"`{command[:200]}` was lost: the sandbox was started anew while it ran")
+    return await _result(command, process, sandbox)
+
+
+async def _result(command: str, process: Process, sandbox: SandboxBackend) -> CommandResult:
     return CommandResult(
         command=command,
         exit_code=process.exit_code if process.state is ProcessState.ENDED else None,

@@ -10,7 +10,7 @@ from contracts.events import Evidence
 from contracts.events.recovery import ObservedCommand
 from contracts.events.reporting import Report, StreamData, TokenUsage, ToolCall
 from contracts.events.resources import ResourceUsage, UsedResource
-from contracts.sandbox import OutputChunk, OutputEnd, Process, ProcessState
+from contracts.sandbox import EndReason, OutputChunk, OutputEnd, Process, ProcessState
 from servicekit.clock import Clock
 from servicekit.logs import get_logger
 from worker_agent.decisions.grants import granted
@@ -198,6 +198,12 @@ async def watchdog(attempt: Attempt, reader: AgentReader, allowance: Allowance, 
         if now >= quiet_until:
             return Passed(f"the agent gave no sign of life for {allowance.silence_s:g} s")
         await asyncio.sleep(max(0.01, min(deadline, quiet_until, gone_by, now + LOOK_EVERY_S) - now))
+
+
+def ended_before(process: Process, passed: Passed) -> bool:
+    """Whether an agent that was to be ended for a limit had ended already: only its output was not read to the end."""
+    by_itself = process.state is ProcessState.ENDED and process.reason is not EndReason.CANCELLED
+    return passed.limit is not None and by_itself
 
 
 def _gone_by(attempt: Attempt, reader: AgentReader, allowance: Allowance) -> float | None:

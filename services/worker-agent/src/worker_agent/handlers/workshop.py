@@ -74,12 +74,15 @@ class Workshop:
 
 async def patiently(work: Callable[[], Awaitable[Result]], workshop: Workshop) -> Result:
     """Try again while the sandbox is away; raises SandboxUnavailable once that has lasted too long."""
-    give_up_at = workshop.clock.monotonic() + workshop.patience.sandbox_away_s
+    away_since: float | None = None
     while True:
         try:
             return await work()
         except SandboxUnavailable:
-            if workshop.clock.monotonic() >= give_up_at:
+            # Counted from the first failure: the work itself may have gone on for longer than the patience.
+            now = workshop.clock.monotonic()
+            away_since = now if away_since is None else away_since
+            if now - away_since >= workshop.patience.sandbox_away_s:
                 raise
             await asyncio.sleep(RETRY_S)
 
