@@ -31,17 +31,18 @@ def made(requirements: dict[str, Any], **request: Any) -> Any:
 
 
 @pytest.mark.parametrize(
-    ("requirements", "ref"),
+    "code",
     [
-        ({"repository": "r", "ref": "v1", "branch": "b"}, "b"),
-        ({"repository": "r", "ref": "v1"}, "v1"),
-        ({"repository": "r"}, None),
+        {"repository": "r", "ref": "v1", "branch": "b"},
+        {"repository": "r", "branch": "b"},
+        {"repository": "r", "ref": "v1"},
+        {"repository": "r"},
+        {},
     ],
 )
-def test_the_helper_sees_the_code_that_the_asker_works_on(requirements: dict[str, Any], ref: str | None) -> None:
-    task = made(requirements | {"env": {"T": "s"}, "verify": ["x"], "agent": "a"})
-    same = {"repository": "r"} | ({"ref": ref} if ref else {})
-    assert task.requirements == Requirements.model_validate(same)
+def test_the_helper_starts_from_the_code_that_the_asker_started_from(code: dict[str, Any]) -> None:
+    task = made(code | {"env": {"T": "s"}, "verify": ["x"], "agent": "a"})
+    assert task.requirements == Requirements.model_validate(code)
     assert (task.idempotency_key, task.max_attempts, task.worker_id) == ("collaboration:q-1", 2, None)
 
 

@@ -1,12 +1,13 @@
 """The adapters: how agents are started, and how their output is read."""
 
-from json import dumps
+from dataclasses import replace
+from json import dumps, loads
 from typing import Any
 
 import pytest
 
 from contracts.sandbox import StreamName
-from contracts.tasks import Requirements
+from contracts.tasks import CollaborationTerms, Requirements
 from tests.unit.worker_agent.test_admission import assignment
 from tests.unit.worker_agent.test_outcome import process
 from worker_agent.agents import AgentHost, adapters
@@ -53,6 +54,15 @@ def test_an_agent_gets_its_task_and_the_way_to_its_tools() -> None:
         "MEWS_REQUIREMENTS": dumps({"goal": {"depth": 3}}),
         "A": "b",
     }
+
+
+@pytest.mark.parametrize(("requirements", "gate"), [({}, "report-only"), ({"quality_gate": "strict"}, "strict")])
+def test_an_auditor_that_helps_another_worker_does_not_ask_the_manager(requirements: Any, gate: str) -> None:
+    terms = CollaborationTerms(question_id="q-1", collaboration_type="testing", from_worker="worker-2")
+    asked = job(**requirements)
+    helping = replace(asked, assignment=asked.assignment.model_copy(update={"collaboration": terms}))
+    env = adapters(HOST)["auditor"].launch(helping).env
+    assert loads(env["MEWS_REQUIREMENTS"]) == {"quality_gate": gate}
 
 
 def test_what_an_auditor_says_goes_to_the_stream_that_it_names() -> None:

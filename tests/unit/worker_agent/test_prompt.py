@@ -46,10 +46,11 @@ def test_a_task_for_another_worker_says_how_to_answer() -> None:
     terms = CollaborationTerms(
         question_id="q-7", collaboration_type="review", from_worker="worker-2", deadline_at=until
     )
-    text = told(terms=terms)
+    text = told(terms=terms, branch="roof")
     assert "worker-2 asked for this (review)" in text
     assert "w_respond_to_collaboration, question_id q-7" in text
     assert "2026-01-02 03:04 UTC" in text
+    assert "branch roof" not in text
 
 
 def test_characters_that_nothing_can_carry_are_replaced() -> None:

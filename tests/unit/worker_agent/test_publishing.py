@@ -2,32 +2,44 @@ import pytest
 
 from contracts.events.recovery import OutcomeStatus, Verified
 from contracts.sandbox import WorkspacePublished
-from contracts.tasks import Requirements
+from contracts.tasks import Assignment, CollaborationTerms, Requirements
+from tests.unit.worker_agent.test_admission import assignment
 from worker_agent.decisions.outcome import Ending
 from worker_agent.decisions.publishing import artifact_key, artifact_name, is_elsewhere, request_of
 from worker_agent.domain import AttemptKey
 
 URL = "https://robot:secret@host/x.git"
+TERMS = CollaborationTerms(question_id="q-1", collaboration_type="testing", from_worker="worker-2")
+
+
+def work(
+    repository: str | None = URL, branch: str | None = "work", terms: CollaborationTerms | None = None
+) -> Assignment:
+    wanted = Requirements(repository=repository, branch=branch)
+    return assignment().model_copy(update={"requirements": wanted, "collaboration": terms})
 
 
 @pytest.mark.parametrize("status", OutcomeStatus)
 @pytest.mark.parametrize("branch", [None, "work"])
 def test_only_a_completed_result_with_a_branch_is_pushed(status: OutcomeStatus, branch: str | None) -> None:
-    requirements = Requirements(repository=URL, branch=branch)
-    asked = request_of(requirements, Ending(status), None, 1_000)
+    asked = request_of(work(branch=branch), Ending(status), None, 1_000)
     wanted = status is OutcomeStatus.completed and branch is not None
     assert (asked.push, asked.url, asked.branch) == (wanted, URL if wanted else None, branch)
 
 
 def test_a_branch_without_a_repository_is_pushed_nowhere() -> None:
-    asked = request_of(Requirements(branch="work"), Ending(OutcomeStatus.completed), None, 1_000)
+    asked = request_of(work(repository=None), Ending(OutcomeStatus.completed), None, 1_000)
+    assert (asked.push, asked.url) == (False, None)
+
+
+def test_a_helper_does_not_push_to_the_branch_of_the_worker_that_asked() -> None:
+    asked = request_of(work(terms=TERMS), Ending(OutcomeStatus.completed), None, 1_000)
     assert (asked.push, asked.url) == (False, None)
 
 
 def test_what_was_verified_is_what_is_published() -> None:
     verified = Verified(passed=True, commands=[], commit="abc123")
-    requirements = Requirements(repository="/srv/x.git", branch="work")
-    asked = request_of(requirements, Ending(OutcomeStatus.completed), verified, 1_000)
+    asked = request_of(work(repository="/srv/x.git"), Ending(OutcomeStatus.completed), verified, 1_000)
     assert (asked.commit, asked.timeout_ms) == ("abc123", 1_000)
 
 

@@ -9,6 +9,7 @@ from contracts.base import JsonObject
 from contracts.events.recovery import Completion, CompletionStatus, CompletionSummary
 
 REPORT_PATH = ".mews/AUDIT.md"
+"""In a folder that ignores itself in git: a deliverable, but nothing that an audit changes in the project."""
 
 
 def completion(
@@ -26,7 +27,6 @@ def completion(
             ],
             deliverables=[REPORT_PATH],
             metrics=_metrics(figures, usage, undelivered),
-            files_created=[REPORT_PATH],
             tests=test_counts(figures.tests, figures.coverage) if figures.tests else None,
             quality=_quality(figures, gate, verdicts),
             learnings=learnings(figures),

@@ -42,7 +42,7 @@ class TaskBrief(Model):
     status: TaskState
     priority: Level
     requirements: JsonObject = {}
-    """As they were written, but for the values of `env`."""
+    """As they were written, but for the values of `env` and the credentials in `repository`."""
     attempt: Count
     """The current attempt."""
     max_attempts: Count
@@ -113,7 +113,7 @@ class NextTask(Model):
     description: str | None = None
     priority: Level | None = None
     requirements: JsonObject = {}
-    """As they were written, but for the values of `env`."""
+    """As they were written, but for the values of `env` and the credentials in `repository`."""
     queued: Count = 0
     """Tasks in the queue, of the whole fleet."""
     queued_for_worker: Count = 0

@@ -71,8 +71,9 @@ def closing_reason(event: DecidedEvent) -> str:
 
 
 def _same_code(requirements: Requirements) -> Requirements:
-    given = {"repository": requirements.repository, "ref": requirements.branch or requirements.ref}
-    return Requirements.model_validate({name: value for name, value in given.items() if value is not None})
+    # The asker's branch is pushed when its work is done, and not before: the helper starts where the asker did.
+    same = {"repository": requirements.repository, "ref": requirements.ref, "branch": requirements.branch}
+    return Requirements.model_validate({name: value for name, value in same.items() if value is not None})
 
 
 def _description(request: Collaborate, terms: CollaborationTerms) -> str:

@@ -1,13 +1,19 @@
-"""What of a task's requirements is nobody's business but the agent's process."""
+"""What of a task's requirements is nobody's business but the agent's process, or only git's."""
+
+import re
 
 from contracts.base import JsonObject
 
 MASK = "********"
+CREDENTIALS = re.compile(r"^(https?://)[^/?#]*@", re.IGNORECASE)
 
 
 def masked(requirements: JsonObject) -> JsonObject:
-    """The requirements without the values of `env`; its names are kept."""
-    env = requirements.get("env")
-    if not isinstance(env, dict) or not env:
-        return requirements
-    return {**requirements, "env": dict.fromkeys(env, MASK)}
+    """The requirements without the values of `env`, whose names are kept, and without the repository's credentials."""
+    shown = dict(requirements)
+    env, repository = requirements.get("env"), requirements.get("repository")
+    if isinstance(env, dict) and env:
+        shown["env"] = dict.fromkeys(env, MASK)
+    if isinstance(repository, str):
+        shown["repository"] = CREDENTIALS.sub(rf"\1{MASK}@", repository)
+    return shown

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import datetime
+from json import dumps
 
 from contracts.events.reporting import Report, StreamType
 from contracts.sandbox import StreamName
@@ -12,6 +13,8 @@ from worker_agent.agents.reading import PlainReader
 from worker_agent.agents.said import said
 from worker_agent.ports import AgentJob, Launch, SelfTest
 
+FOR_A_HELPER = {"quality_gate": "report-only"}
+"""A worker that asked for help waits for figures: no manager is asked first by what gate to judge them."""
 STREAM_TYPES = {kind.value: kind for kind in StreamType}
 
 
@@ -29,7 +32,7 @@ class Auditor:
 
     def launch(self, job: AgentJob) -> Launch:
         """How to start it."""
-        return Launch((self._python, "-P", "-m", "auditor", "run"), environment(job))
+        return Launch((self._python, "-P", "-m", "auditor", "run"), environment(job) | _for_a_helper(job.assignment))
 
     def reader(self, assignment: Assignment) -> "AuditorReader":
         """A reader for one run."""
@@ -47,3 +50,9 @@ class AuditorReader(PlainReader):
         told = event.text("type")
         kind = STREAM_TYPES.get(told)
         return entry(kind or StreamType.output, event.text("content"), {} if kind else {"type": told[:100]})
+
+
+def _for_a_helper(assignment: Assignment) -> dict[str, str]:
+    if assignment.collaboration is None:
+        return {}
+    return {"MEWS_REQUIREMENTS": dumps(FOR_A_HELPER | assignment.requirements.free)}

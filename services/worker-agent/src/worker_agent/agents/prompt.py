@@ -28,7 +28,7 @@ def prompt(assignment: Assignment, tool: Callable[[str], str], steered: Collecti
 def _requirements(assignment: Assignment, steered: Collection[str]) -> str:
     requirements = assignment.requirements
     lines = [f"- {key}: {_value(value)}" for key, value in requirements.free.items() if key not in steered]
-    if requirements.branch:
+    if requirements.branch and assignment.collaboration is None:
         lines.append(
             f"- the result belongs on the git branch {requirements.branch}; do not push it, that is done for you"
         )

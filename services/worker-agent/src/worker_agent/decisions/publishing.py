@@ -2,18 +2,21 @@
 
 from contracts.events.recovery import OutcomeStatus, Verified
 from contracts.sandbox import BUNDLE_MEDIA_TYPE, PublishRequest, WorkspacePublished
-from contracts.tasks import Requirements
+from contracts.tasks import Assignment
 from worker_agent.decisions.outcome import Ending
 from worker_agent.domain import AttemptKey
 
 BUNDLE, CHANGES = "result.bundle", "result.tar.gz"
 
 
-def request_of(
-    requirements: Requirements, ending: Ending, verified: Verified | None, timeout_ms: int
-) -> PublishRequest:
-    """Push only what completed, and only where a branch is named for it; what was verified is what is pushed."""
-    wanted = requirements.branch is not None and ending.status is OutcomeStatus.completed
+def request_of(assignment: Assignment, ending: Ending, verified: Verified | None, timeout_ms: int) -> PublishRequest:
+    """Push only what completed, and only where a branch is named for it; what was verified is what is pushed.
+
+    The branch of a helper's task is that of the worker that asked, who alone may push to it.
+    """
+    requirements = assignment.requirements
+    is_own = requirements.branch is not None and assignment.collaboration is None
+    wanted = is_own and ending.status is OutcomeStatus.completed
     return PublishRequest(
         push=wanted and requirements.repository is not None,
         url=requirements.repository if wanted else None,

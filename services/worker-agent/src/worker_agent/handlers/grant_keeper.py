@@ -8,12 +8,12 @@ from contextlib import suppress
 
 from contracts.events import Evidence
 from contracts.events.resources import Grant, GrantState
+from contracts.questions import RequestedResource
 from contracts.sandbox import LimitChange, Process
 from servicekit.clock import Clock
 from servicekit.logs import get_logger
 from worker_agent.decisions.amounts import Amount
 from worker_agent.decisions.grants import (
-    TOOL_PROFILE,
     Change,
     Standing,
     Wanted,
@@ -140,7 +140,7 @@ async def _apply(attempt: Attempt, workshop: Workshop, note: GrantNote, value: i
     if note.target in LIMITS and note.delta:
         change = LimitChange.model_validate({LIMITS[Target(note.target)]: value})
         await workshop.sandbox.change_limits(attempt.key.process_id(ROLE), change)
-    elif note.target not in (*Target, TOOL_PROFILE):
+    elif note.resource_type is RequestedResource.dependency:
         return await (remove if note.state is GrantState.expired else install)(attempt, workshop, note)
     return None
 

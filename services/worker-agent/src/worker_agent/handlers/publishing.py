@@ -31,8 +31,7 @@ async def _publish(
     attempt: Attempt, workshop: Workshop, ending: Ending, verified: Verified | None
 ) -> tuple[WorkspacePublished | None, str | None]:
     """What became of the result, and why it was not pushed if it should have been."""
-    requirements = attempt.record.assignment.requirements
-    asked = request_of(requirements, ending, verified, workshop.patience.push_ms)
+    asked = request_of(attempt.record.assignment, ending, verified, workshop.patience.push_ms)
     try:
         published = await patiently(lambda: workshop.sandbox.publish(attempt.key.workspace, asked), workshop)
     except (SandboxUnavailable, SandboxRefused) as error:

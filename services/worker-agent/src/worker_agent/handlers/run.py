@@ -1,7 +1,7 @@
 """The way of one attempt: workspace, agent, verification, outcome. Each step is on disk before it is taken."""
 
 import asyncio
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Callable
 
 from contracts.events import Evidence
 from contracts.events.reporting import Progress
@@ -25,7 +25,7 @@ from worker_agent.handlers.watch import (
     sample_usage,
     watchdog,
 )
-from worker_agent.handlers.workshop import Defaults, Workshop, insist, patiently
+from worker_agent.handlers.workshop import Defaults, Workshop, insist, keep_up, patiently
 from worker_agent.ports import AgentJob, AgentReader, Launch
 
 ROLE = "agent"
@@ -158,15 +158,9 @@ class Run:
 
     async def _watch(self, pump: OutputPump, reader: AgentReader) -> tuple[Process, Passed | None]:
         """Until the agent has ended, by itself or because something was passed: then what."""
-        workshop = self._workshop
         following = asyncio.ensure_future(pump.run())
-        dog = asyncio.ensure_future(watchdog(self._attempt, reader, self._allowance(), workshop.clock))
-        sampling = asyncio.ensure_future(
-            sample_usage(self._attempt, self._process_id, workshop.sandbox, workshop.patience.usage_every_s)
-        )
-        pausing = asyncio.ensure_future(keep_pauses(self._attempt, self._process_id, workshop))
-        granting = asyncio.ensure_future(keep_grants(self._attempt, workshop))
-        tasks = (following, dog, sampling, pausing, granting)
+        dog = asyncio.ensure_future(watchdog(self._attempt, reader, self._allowance(), self._workshop.clock))
+        tasks = (following, dog, *self._keepers())
         try:
             await asyncio.wait([following, dog], return_when=asyncio.FIRST_COMPLETED)
             if following.done():
@@ -183,6 +177,15 @@ class Run:
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
+
+    def _keepers(self) -> list[asyncio.Future[None]]:
+        attempt, workshop, every_s = self._attempt, self._workshop, self._workshop.patience.usage_every_s
+        works: tuple[Callable[[], Awaitable[None]], ...] = (
+            lambda: sample_usage(attempt, self._process_id, workshop.sandbox, every_s),
+            lambda: keep_pauses(attempt, self._process_id, workshop),
+            lambda: keep_grants(attempt, workshop),
+        )
+        return [asyncio.ensure_future(keep_up(work, attempt.key.task_id)) for work in works]
 
     def _allowance(self) -> Allowance:
         started_at = self._attempt.record.started_at or self._workshop.clock.now()

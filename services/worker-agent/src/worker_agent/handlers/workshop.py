@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import TypeVar
 
 from servicekit.clock import Clock
+from servicekit.logs import get_logger
 from worker_agent.decisions.grants import Policy
 from worker_agent.decisions.limits import AttemptLimits, ObjectLimits
 from worker_agent.domain import Target, ToolProfile
@@ -13,8 +14,11 @@ from worker_agent.errors import SandboxUnavailable, SpoolFull, SpoolUnavailable
 from worker_agent.ports import AgentAdapter, Journal, ObjectStore, SandboxBackend
 
 RETRY_S = 0.5
+KEEPER_PAUSE_S = 1.0
 
 Result = TypeVar("Result")
+
+log = get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +89,16 @@ async def patiently(work: Callable[[], Awaitable[Result]], workshop: Workshop) -
             if now - away_since >= workshop.patience.sandbox_away_s:
                 raise
             await asyncio.sleep(RETRY_S)
+
+
+async def keep_up(work: Callable[[], Awaitable[None]], task_id: str) -> None:
+    """Begin it anew whenever it fails: it finds in the attempt's record how far it is, and nobody waits for it."""
+    while True:
+        try:
+            return await work()
+        except Exception:
+            log.exception("keeper_failed", task_id=task_id)
+            await asyncio.sleep(KEEPER_PAUSE_S)
 
 
 async def insist(work: Callable[[], Awaitable[Result]], meanwhile: Callable[[], None] | None = None) -> Result:
