@@ -148,3 +148,16 @@ async def test_git_works_and_cannot_reach_out(client: SandboxClient, repository:
     answer = await client.http.post(f"/v1/workspaces/{made['name']}/checkout", json={"target": f"{made['name']}.v"})
     assert (answer.status_code, answer.json()["committed"]) == (201, True)
     assert not outside.exists()
+
+
+async def test_nothing_that_has_ended_is_left_uncollected(server: SandboxServer, client: SandboxClient) -> None:
+    process = psutil.Process(server.process.pid)
+    for _ in range(3):
+        made = await client.workspace()
+        await client.run(made["name"], "pass")
+        await client.http.get(f"/v1/workspaces/{made['name']}/diff")
+
+    def is_clean() -> bool:
+        return not process.children()
+
+    await eventually(is_clean, within=15)

@@ -14,6 +14,7 @@ from sandbox.api import files, health, processes, workspaces
 from sandbox.api.services import Services
 from sandbox.processes import disk, sampler
 from sandbox.processes.table import ProcessTable
+from sandbox.reap import collect_orphans
 from sandbox.settings import Settings
 from sandbox.workspaces.git import Git, passed_on, write_configuration
 from sandbox.workspaces.store import Workspaces
@@ -62,9 +63,13 @@ def create_app(services: Services) -> FastAPI:
 
 
 def _watches(services: Services) -> tuple[Coroutine[None, None, None], ...]:
-    """What goes on all the time: the sampling of processes, and of their disk."""
+    """What goes on all the time: the sampling of processes and of their disk, and the collecting of orphans."""
     table, every_ms = services.processes, services.settings.sample_ms
-    return sampler.watch(table, depth=services.host.depth, every_ms=every_ms), disk.watch(table, every_ms=every_ms)
+    return (
+        sampler.watch(table, depth=services.host.depth, every_ms=every_ms),
+        disk.watch(table, every_ms=every_ms),
+        collect_orphans(),
+    )
 
 
 def _stop_without_it(task: asyncio.Task[None]) -> None:

@@ -15,7 +15,7 @@ import orjson
 
 from contracts.sandbox import StreamName
 from sandbox.errors import CannotExecute, NoAnswer, ProcessEnded
-from sandbox.reap import collected
+from sandbox.reap import awaited, collected
 
 LAUNCHER = Path(__file__).parent.parent / "launch.py"
 START_S = 15
@@ -184,14 +184,16 @@ def spawn(prefix: list[str], folder: Path, *, stdin: bool) -> Supervised:
     ours, theirs = socket.socketpair()
     command = [*prefix, sys.executable, "-I", "-S", str(LAUNCHER), str(theirs.fileno())]
     with theirs:
-        child = subprocess.Popen(
-            command,
-            stdin=subprocess.PIPE if stdin else subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            pass_fds=(theirs.fileno(),),
-            cwd=folder,
-            env=LAUNCHER_ENVIRONMENT,
+        child = awaited(
+            subprocess.Popen(
+                command,
+                stdin=subprocess.PIPE if stdin else subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+                pass_fds=(theirs.fileno(),),
+                cwd=folder,
+                env=LAUNCHER_ENVIRONMENT,
+            )
         )
     ours.setblocking(False)
     return Supervised(child, ours)

@@ -18,7 +18,7 @@ from typing import IO
 from sandbox.bubblewrap import View
 from sandbox.errors import GitFailed
 from sandbox.protections import Host
-from sandbox.reap import collected
+from sandbox.reap import awaited, collected
 
 CONFIGURATION = """\
 [safe]
@@ -188,8 +188,10 @@ def _spawn(
     command: list[str], folder: Path, environment: dict[str, str], out: IO[bytes], err: IO[bytes]
 ) -> subprocess.Popen[bytes]:
     """Start it in a group of its own, but in the sandbox's session: that tells it from a stray."""
-    return subprocess.Popen(
-        command, stdin=subprocess.DEVNULL, stdout=out, stderr=err, cwd=folder, env=environment, process_group=0
+    return awaited(
+        subprocess.Popen(
+            command, stdin=subprocess.DEVNULL, stdout=out, stderr=err, cwd=folder, env=environment, process_group=0
+        )
     )
 
 
