@@ -74,7 +74,7 @@ async def test_attacks_end_with_the_right_reason_and_cost_the_worker_agent_no_me
     print(f"the worker-agent's memory grew by up to {max(grown_mb):.1f} MB")
     assert max(grown_mb) < MOST_GROWTH_MB
     if os.getuid() == 0:
-        told = "".join(event.body.content for event in side.of("stream", "environments"))
+        told = "".join(event.body.content for event in side.of("stream", "task-environments"))
         assert "HOME=" in told
         assert WORKER_SECRET not in told
 
