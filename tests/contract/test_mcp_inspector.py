@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from mcp_gateway.mcp.table import TOOLS
 from tests.conftest import StackEnv
 from tests.support.node import Finished, NodeTools
 from tests.support.whole_gateway import whole_gateway
@@ -58,7 +59,7 @@ async def test_it_speaks_the_newer_era_too(inspect: Inspect) -> None:
 async def test_it_finds_nothing_wrong_with_the_tools_and_shows_what_is_wrong_with_a_call(inspect: Inspect) -> None:
     ended = await inspect("tools/list", "--strict")
     assert ended.code == 0, ended.err
-    assert len(json.loads(ended.out)["tools"]) == 9
+    assert len(json.loads(ended.out)["tools"]) == len(TOOLS)
     wrong = ("--tool-name", "assign_task", "--tool-arg", "description=x", "priority=urgent")
     ended = await inspect("tools/call", *wrong)
     assert ended.code == TOOL_ERROR
