@@ -82,7 +82,7 @@ async def test_no_more_attempts_run_than_there_are_slots_and_these_may_change(
 async def test_help_for_another_worker_begins_beside_full_slots(worker: WorkerProcess, side: OtherSide) -> None:
     up = {"agent": "command", "command": "echo up; sleep 300"}
     terms = CollaborationTerms(question_id="q-1", collaboration_type="testing", from_worker="w-asks")
-    for task_id in ("task-1", "task-2"):
+    for task_id in ("task-first", "task-second"):
         await side.assign(task_id, **up)
         await side.first("stream", task_id)
     await side.assign("task-help", collaboration=terms, **up)
