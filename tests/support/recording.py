@@ -69,7 +69,7 @@ async def _run(agent: CodingAgent, case: str, turns: list[Turn], repository: Pat
 
 
 async def _write(agent: CodingAgent, case: str, sandbox: SandboxServer) -> None:
-    process_id = AttemptKey(f"task-{case}", 1).process_id("agent")
+    process_id = AttemptKey(f"task-{case}", 1).agent
     async with sandbox.client() as client:
         path, asked = f"/v1/processes/{process_id}/output", {"stream": "stdout", "follow": "false"}
         records = [loads(line) for line in (await client.http.get(path, params=asked)).text.splitlines()]

@@ -6,7 +6,7 @@ import pytest
 
 from contracts.sandbox import DirectorySource, EmptySource, GitSource
 from contracts.tasks import Requirements
-from worker_agent.decisions.sources import as_folder, source_of
+from worker_agent.decisions.sources import as_folder, source_of, without_credentials
 from worker_agent.errors import TaskUnusable
 
 
@@ -34,3 +34,16 @@ def test_only_a_path_without_ref_may_be_a_plain_folder() -> None:
     assert as_folder(source(repository="/srv/x", ref="main")) is None
     assert as_folder(source(repository="https://example.org/a")) is None
     assert as_folder(source()) is None
+
+
+@pytest.mark.parametrize(
+    ("given", "shown"),
+    [
+        ("https://user:token@host.example/app.git", "https://host.example/app.git"),
+        ("https://token@host.example/app.git", "https://host.example/app.git"),
+        ("git@host.example:app.git", "git@host.example:app.git"),
+        ("/srv/app", "/srv/app"),
+    ],
+)
+def test_an_address_is_shown_without_its_credentials(given: str, shown: str) -> None:
+    assert without_credentials(given) == shown

@@ -30,7 +30,10 @@ COLUMNS = (
     "evidence",
     "stale",
     "body",
+    "stored",
 )
+WITH_OBJECT = frozenset({"artifact", "checkpoint"})
+"""Kinds whose content lies in the object store."""
 
 CURRENT = "SELECT task_id, attempt, worker_id FROM task_attempts WHERE task_id = ANY($1)"
 NOTE = """
@@ -42,7 +45,7 @@ NOTE = """
 STAGE = "CREATE TEMPORARY TABLE staged (LIKE events) ON COMMIT DROP"
 UNSTAGE = "INSERT INTO events SELECT * FROM staged ON CONFLICT DO NOTHING RETURNING event_id"
 PAGE = """
-    SELECT event_id, kind, worker_id, task_id, attempt, seq, occurred_at, recorded_at, evidence, stale, body
+    SELECT event_id, kind, worker_id, task_id, attempt, seq, occurred_at, recorded_at, evidence, stale, body, stored
     FROM events
     WHERE ($1::text IS NULL OR task_id = $1)
       AND ($2::text IS NULL OR worker_id = $2)
@@ -134,6 +137,7 @@ def _row(item: Recorded, now: datetime) -> tuple[Any, ...]:
         event.evidence.value,
         item.stale,
         orjson.Fragment(event.body.to_json()),
+        orjson.Fragment(event.stored.to_json()) if event.kind in WITH_OBJECT else None,
     )
 
 

@@ -39,6 +39,7 @@ class EventRow(Base, table=True):
     evidence: str = Field(sa_type=Text)
     stale: bool
     body: dict[str, Any] = Field(sa_column=Column(JSONB, nullable=False))
+    stored: dict[str, Any] | None = Field(sa_column=Column(JSONB, nullable=True))
 
 
 class TaskAttemptRow(Base, table=True):

@@ -29,6 +29,11 @@ class AttemptKey(NamedTuple):
         """Name of its workspace in the sandbox."""
         return f"{self.task_id}.{self.attempt}"
 
+    @property
+    def agent(self) -> str:
+        """Id of its agent's process in the sandbox."""
+        return self.process_id("agent")
+
     def process_id(self, role: str) -> str:
         """The same id for the same role in every try to start it: so nothing is started twice."""
         return f"{blake2s(self.workspace.encode(), digest_size=16).hexdigest()}-{role}"

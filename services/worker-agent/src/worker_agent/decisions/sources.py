@@ -8,6 +8,13 @@ from worker_agent.errors import TaskUnusable
 
 REMOTE = re.compile(r"^([a-z][a-z0-9+.-]*://|[^/\s]+@[^/\s]+:)")
 
+CREDENTIALS = re.compile(r"(://)[^/@\s]+@")
+
+
+def without_credentials(repository: str) -> str:
+    """A repository's address as others may see it, and find what is said of it."""
+    return CREDENTIALS.sub(r"\1", repository)
+
 
 def source_of(requirements: Requirements) -> WorkspaceSource:
     """The source that the task names: a git repository (remote or a path), or nothing.

@@ -219,7 +219,7 @@ class Attempts:
 
     async def _stop_agent(self, attempt: Attempt) -> None:
         try:
-            await self._workshop.sandbox.stop(attempt.key.process_id("agent"), self._workshop.patience.grace_ms)
+            await self._workshop.sandbox.stop(attempt.key.agent, self._workshop.patience.grace_ms)
         except SandboxUnavailable as error:
             log.warning("agent_not_stopped", task_id=attempt.key.task_id, error=error.detail)
 

@@ -31,7 +31,6 @@ from worker_agent.handlers.attempt import Attempt
 from worker_agent.handlers.packages import install, remove
 from worker_agent.handlers.workshop import RETRY_S, Workshop
 
-ROLE = "agent"
 LIMITS = {
     Target.memory_mb: "memory_mb",
     Target.run_ms: "wall_ms",
@@ -139,7 +138,7 @@ async def _apply(attempt: Attempt, workshop: Workshop, note: GrantNote, value: i
     """Let a grant, or its end, take effect; what the agent should know of it. Raises SandboxRefused."""
     if note.target in LIMITS and note.delta:
         change = LimitChange.model_validate({LIMITS[Target(note.target)]: value})
-        await workshop.sandbox.change_limits(attempt.key.process_id(ROLE), change)
+        await workshop.sandbox.change_limits(attempt.key.agent, change)
     elif note.resource_type is RequestedResource.dependency:
         return await (remove if note.state is GrantState.expired else install)(attempt, workshop, note)
     return None
@@ -153,7 +152,7 @@ async def _resolved(attempt: Attempt, workshop: Workshop, note: GrantNote) -> Gr
 
 
 async def _process(attempt: Attempt, workshop: Workshop) -> Process:
-    process = await workshop.sandbox.find(attempt.key.process_id(ROLE))
+    process = await workshop.sandbox.find(attempt.key.agent)
     if process is None:
         raise SandboxUnavailable("the agent's process is not there; try again")
     return process

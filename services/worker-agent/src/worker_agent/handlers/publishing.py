@@ -32,8 +32,14 @@ async def _publish(
 ) -> tuple[WorkspacePublished | None, str | None]:
     """What became of the result, and why it was not pushed if it should have been."""
     asked = request_of(attempt.record.assignment, ending, verified, workshop.patience.push_ms)
+
+    async def publish() -> WorkspacePublished:
+        # An attempt that failed because the sandbox was away may have left its agent at work.
+        await workshop.sandbox.stop(attempt.key.agent, workshop.patience.grace_ms)
+        return await workshop.sandbox.publish(attempt.key.workspace, asked)
+
     try:
-        published = await patiently(lambda: workshop.sandbox.publish(attempt.key.workspace, asked), workshop)
+        published = await patiently(publish, workshop)
     except (SandboxUnavailable, SandboxRefused) as error:
         if getattr(error, "reason", "") != NO_GIT:
             log.warning("not_published", task_id=attempt.key.task_id, error=error.detail)

@@ -28,7 +28,6 @@ from worker_agent.handlers.watch import (
 from worker_agent.handlers.workshop import Defaults, Workshop, insist, keep_up, patiently
 from worker_agent.ports import AgentJob, AgentReader, Launch
 
-ROLE = "agent"
 MARGIN_S = 15.0
 """How much longer than the sandbox the worker-agent waits for the same limit: it trusts, and has its own clock."""
 LAST_OUTPUT_S = 10.0
@@ -45,7 +44,7 @@ class Run:
         self._workshop = workshop
         self._default_agent = defaults.agent
         self._limits = limits_of(attempt.record.assignment.requirements.limits, defaults.limits)
-        self._process_id = attempt.key.process_id(ROLE)
+        self._process_id = attempt.key.agent
 
     async def to_outcome(self) -> None:
         """Go through the phases that are left."""

@@ -2,6 +2,7 @@
 
 from contracts.learnings import ShareLearning
 from contracts.questions import RespondToCollaboration
+from worker_agent.decisions.sources import without_credentials
 from worker_agent.errors import NotAsked
 from worker_agent.handlers.attempt import Attempt
 from worker_agent.handlers.reports import Recorded
@@ -13,7 +14,8 @@ async def share_learning(attempt: Attempt, body: ShareLearning) -> Recorded:
     """Share what was learned: about the task's repository, unless another is named, or `*` for all."""
     own = attempt.record.assignment.requirements.repository
     repository = None if body.repository == EVERYWHERE else body.repository or own
-    return await attempt.reporter.report("learning", body.model_copy(update={"repository": repository}))
+    shown = without_credentials(repository) if repository is not None else None
+    return await attempt.reporter.report("learning", body.model_copy(update={"repository": shown}))
 
 
 async def respond_to_collaboration(attempt: Attempt, body: RespondToCollaboration) -> Recorded:

@@ -23,7 +23,7 @@ from worker_agent.handlers.desk import Desk
 from worker_agent.mcp.complaints import complaint
 from worker_agent.mcp.results import refused
 from worker_agent.mcp.spec import Call, Context, ToolSpec
-from worker_agent.mcp.tools import BY_NAME, INPUT_SCHEMAS, listed, may_call
+from worker_agent.mcp.tools import BY_NAME, listed, may_call
 
 ATTEMPT = "mews.attempt"
 """Key of the ASGI scope under which the caller's attempt is found."""
@@ -32,6 +32,9 @@ INSTRUCTIONS = (
     "before you act, each decision, test run and error as it happens, and call report_completion last. "
     "task_id may always be left out. If the manager must choose something, use ask_manager."
 )
+
+NO_HEADERS = {name: {"type": "object"} for name in BY_NAME}
+"""What `mcp` looks through at each call, for parameters that come as headers: no tool has one."""
 
 TOOL_CALLS = Counter("mews_tool_calls", "Calls of worker tools.", ["tool", "outcome"], registry=REGISTRY)
 
@@ -51,7 +54,7 @@ def create_server(version: str, desk: Desk) -> Server[Any]:
         instructions=INSTRUCTIONS,
         on_list_tools=list_tools,
         on_call_tool=call_tool,
-        get_tool_input_schema=INPUT_SCHEMAS.get,
+        get_tool_input_schema=NO_HEADERS.get,
     )
 
 
