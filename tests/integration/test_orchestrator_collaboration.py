@@ -43,9 +43,10 @@ class Asking:
         self.broker = Producer(o.bus, f"questions-{new_event_id()}")
 
     @classmethod
-    async def start(cls, o: Orchestra) -> "Asking":
-        worker = await o.worker("asker")
-        await o.create(requirements=PARENT)
+    async def start(cls, o: Orchestra, worker_id: str = "asker", slots: int = 3, **requirements: Any) -> "Asking":
+        capabilities = [f"agent:{requirements['agent']}"] if "agent" in requirements else []
+        worker = await o.worker(worker_id, slots, capabilities=capabilities)
+        await o.create(worker_id=worker_id, requirements=PARENT | requirements)
         assignment = await worker.take()
         await worker.progress(assignment)
         await o.reaches(assignment.task_id, "running")
@@ -60,7 +61,7 @@ class Asking:
         """What the question-broker says of a request that is over."""
         await self.tell(kind, question_id, {"kind": "collaboration_request", **data}, actor)
 
-    async def tell(self, kind: DecidedKind, question_id: str, data: dict[str, Any], actor: str = "asker") -> None:
+    async def tell(self, kind: DecidedKind, question_id: str, data: dict[str, Any], actor: str | None = None) -> None:
         await self.broker.tell(
             DecidedEvent(
                 event_id=new_event_id(),
@@ -68,9 +69,9 @@ class Asking:
                 occurred_at=NOW,
                 task_id=self.assignment.task_id,
                 attempt=self.assignment.attempt,
-                worker_id="asker",
+                worker_id=self.worker.worker_id,
                 question_id=question_id,
-                actor=actor,
+                actor=actor or self.worker.worker_id,
                 data=data,
             )
         )
@@ -101,7 +102,7 @@ async def test_a_request_becomes_a_task_for_another_worker_on_the_same_code(o: O
     linked = await asking.linked()
     assert (linked.priority, linked.parent_task_id, linked.max_attempts) == ("high", asking.assignment.task_id, 2)
     code = linked.requirements
-    assert (code.repository, code.ref, code.branch, code.env) == (PARENT["repository"], "feature", None, {})
+    assert (code.repository, code.ref, code.branch, code.env) == (PARENT["repository"], "main", "feature", {})
     for part in ("asker", "code_review", "Review src/auth.py", "branch feature", "respond_to_collaboration", "q-1"):
         assert part in linked.description
     terms = linked.collaboration
@@ -123,6 +124,49 @@ async def test_the_request_may_name_its_helper(o: Orchestra) -> None:
     chosen = await o.worker("second")
     await asking.ask(target_worker="second")
     assert (await chosen.take()).task_id == (await asking.linked()).task_id
+
+
+@pytest.mark.parametrize("is_named", [False, True])
+async def test_workers_whose_slots_are_full_of_askers_help_each_other(o: Orchestra, is_named: bool) -> None:
+    one, two = await Asking.start(o, "one", slots=1), await Asking.start(o, "two", slots=1)
+    later = await o.create("ordinary", priority="critical")
+    await one.ask("q-1", target_worker="two" if is_named else None)
+    await two.ask("q-2", target_worker="one" if is_named else None)
+    by_two, by_one = await two.worker.take(), await one.worker.take()
+    assert by_two.collaboration is not None
+    assert by_one.collaboration is not None
+    assert (by_two.collaboration.question_id, by_one.collaboration.question_id) == ("q-1", "q-2")
+    await one.ask("q-3", target_worker="two")
+    assert await two.worker.has_nothing()
+    assert (await o.task(later.task_id)).status == "queued"
+    shown = await o.worker_view("two")
+    assert (len(shown.running), shown.slots_total, shown.slots_free) == (2, 1, 0)
+    await two.worker.end(by_two)
+    third = (await two.worker.take()).collaboration
+    assert third is not None
+    assert third.question_id == "q-3"
+    await one.worker.end(by_one)
+    await one.worker.end(one.assignment)
+    assert (await one.worker.take()).task_id == later.task_id
+
+
+@pytest.mark.parametrize(("target", "agent"), [(None, "codex"), ("peer", "codex"), ("plain", None)])
+async def test_the_helper_is_the_askers_kind_of_agent_where_the_helper_has_it(
+    o: Orchestra, target: str | None, agent: str | None
+) -> None:
+    asking = await Asking.start(o, agent="codex", model="m")
+    workers = {"plain": await o.worker("plain"), "peer": await o.worker("peer", capabilities=["agent:codex"])}
+    await asking.ask(target_worker=target)
+    taken = await workers[target or "peer"].take()
+    assert (taken.requirements.agent, taken.requirements.free.get("model")) == (agent, "m" if agent else None)
+
+
+async def test_an_agent_that_only_the_asker_has_is_not_asked_of_others(o: Orchestra) -> None:
+    asking = await Asking.start(o, agent="codex", model="m")
+    helper = await o.worker("plain")
+    await asking.ask()
+    taken = await helper.take()
+    assert (taken.requirements.agent, taken.requirements.free) == (None, {})
 
 
 @pytest.mark.parametrize(("target", "reason"), [("asker", "the asking worker itself"), ("nobody", "is not known")])

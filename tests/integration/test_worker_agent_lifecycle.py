@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from contracts.commands import CommandAction
+from contracts.tasks import CollaborationTerms
 from tests.support.audit_projects import write_project
 from tests.support.sandbox import SandboxServer, running_sandbox
 from tests.support.stack import TestNats, run
@@ -76,6 +77,18 @@ async def test_no_more_attempts_run_than_there_are_slots_and_these_may_change(
     await side.first("stream", "task-2")
     registrations = await eventually(lambda: len(side.of("registered")) == 2 and side.of("registered"))
     assert registrations[-1].body.max_concurrent_tasks == 1
+
+
+async def test_help_for_another_worker_begins_beside_full_slots(worker: WorkerProcess, side: OtherSide) -> None:
+    up = {"agent": "command", "command": "echo up; sleep 300"}
+    terms = CollaborationTerms(question_id="q-1", collaboration_type="testing", from_worker="w-asks")
+    for task_id in ("task-first", "task-second"):
+        await side.assign(task_id, **up)
+        await side.first("stream", task_id)
+    await side.assign("task-help", collaboration=terms, **up)
+    await side.first("stream", "task-help")
+    held = await side.beat(lambda beat: len(beat["running"]) == 3)
+    assert (held["slots_total"], held["slots_free"]) == (2, 0)
 
 
 async def test_a_killed_worker_resumes_and_runs_nothing_twice(

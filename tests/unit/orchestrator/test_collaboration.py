@@ -1,5 +1,6 @@
 """What a worker's request for help becomes."""
 
+from collections.abc import Set as AbstractSet
 from typing import Any
 
 import pytest
@@ -22,12 +23,12 @@ def news(kind: DecidedKind = DecidedKind.question_asked, **changes: Any) -> Deci
     )
 
 
-def made(requirements: dict[str, Any], **request: Any) -> Any:
+def made(requirements: dict[str, Any], capabilities: AbstractSet[str] = frozenset(), **request: Any) -> Any:
     event = news(data={"request": REQUEST | request})
     asked = request_in(event)
     assert asked is not None
     parent = queued_task("task-1", requirements=Requirements.model_validate(requirements))
-    return linked_task(asked, terms_of(event, asked), parent)
+    return linked_task(asked, terms_of(event, asked), parent, capabilities)
 
 
 @pytest.mark.parametrize(
@@ -44,6 +45,24 @@ def test_the_helper_starts_from_the_code_that_the_asker_started_from(code: dict[
     task = made(code | {"env": {"T": "s"}, "verify": ["x"], "agent": "a"})
     assert task.requirements == Requirements.model_validate(code)
     assert (task.idempotency_key, task.max_attempts, task.worker_id) == ("collaboration:q-1", 2, None)
+
+
+@pytest.mark.parametrize(
+    ("asker", "capabilities", "helper"),
+    [
+        ({"agent": "codex"}, {"agent:codex", "docker"}, {"agent": "codex"}),
+        ({"agent": "codex", "model": "m"}, {"agent:codex"}, {"agent": "codex", "model": "m"}),
+        ({"agent": "codex", "model": "m"}, {"agent:claude", "codex"}, {}),
+        ({"agent": "codex", "max_turns": 3}, {"agent:codex"}, {"agent": "codex"}),
+        ({"agent": "command", "command": "true"}, {"agent:command"}, {}),
+        ({"model": "m"}, {"agent:codex"}, {}),
+    ],
+)
+def test_the_helper_is_the_askers_kind_of_agent_where_there_is_one(
+    asker: dict[str, Any], capabilities: set[str], helper: dict[str, Any]
+) -> None:
+    code = {"repository": "r"}
+    assert made(code | asker, capabilities).requirements == Requirements.model_validate(code | helper)
 
 
 def test_a_very_long_request_leaves_room_for_how_to_answer() -> None:

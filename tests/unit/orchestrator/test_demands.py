@@ -9,12 +9,15 @@ from orchestrator.domain import Demand
 from tests.support.examples import NOW
 
 
-def test_who_asks_for_help_is_not_its_own_helper_unless_the_helper_is_named() -> None:
+def test_help_waits_in_lines_of_its_own_and_never_for_who_asked() -> None:
     plain = Requirements()
     asked = demand_of(None, plain, "w1")
     assert asked.but_not == "w1"
     assert demand_key(asked) != demand_key(demand_of(None, plain))
-    assert demand_of("w2", plain, "w1") == demand_of("w2", plain)
+    assert (asked.is_help, demand_of(None, plain).is_help) == (True, False)
+    named = demand_of("w2", plain, "w1")
+    assert (named.worker_id, named.is_help) == ("w2", True)
+    assert demand_key(named) != demand_key(demand_of("w2", plain))
 
 
 def test_the_agent_is_a_capability() -> None:

@@ -3,24 +3,27 @@
 import time
 from datetime import UTC, datetime, timedelta
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from contracts.base import Level
 from contracts.workers import WorkerStatus
 from orchestrator.decisions.demands import demand_key
-from orchestrator.decisions.matching import Pairing, can_take, fits, line_sizes, match, merit
+from orchestrator.decisions.matching import Pairing, can_take, fits, line_sizes, match, merit, most_live
 from orchestrator.decisions.ranking import rank_at
 from orchestrator.domain import Demand, Experience, Queued, Worker
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 ANY = Demand()
+HELP = Demand(but_not="asker")
 TAGS = st.frozensets(st.sampled_from(["gpu", "linux", "big"]), max_size=2)
 DEMANDS = st.builds(
     Demand,
     worker_id=st.one_of(st.none(), st.sampled_from(["w0", "w1", "w9"])),
     tags=TAGS,
     capabilities=st.frozensets(st.just("agent:a")),
+    but_not=st.sampled_from([None, "w2", "w8"]),
 )
 EXPERIENCE = st.dictionaries(
     st.sampled_from(["k0", "k1"]),
@@ -70,7 +73,7 @@ def task(task_id: str, demand: Demand = ANY, *, seconds: float = 0, work: str = 
 
 
 def chosen(tasks: list[Queued], workers: list[Worker], used: dict[str, int] | None = None) -> list[tuple[str, str]]:
-    pairings: list[Pairing] = match(tasks, {demand_key(Demand()): Demand()}, workers, used or {})
+    pairings: list[Pairing] = match(tasks, {demand_key(one): one for one in (ANY, HELP)}, workers, used or {})
     return [(pairing.task.task_id, pairing.worker_id) for pairing in pairings]
 
 
@@ -111,12 +114,49 @@ def test_line_sizes_are_what_could_be_placed_if_the_line_were_alone(
     sizes = line_sizes(demands, workers, {}, most)
     for key, demand in demands.items():
         able = [one for one in workers if one.status is WorkerStatus.online and fits(demand, one)]
-        assert sizes.get(key, 0) == min(most, sum(one.slots_total for one in able))
+        assert sizes.get(key, 0) == min(most, sum(most_live(one, is_help=demand.is_help) for one in able))
 
 
 def test_tasks_are_placed_in_the_order_of_their_rank() -> None:
     tasks = [task("late", seconds=2), task("early", seconds=1), task("latest", seconds=3)]
     assert chosen(tasks, [worker(slots_total=2)]) == [("early", "w"), ("late", "w")]
+
+
+@given(queues(), fleets(), st.dictionaries(st.sampled_from(["w0", "w1", "w2"]), st.integers(0, 4)))
+def test_only_help_goes_above_the_slots_and_by_one_at_most(
+    queue: tuple[list[Queued], dict[str, Demand]], workers: list[Worker], used: dict[str, int]
+) -> None:
+    tasks, demands = queue
+    slots, taken = {one.worker_id: one.slots_total for one in workers}, dict(used)
+    for pairing in match(tasks, demands, workers, used):
+        live = taken[pairing.worker_id] = taken.get(pairing.worker_id, 0) + 1
+        is_help = demands[pairing.task.demand_key].but_not is not None
+        assert live <= slots[pairing.worker_id] + (1 if is_help else 0)
+        assert slots[pairing.worker_id] > 0
+
+
+def test_help_goes_above_full_slots_once_and_nothing_else_does() -> None:
+    full = [worker(slots_total=2)]
+    tasks = [task("own"), task("help", HELP, seconds=1), task("more-help", HELP, seconds=2)]
+    assert chosen(tasks, full, {"w": 2}) == [("help", "w")]
+    assert chosen(tasks, full, {"w": 3}) == []
+    assert line_sizes({"own": ANY, "help": HELP}, full, {"w": 2}, 9) == {"help": 1}
+    assert line_sizes({"own": ANY, "help": HELP}, full, {"w": 3}, 9) == {}
+
+
+@pytest.mark.parametrize("status", [one for one in WorkerStatus if one is not WorkerStatus.online])
+def test_a_worker_that_takes_no_work_takes_no_help_either(status: WorkerStatus) -> None:
+    away = [worker(status=status)]
+    assert chosen([task("help", HELP)], away) == []
+    assert line_sizes({"help": HELP}, away, {}, 9) == {}
+
+
+def test_help_goes_above_the_slots_of_no_expert_while_another_has_a_slot_free() -> None:
+    expert = worker("expert", experience={"k0": Experience(99, 0, 1.0)})
+    nearly_full = worker("free", slots_total=100, experience={"k0": Experience(0, 9, 1e6)})
+    tasks = [task("help", HELP, has_repository=True)]
+    assert chosen(tasks, [expert, nearly_full], {"expert": 1, "free": 99}) == [("help", "free")]
+    assert chosen(tasks, [expert, nearly_full], {"expert": 1, "free": 100}) == [("help", "expert")]
 
 
 def test_load_is_spread() -> None:

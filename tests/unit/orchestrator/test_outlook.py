@@ -15,6 +15,7 @@ EARLIER = Line(LINUX, 2, NOW - timedelta(minutes=5), "task-a")
 LATER_TRY = Line(LINUX, 1, None, None)
 ELSEWHERE = Line(Demand(worker_id="w2"), 4, NOW - timedelta(hours=1), "task-0")
 ON_GPU = Line(Demand(tags=frozenset({"gpu"})), 1, NOW, "task-g")
+HELP = Line(Demand(but_not="w2"), 1, NOW + timedelta(minutes=1), "task-h")
 ITS_OWN = Line(Demand(but_not="w1"), 1, NOW, "task-c")
 
 
@@ -28,8 +29,16 @@ def test_the_first_due_task_of_all_lines_that_fit() -> None:
 
 
 def test_without_a_free_slot_it_waits() -> None:
-    seen = outlook("w1", worker(), [ANYBODY], 0)
+    seen = outlook("w1", worker(), [ANYBODY], 2)
     assert (seen.task_id, seen.reason) == ("task-b", "it waits for a free slot: worker w1 has none")
+
+
+def test_help_comes_first_only_where_nothing_else_has_room() -> None:
+    lines = [ANYBODY, HELP]
+    assert outlook("w1", worker(), lines, 1) == ("task-b", 4, 4, None)
+    assert outlook("w1", worker(), lines, 2) == ("task-h", 4, 4, None)
+    full = outlook("w1", worker(), lines, 3)
+    assert (full.task_id, full.reason) == ("task-b", "it waits for a free slot: worker w1 has none")
 
 
 @pytest.mark.parametrize(
@@ -50,5 +59,5 @@ def test_without_a_free_slot_it_waits() -> None:
     ],
 )
 def test_why_there_is_none(known: Worker | None, lines: list[Line], reason: str) -> None:
-    seen = outlook("w1", known, lines, 2)
+    seen = outlook("w1", known, lines, 0)
     assert (seen.task_id, seen.reason) == (None, reason)

@@ -48,3 +48,6 @@ def test_full_slots_are_counted() -> None:
     assert (
         busy(Demand(tags=frozenset({"linux"})), FLEET) == "waiting for a free slot: 2 workers fit, with 4 slots in all"
     )
+    helping = Demand(tags=frozenset({"linux"}), but_not="z")
+    text = "waiting for a free slot: 2 workers fit, with 6 slots in all, those for help included"
+    assert busy(helping, FLEET) == text

@@ -36,6 +36,25 @@ async def test_what_runs_already_needs_no_free_slot() -> None:
     await asyncio.gather(*tasks)
 
 
+async def test_what_went_above_the_limit_keeps_others_waiting_until_there_is_room_again() -> None:
+    slots, held, asked, helped, rest = Slots(1), list[int](), asyncio.Event(), asyncio.Event(), asyncio.Event()
+    tasks = [asyncio.create_task(hold(slots, held, 0, asked))]
+    await eventually(lambda: held == [0])
+    tasks += [
+        asyncio.create_task(hold(slots, held, 1, rest)),
+        asyncio.create_task(hold(slots, held, 2, helped, at_once=True)),
+    ]
+    await eventually(lambda: held == [0, 2])
+    asked.set()
+    await tasks[0]
+    assert (held, slots.free) == ([0, 2], 0)
+    helped.set()
+    await eventually(lambda: held == [0, 2, 1])
+    rest.set()
+    await asyncio.gather(*tasks)
+    assert slots.free == 1
+
+
 async def test_a_change_wakes_all_who_wait_and_nobody_later() -> None:
     changes = Changes()
     waiting = [asyncio.create_task(changes.wait()) for _ in range(3)]

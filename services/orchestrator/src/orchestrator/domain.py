@@ -54,6 +54,11 @@ class Demand:
     but_not: str | None = None
     """A worker that must not take it: whoever asked for help is not its own helper."""
 
+    @property
+    def is_help(self) -> bool:
+        """Whether another worker asked for it, and may stand still until it is done."""
+        return self.but_not is not None
+
 
 @dataclass(frozen=True, slots=True)
 class NewTaskRow:

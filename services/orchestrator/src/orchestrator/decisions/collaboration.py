@@ -1,13 +1,17 @@
 """What a worker's request for help becomes: a task for another worker, under the terms of the request."""
 
+from collections.abc import Set as AbstractSet
 from datetime import datetime
 
+from contracts.base import JsonObject
 from contracts.decided import DecidedEvent, DecidedKind
 from contracts.questions import Collaborate
 from contracts.tasks import MAX_DESCRIPTION, CollaborationTerms, NewTask, Requirements, TaskView
 
 COLLABORATION = "collaboration_request"
 MAX_ATTEMPTS = 2
+OWN_PROGRAM = "command"
+"""The agent that runs what its own task says, and so nothing that another task could use."""
 CLOSING_KINDS = frozenset({DecidedKind.question_answered, DecidedKind.question_expired, DecidedKind.question_withdrawn})
 
 
@@ -39,13 +43,15 @@ def objection(request: Collaborate, terms: CollaborationTerms, *, target_is_know
     return None
 
 
-def linked_task(request: Collaborate, terms: CollaborationTerms, parent: TaskView) -> NewTask:
-    """The task for the helper: what is asked, on the code that the asker works on."""
+def linked_task(
+    request: Collaborate, terms: CollaborationTerms, parent: TaskView, capabilities: AbstractSet[str]
+) -> NewTask:
+    """The task for the helper: what is asked, on the asker's code and by its agent; `capabilities`: of who may help."""
     return NewTask(
         description=_description(request, terms),
         priority=request.priority,
         worker_id=request.target_worker,
-        requirements=_same_code(parent.requirements),
+        requirements=_same_start(parent.requirements, capabilities),
         max_attempts=MAX_ATTEMPTS,
         idempotency_key=key_of(terms.question_id),
     )
@@ -70,10 +76,19 @@ def closing_reason(event: DecidedEvent) -> str:
     return f"the request {event.question_id} of {event.worker_id} is {how}"
 
 
-def _same_code(requirements: Requirements) -> Requirements:
+def _same_start(requirements: Requirements, capabilities: AbstractSet[str]) -> Requirements:
     # The asker's branch is pushed when its work is done, and not before: the helper starts where the asker did.
     same = {"repository": requirements.repository, "ref": requirements.ref, "branch": requirements.branch}
+    same |= _same_agent(requirements, capabilities)
     return Requirements.model_validate({name: value for name, value in same.items() if value is not None})
+
+
+def _same_agent(requirements: Requirements, capabilities: AbstractSet[str]) -> JsonObject:
+    """The asker's agent with its model, if a helper has it; with neither, the helper's own choice counts."""
+    agent = requirements.agent
+    if agent in {None, OWN_PROGRAM} or f"agent:{agent}" not in capabilities:
+        return {}
+    return {"agent": agent, "model": requirements.free.get("model")}
 
 
 def _description(request: Collaborate, terms: CollaborationTerms) -> str:

@@ -14,7 +14,7 @@ def demand_of(worker_id: str | None, requirements: Requirements, asker: str | No
     """The hard requirements of a task, which another worker (`asker`) may have asked for."""
     agent = [f"agent:{requirements.agent}"] if requirements.agent else []
     capabilities = frozenset([*requirements.capabilities, *agent])
-    return Demand(worker_id, frozenset(requirements.tags), capabilities, asker if worker_id is None else None)
+    return Demand(worker_id, frozenset(requirements.tags), capabilities, asker)
 
 
 @lru_cache(maxsize=4_096)

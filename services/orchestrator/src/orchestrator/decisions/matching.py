@@ -10,6 +10,10 @@ from orchestrator.domain import Demand, Experience, Queued, Worker
 SUCCESS_WEIGHT = 0.6
 SPEED_WEIGHT = 0.3
 WARM_WEIGHT = 0.3
+ABOVE_SLOTS = 1
+"""Helpers that a worker takes when its slots are full: else workers that all ask each other would all wait."""
+ABOVE_COST = 2.0
+"""More than all merit: help goes above the slots of one worker only if no other has a slot free."""
 _UNKNOWN = Experience()
 
 
@@ -26,9 +30,16 @@ def fits(demand: Demand, worker: Worker) -> bool:
     return asked and demand.tags <= worker.tags and demand.capabilities <= worker.capabilities
 
 
+def most_live(worker: Worker, *, is_help: bool) -> int:
+    """How many live attempts the worker may have once it takes such a task."""
+    has_slots = worker.slots_total > 0
+    return worker.slots_total + ABOVE_SLOTS if is_help and has_slots else worker.slots_total
+
+
 def can_take(demand: Demand, worker: Worker, used: int) -> bool:
     """Whether the worker could take one more such task now; `used` is how many live attempts it has."""
-    return worker.status is WorkerStatus.online and used < worker.slots_total and fits(demand, worker)
+    has_room = used < most_live(worker, is_help=demand.is_help)
+    return worker.status is WorkerStatus.online and has_room and fits(demand, worker)
 
 
 def merit(experience: Experience, fastest_ms: float, *, has_repository: bool) -> float:
@@ -44,13 +55,12 @@ def line_sizes(
     demands: Mapping[str, Demand], workers: Sequence[Worker], used: Mapping[str, int], most: int
 ) -> dict[str, int]:
     """How many tasks of each line could be placed now; lines for which nothing is free are left out."""
-    by_id = {worker.worker_id: worker for worker in workers}
-    free = {w.worker_id: w.slots_total - used.get(w.worker_id, 0) for w in workers if w.status is WorkerStatus.online}
-    with_room = [worker_id for worker_id, slots in free.items() if slots > 0]
+    by_id = {worker.worker_id: worker for worker in workers if worker.status is WorkerStatus.online}
+    rooms = {is_help: _rooms(by_id.values(), used, is_help=is_help) for is_help in (False, True)}
     sizes: dict[str, int] = {}
     for key, demand in demands.items():
-        asked = demand.worker_id
-        candidates = with_room if asked is None else [asked] if free.get(asked, 0) > 0 else []
+        free, asked = rooms[demand.is_help], demand.worker_id
+        candidates = free if asked is None else [asked] if asked in free else []
         room = sum(free[worker_id] for worker_id in candidates if fits(demand, by_id[worker_id]))
         if room > 0:
             sizes[key] = min(most, room)
@@ -74,11 +84,18 @@ def match(
     return pairings
 
 
+def _rooms(workers: Iterable[Worker], used: Mapping[str, int], *, is_help: bool) -> dict[str, int]:
+    """How many more each worker may take, of those that may take any."""
+    free = {w.worker_id: most_live(w, is_help=is_help) - used.get(w.worker_id, 0) for w in workers}
+    return {worker_id: room for worker_id, room in free.items() if room > 0}
+
+
 class _Line:
     """The workers that one demand admits: all of them by load, and by kind of work those that have done it before."""
 
     def __init__(self, demand: Demand, workers: Sequence[Worker], taken: dict[str, int]) -> None:
         self._taken = taken
+        self._is_help = demand.is_help
         self._able = [w for w in workers if can_take(demand, w, taken.get(w.worker_id, 0))]
         self._by_load = _Heap(self._able, self._load, self._is_full)
         self._experienced: dict[str, tuple[_Heap, float]] = {}
@@ -109,10 +126,11 @@ class _Line:
         return self._load(worker) - merit(experience, fastest_ms, has_repository=task.has_repository)
 
     def _load(self, worker: Worker) -> float:
-        return self._taken.get(worker.worker_id, 0) / worker.slots_total
+        taken = self._taken.get(worker.worker_id, 0)
+        return taken / worker.slots_total + (ABOVE_COST if taken >= worker.slots_total else 0.0)
 
     def _is_full(self, worker: Worker) -> bool:
-        return self._taken.get(worker.worker_id, 0) >= worker.slots_total
+        return self._taken.get(worker.worker_id, 0) >= most_live(worker, is_help=self._is_help)
 
 
 class _Heap:

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from contracts.workers import WorkerStatus
-from orchestrator.decisions.matching import fits
+from orchestrator.decisions.matching import can_take, fits
 from orchestrator.decisions.placement import misfit
 from orchestrator.domain import Line, Worker
 
@@ -18,17 +18,22 @@ class Outlook(NamedTuple):
     reason: str | None
 
 
-def outlook(worker_id: str, worker: Worker | None, lines: Sequence[Line], free: int) -> Outlook:
-    """The first due task of all lines that fit the worker; `free` is how many of its slots are."""
+def outlook(worker_id: str, worker: Worker | None, lines: Sequence[Line], used: int) -> Outlook:
+    """The first due task that the worker has room for, or else that fits it; `used`: live attempts it has."""
     queued = sum(line.waiting for line in lines)
     fitting = [line for line in lines if worker is not None and fits(line.demand, worker)]
     for_worker = sum(line.waiting for line in fitting)
     reason = _obstacle(worker_id, worker, lines, fitting)
-    if reason is not None:
+    if worker is None or reason is not None:
         return Outlook(None, queued, for_worker, reason)
-    due = min((line.rank_at, line.task_id) for line in fitting if line.rank_at and line.task_id)
-    waits = None if free > 0 else f"it waits for a free slot: worker {worker_id} has none"
-    return Outlook(due[1], queued, for_worker, waits)
+    first = _first_due([line for line in fitting if can_take(line.demand, worker, used)])
+    waits = None if first else f"it waits for a free slot: worker {worker_id} has none"
+    return Outlook(first or _first_due(fitting), queued, for_worker, waits)
+
+
+def _first_due(lines: Sequence[Line]) -> str | None:
+    due = [(line.rank_at, line.task_id) for line in lines if line.rank_at and line.task_id]
+    return min(due)[1] if due else None
 
 
 def _obstacle(worker_id: str, worker: Worker | None, lines: Sequence[Line], fitting: Sequence[Line]) -> str | None:

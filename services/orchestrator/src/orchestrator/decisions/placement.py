@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 
 from contracts.workers import WorkerStatus
-from orchestrator.decisions.matching import fits
+from orchestrator.decisions.matching import fits, most_live
 from orchestrator.domain import Demand, Worker
 
 
@@ -27,8 +27,10 @@ def obstacle(demand: Demand, workers: Sequence[Worker]) -> str | None:
 def busy(demand: Demand, workers: Sequence[Worker]) -> str:
     """What to say when every worker that fits has its slots full."""
     fitting = [worker for worker in workers if worker.status is WorkerStatus.online and fits(demand, worker)]
-    slots = sum(worker.slots_total for worker in fitting)
-    return f"waiting for a free slot: {_count(len(fitting), 'worker')} fit, with {_count(slots, 'slot')} in all"
+    slots = sum(most_live(worker, is_help=demand.is_help) for worker in fitting)
+    those_for_help = ", those for help included" if demand.is_help else ""
+    fit, full = _count(len(fitting), "worker"), _count(slots, "slot")
+    return f"waiting for a free slot: {fit} fit, with {full} in all{those_for_help}"
 
 
 def misfit(demand: Demand, worker: Worker) -> str | None:

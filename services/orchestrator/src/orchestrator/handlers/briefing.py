@@ -36,10 +36,11 @@ class Briefings:
         """What the worker would be given next, as things stand. It has room, so the scheduler is woken."""
         self._wake()
         view = await self._store.worker_view(worker_id)
-        seen = outlook(worker_id, _worker(view), await self._store.lines(self._clock.now()), _free(view))
-        return await self._described(worker_id, seen, _free(view))
+        used = len(view.running) if view else 0
+        seen = outlook(worker_id, _worker(view), await self._store.lines(self._clock.now()), used)
+        return await self._described(seen, view.slots_free if view else 0)
 
-    async def _described(self, worker_id: str, seen: Outlook, free: int) -> NextTask:
+    async def _described(self, seen: Outlook, free: int) -> NextTask:
         task = await self._store.task_view(seen.task_id) if seen.task_id else None
         hint = NextTask(
             queued=seen.queued, queued_for_worker=seen.queued_for_worker, slots_free=free, reason=seen.reason
@@ -56,7 +57,3 @@ def _worker(view: WorkerView | None) -> Worker | None:
         return None
     tags, capabilities = frozenset(view.tags), frozenset(view.capabilities)
     return Worker(view.worker_id, view.status, tags, capabilities, view.slots_total, {})
-
-
-def _free(view: WorkerView | None) -> int:
-    return view.slots_free if view else 0

@@ -33,7 +33,9 @@ async def link_task(session: Session, event: DecidedEvent, request: Collaborate,
 async def _queue(
     session: Session, request: Collaborate, terms: CollaborationTerms, parent: TaskView, now: datetime
 ) -> None:
-    new = prepare(collaboration.linked_task(request, terms, parent), now, terms.from_worker)
+    capabilities = await session.helper_capabilities(request.target_worker, terms.from_worker)
+    task = collaboration.linked_task(request, terms, parent, capabilities)
+    new = prepare(task, now, terms.from_worker)
     if not await session.link_task(new, terms):
         return
     told = about_task(

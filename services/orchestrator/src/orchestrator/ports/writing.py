@@ -102,6 +102,10 @@ class LinkWrites(Protocol):
         """Whether a worker with this id has ever registered."""
         ...
 
+    async def helper_capabilities(self, target: str | None, asker: str) -> set[str]:
+        """What the named worker can do; without a name, what any that is not offline can, but for the asker."""
+        ...
+
     async def link_task(self, new: NewTaskRow, terms: CollaborationTerms) -> bool:
         """Write the task for a request, unless there is one; whether there was none."""
         ...

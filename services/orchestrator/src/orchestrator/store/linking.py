@@ -12,6 +12,11 @@ HOLD_LIVE = f"""
     SELECT * FROM tasks WHERE task_id = $1 AND attempt = $2 AND status IN {LIVE} FOR NO KEY UPDATE
 """
 KNOWS_WORKER = "SELECT EXISTS (SELECT FROM workers WHERE worker_id = $1)"
+HELPER_CAPABILITIES = """
+    SELECT DISTINCT capability
+    FROM workers CROSS JOIN LATERAL jsonb_array_elements_text(capabilities) AS has(capability)
+    WHERE worker_id <> $2 AND CASE WHEN $1::text IS NULL THEN status <> 'offline' ELSE worker_id = $1 END
+"""
 LINK = """
     INSERT INTO tasks (task_id, description, status, priority, created_at, worker_id, requirements, max_attempts,
         idempotency_key, body_hash, demand_key, work_key, rank_at, parent_task_id, collaboration)
@@ -34,6 +39,10 @@ class LinkStatements:
     async def knows_worker(self, worker_id: str) -> bool:
         """Whether a worker with this id has ever registered."""
         return bool(await self.conn.fetchval(KNOWS_WORKER, worker_id))
+
+    async def helper_capabilities(self, target: str | None, asker: str) -> set[str]:
+        """What the named worker can do; without a name, what any that is not offline can, but for the asker."""
+        return {row["capability"] for row in await self.conn.fetch(HELPER_CAPABILITIES, target, asker)}
 
     async def link_task(self, new: NewTaskRow, terms: CollaborationTerms) -> bool:
         """Write the task for a request, unless there is one; whether there was none."""

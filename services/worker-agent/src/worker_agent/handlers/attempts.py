@@ -195,8 +195,10 @@ class Attempts:
             self._by_token.pop(attempt.record.token, None)
 
     async def _run(self, attempt: Attempt) -> None:
-        begun = attempt.record.phase is not Phase.accepted
-        async with self.slots.taken(lambda: begun or attempt.cancelled.is_set()):
+        # Who asked for help may hold a slot until it is there: help waits for none, or both would wait for each other.
+        is_help = attempt.record.assignment.collaboration is not None
+        at_once = is_help or attempt.record.phase is not Phase.accepted
+        async with self.slots.taken(lambda: at_once or attempt.cancelled.is_set()):
             while attempt.record.held:
                 try:
                     await Run(attempt, self._workshop, self.defaults).to_outcome()

@@ -31,7 +31,7 @@ class Slots:
 
     @asynccontextmanager
     async def taken(self, at_once: Callable[[], bool]) -> AsyncGenerator[None]:
-        """Hold a slot; where `at_once` says so, also above the limit: for what runs already, or need not run at all."""
+        """Hold a slot; where `at_once` says so, also above the limit: for what runs already, helps, or need not run."""
         async with self._changed:
             await self._changed.wait_for(lambda: self._taken < self._limit or at_once())
             self._taken += 1
