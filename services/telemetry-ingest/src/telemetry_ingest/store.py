@@ -32,8 +32,6 @@ COLUMNS = (
     "body",
     "stored",
 )
-WITH_OBJECT = frozenset({"artifact", "checkpoint"})
-"""Kinds whose content lies in the object store."""
 
 CURRENT = "SELECT task_id, attempt, worker_id FROM task_attempts WHERE task_id = ANY($1)"
 NOTE = """
@@ -137,7 +135,7 @@ def _row(item: Recorded, now: datetime) -> tuple[Any, ...]:
         event.evidence.value,
         item.stale,
         orjson.Fragment(event.body.to_json()),
-        orjson.Fragment(event.stored.to_json()) if event.kind in WITH_OBJECT else None,
+        orjson.Fragment(event.stored.to_json()) if event.kind == "artifact" or event.kind == "checkpoint" else None,
     )
 
 
