@@ -8,10 +8,8 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from auditor.app import EXIT_DONE, EXIT_USAGE, measure_project, run_audit
 from auditor.errors import SettingsError
 from auditor.figures import Figures
-from auditor.reporter import emit_line
 from auditor.settings import existing_folder, read_settings
 
 EXIT_CODES = """exit codes:
@@ -27,6 +25,9 @@ EXIT_CODES = """exit codes:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command; its exit code."""
     chosen = _parser().parse_args(arguments)
+    # Not before: a worker tries its auditor with `--help` at each start, and an audit takes two seconds to load.
+    from auditor.app import EXIT_USAGE
+
     try:
         return _measure(chosen.folder, as_json=chosen.json) if chosen.what == "measure" else _run(chosen.project)
     except SettingsError as error:
@@ -54,10 +55,15 @@ def summary_lines(figures: Figures) -> list[str]:
 
 
 def _run(project: Path) -> int:
+    from auditor.app import run_audit
+    from auditor.reporter import emit_line
+
     return asyncio.run(run_audit(read_settings(os.environ, project), emit_line))
 
 
 def _measure(folder: Path, *, as_json: bool) -> int:
+    from auditor.app import EXIT_DONE, measure_project
+
     figures = asyncio.run(measure_project(existing_folder(folder)))
     print(json.dumps(figures.model_dump(mode="json"), indent=2) if as_json else "\n".join(summary_lines(figures)))
     return EXIT_DONE
