@@ -23,7 +23,6 @@ from servicekit.logs import configure_logging, get_logger
 from worker_agent import __version__, loops, subscriptions
 from worker_agent.agents import AgentHost, adapters
 from worker_agent.bus import BusOutbound, BusServices
-from worker_agent.decisions.grants import Policy
 from worker_agent.decisions.limits import AttemptLimits, ObjectLimits
 from worker_agent.decisions.redaction import without_known_secrets
 from worker_agent.domain import Target, ToolProfile
@@ -128,7 +127,8 @@ async def _make(stack: AsyncExitStack, settings: Settings, clock: Clock) -> Part
     await commands.apply(state.config)
     await commands.save(mcp_port=listening.getsockname()[1])
     services = BusServices(bus, settings.worker_id, settings.rpc_timeout_ms / 1000)
-    server = create_server(__version__, Desk(workshop, services, commands, changes))
+    desk = Desk(workshop, services, commands, changes)
+    server = create_server(__version__, desk, traced=settings.otel_exporter_otlp_endpoint is not None)
     mcp_app = create_mcp_app(server, attempts.by_token, settings.max_tool_body_bytes)
     await stack.enter_async_context(serving(mcp_app, listening))
     outbound = BusOutbound(bus, clock)
@@ -266,15 +266,9 @@ def _workshop(
         object_limits=ObjectLimits(settings.max_artifact_mb, settings.max_checkpoint_mb),
         most_bundle_bytes=settings.bundle_max_mb * MEBIBYTE,
         quotas={Target.artifact_mb: settings.artifact_quota_mb, Target.questions: settings.max_open_questions},
-        policy=_policy(settings),
+        policy=settings.policy(frozenset({*BY_NAME, *ToolProfile})),
         agent_secrets=settings.agent_keys,
     )
-
-
-def _policy(settings: Settings) -> Policy:
-    ceilings = {target: getattr(settings, f"grant_{target}") for target in Target}
-    known_tools = frozenset({*BY_NAME, *ToolProfile})
-    return Policy(ceilings, settings.grant_tools, settings.grant_dependencies, known_tools)
 
 
 def _defaults(settings: Settings) -> Defaults:

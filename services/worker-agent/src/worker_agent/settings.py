@@ -11,7 +11,8 @@ from pydantic_settings import NoDecode
 
 from contracts.base import Name, WorkerId
 from servicekit.settings import ServiceSettings
-from worker_agent.domain import ToolProfile
+from worker_agent.decisions.grants import Policy
+from worker_agent.domain import Target, ToolProfile
 
 MINUTE_MS = 60_000
 HOUR_MS = 60 * MINUTE_MS
@@ -164,6 +165,11 @@ class Settings(ServiceSettings):
     """Tools and tool profiles that an attempt gets without asking, as patterns separated by commas; `none` for none."""
     grant_dependencies: Names = ()
     """Packages that are installed without asking, as patterns separated by commas: `requests`, `pytest-*`, `npm:*`."""
+
+    def policy(self, known_tools: frozenset[str]) -> Policy:
+        """What request_resources gets without asking; `known_tools`: names of tools and profiles."""
+        ceilings = {target: getattr(self, f"grant_{target}") for target in Target}
+        return Policy(ceilings, self.grant_tools, self.grant_dependencies, known_tools)
 
     @property
     def agent_keys(self) -> dict[str, str]:

@@ -39,8 +39,8 @@ NO_HEADERS = {name: {"type": "object"} for name in BY_NAME}
 TOOL_CALLS = Counter("mews_tool_calls", "Calls of worker tools.", ["tool", "outcome"], registry=REGISTRY)
 
 
-def create_server(version: str, desk: Desk) -> Server[Any]:
-    """The server; which attempt calls is found in each request's scope."""
+def create_server(version: str, desk: Desk, *, traced: bool) -> Server[Any]:
+    """The server; which attempt calls is found in each request's scope. `traced`: whether spans go anywhere."""
 
     async def list_tools(ctx: Context, _params: PaginatedRequestParams | None) -> ListToolsResult:
         return ListToolsResult(tools=listed(_attempt(ctx).tools))
@@ -48,7 +48,7 @@ def create_server(version: str, desk: Desk) -> Server[Any]:
     async def call_tool(ctx: Context, params: CallToolRequestParams) -> CallToolResult:
         return await call(ctx, _attempt(ctx), params.name, params.arguments or {}, desk)
 
-    return Server(
+    server = Server(
         "mews-worker",
         version=version,
         instructions=INSTRUCTIONS,
@@ -56,6 +56,10 @@ def create_server(version: str, desk: Desk) -> Server[Any]:
         on_call_tool=call_tool,
         get_tool_input_schema=NO_HEADERS.get,
     )
+    if not traced:
+        # Its only middleware makes a span for each call, also where nobody takes it.
+        server.middleware.clear()
+    return server
 
 
 async def call(ctx: Context, attempt: Attempt, name: str, arguments: Mapping[str, Any], desk: Desk) -> CallToolResult:
