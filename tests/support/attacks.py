@@ -61,8 +61,8 @@ def asks(socket: str) -> str:
         "import socket\nthere = socket.socket(socket.AF_UNIX)\n"
         f"try: there.connect({socket!r})\n"
         "except OSError: print('no socket')\n"
-        "else:\n    there.sendall(b'GET /v1/workspaces HTTP/1.1\\r\\nHost: sandbox\\r\\n\\r\\n')\n"
-        "    print(there.recv(65536).decode())"
+        "else:\n    there.sendall(b'GET /v1/workspaces HTTP/1.1\\r\\nHost: sandbox\\r\\n'"
+        "\n        b'Connection: close\\r\\n\\r\\n')\n    print(there.makefile().read())"
     )
 
 
