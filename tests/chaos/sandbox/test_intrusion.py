@@ -84,7 +84,7 @@ async def test_a_command_gets_nothing_from_the_socket(
 
 
 async def test_files_of_the_same_user_are_out_of_reach_where_readyz_says_that_bubblewrap_is_on(
-    server: SandboxServer, client: SandboxClient, workspace: str
+    client: SandboxClient, workspace: str
 ) -> None:
     other = await client.workspace()
     code = "import os\nopen('f', 'w').write('theirs')\nos.chmod('f', 0o600)\nopen(os.path.expanduser('~/f'), 'w')"
