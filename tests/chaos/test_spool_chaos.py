@@ -1,7 +1,7 @@
 """The spool's promise under fire: the broker away, the worker-agent killed again and again, nothing acknowledged lost.
 
-MEWS_CHAOS_OUTAGE_S, MEWS_CHAOS_RATE, MEWS_CHAOS_KILLS and MEWS_CHAOS_SEED change what is done; by default the broker is
-away for 10 s. What happened is printed (`pytest -s`).
+MEWS_CHAOS_OUTAGE_S, _RATE, _KILLS, _LIFE_S (the longest time between two kills) and _SEED change what is done; by
+default the broker is away for 10 s. What happened is printed (`pytest -s`).
 """
 
 import asyncio
@@ -39,7 +39,7 @@ RATE = float(os.environ.get("MEWS_CHAOS_RATE", "500"))
 KILLS = int(os.environ.get("MEWS_CHAOS_KILLS", "10"))
 SEED = int(os.environ.get("MEWS_CHAOS_SEED", "1"))
 CONNECTORS = (library, library, wire, wire, wire, wire)
-LONGEST_LIFE_S = 3.0
+LONGEST_LIFE_S = float(os.environ.get("MEWS_CHAOS_LIFE_S", "3"))
 BACK_S = 120.0
 
 
