@@ -41,6 +41,7 @@ def test_only_a_path_without_ref_may_be_a_plain_folder() -> None:
     [
         ("https://user:token@host.example/app.git", "https://host.example/app.git"),
         ("https://token@host.example/app.git", "https://host.example/app.git"),
+        ("https://user:p@ss@host.example/app.git", "https://host.example/app.git"),
         ("git@host.example:app.git", "git@host.example:app.git"),
         ("/srv/app", "/srv/app"),
     ],

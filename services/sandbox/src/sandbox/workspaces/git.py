@@ -82,7 +82,7 @@ PASSED_ON = (
     "SSL_CERT_DIR",
     "GIT_SSL_CAINFO",
 )
-CREDENTIALS = re.compile(r"(://)[^/@\s]+@")
+CREDENTIALS = re.compile(r"(://)[^/\s]*@")
 MOST_OUTPUT = 64 * 1024 * 1024
 MOST_SAID = 2_000
 

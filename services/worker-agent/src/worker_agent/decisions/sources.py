@@ -8,7 +8,7 @@ from worker_agent.errors import TaskUnusable
 
 REMOTE = re.compile(r"^([a-z][a-z0-9+.-]*://|[^/\s]+@[^/\s]+:)")
 
-CREDENTIALS = re.compile(r"(://)[^/@\s]+@")
+CREDENTIALS = re.compile(r"(://)[^/\s]*@")
 
 
 def without_credentials(repository: str) -> str:
