@@ -1,6 +1,6 @@
 """A worker-agent from its start to its end: registration, commands, crashes, outages."""
 
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -8,7 +8,7 @@ import pytest
 from contracts.commands import CommandAction
 from contracts.tasks import CollaborationTerms
 from tests.support.audit_projects import write_project
-from tests.support.sandbox import SandboxServer, running_sandbox
+from tests.support.sandbox import SandboxServer
 from tests.support.stack import TestNats, run
 from tests.support.waiting import eventually
 from tests.support.worker_agent import (
@@ -19,7 +19,6 @@ from tests.support.worker_agent import (
     journal_of,
     mcp_client,
     mcp_url,
-    other_side,
     worker_process,
 )
 
@@ -29,22 +28,10 @@ PROJECT = {
 }
 
 
-@pytest.fixture(scope="module")
-def sandbox() -> Iterator[SandboxServer]:
-    with running_sandbox() as server:
-        yield server
-
-
 @pytest.fixture
 def nats(nats_server: TestNats) -> TestNats:
     run(declare(nats_server))
     return nats_server
-
-
-@pytest.fixture
-async def side(nats: TestNats) -> AsyncIterator[OtherSide]:
-    async with other_side(nats) as made:
-        yield made
 
 
 @pytest.fixture

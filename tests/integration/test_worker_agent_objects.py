@@ -38,31 +38,10 @@ WAIT = f"{SETUP}; echo up; sleep 600"
 
 
 @pytest.fixture(scope="module")
-def sandbox() -> Iterator[SandboxServer]:
-    with running_sandbox() as server:
-        yield server
-
-
-@pytest.fixture(scope="module")
-def nats(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TestNats]:
-    server = TestNats(tmp_path_factory.mktemp("nats"))
-    server.start()
-    run(declare(server))
-    yield server
-    server.stop()
-
-
-@pytest.fixture(scope="module")
 def worker(tmp_path_factory: pytest.TempPathFactory, nats: TestNats, sandbox: SandboxServer) -> Iterator[WorkerProcess]:
     env = {"MAX_CONCURRENT_TASKS": "30", "MAX_ARTIFACT_MB": "1", "ARTIFACT_QUOTA_MB": "2", "MAX_CHECKPOINT_MB": "2"}
     with worker_process(tmp_path_factory.mktemp("worker"), nats, sandbox, **env) as made:
         run(made.ready())
-        yield made
-
-
-@pytest.fixture
-async def side(nats: TestNats) -> AsyncIterator[OtherSide]:
-    async with other_side(nats) as made:
         yield made
 
 

@@ -3,14 +3,14 @@
 import asyncio
 import io
 import tarfile
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.support.repositories import commit_all, git, new_repository
-from tests.support.sandbox import SandboxServer, running_sandbox
+from tests.support.sandbox import SandboxServer
 from tests.support.stack import TestNats, run
 from tests.support.waiting import eventually
 from tests.support.worker_agent import (
@@ -29,30 +29,9 @@ COBERTURA = '<coverage line-rate="0.5" branch-rate="0.25"/>'
 
 
 @pytest.fixture(scope="module")
-def sandbox() -> Iterator[SandboxServer]:
-    with running_sandbox() as server:
-        yield server
-
-
-@pytest.fixture(scope="module")
-def nats(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TestNats]:
-    server = TestNats(tmp_path_factory.mktemp("nats"))
-    server.start()
-    run(declare(server))
-    yield server
-    server.stop()
-
-
-@pytest.fixture(scope="module")
 def worker(tmp_path_factory: pytest.TempPathFactory, nats: TestNats, sandbox: SandboxServer) -> Iterator[WorkerProcess]:
     with worker_process(tmp_path_factory.mktemp("worker"), nats, sandbox) as made:
         run(made.ready())
-        yield made
-
-
-@pytest.fixture
-async def side(nats: TestNats) -> AsyncIterator[OtherSide]:
-    async with other_side(nats) as made:
         yield made
 
 

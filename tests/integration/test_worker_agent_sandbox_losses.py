@@ -1,7 +1,6 @@
 """A worker-agent whose sandbox is killed, stopped, or stays away: what becomes of the attempt that needs it."""
 
 import shutil
-from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
@@ -9,19 +8,13 @@ import pytest
 from tests.support.sandbox import SandboxServer, launch, running_sandbox
 from tests.support.stack import TestNats, run
 from tests.support.waiting import eventually
-from tests.support.worker_agent import OtherSide, declare, other_side, worker_process
+from tests.support.worker_agent import OtherSide, declare, worker_process
 
 
 @pytest.fixture
 def nats(nats_server: TestNats) -> TestNats:
     run(declare(nats_server))
     return nats_server
-
-
-@pytest.fixture
-async def side(nats: TestNats) -> AsyncIterator[OtherSide]:
-    async with other_side(nats) as made:
-        yield made
 
 
 def kill(sandbox: SandboxServer) -> None:

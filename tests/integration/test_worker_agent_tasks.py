@@ -1,44 +1,23 @@
 """A task on its way through a real worker-agent and a real sandbox, on a real bus."""
 
 import subprocess
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import psutil
 import pytest
 
 from contracts.commands import CommandAction
-from tests.support.sandbox import SandboxServer, running_sandbox
+from tests.support.sandbox import SandboxServer
 from tests.support.stack import TestNats, run
 from tests.support.waiting import eventually
-from tests.support.worker_agent import OtherSide, WorkerProcess, declare, journal_of, other_side, worker_process
-
-
-@pytest.fixture(scope="module")
-def sandbox() -> Iterator[SandboxServer]:
-    with running_sandbox() as server:
-        yield server
-
-
-@pytest.fixture(scope="module")
-def nats(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TestNats]:
-    server = TestNats(tmp_path_factory.mktemp("nats"))
-    server.start()
-    run(declare(server))
-    yield server
-    server.stop()
+from tests.support.worker_agent import OtherSide, WorkerProcess, journal_of, worker_process
 
 
 @pytest.fixture(scope="module")
 def worker(tmp_path_factory: pytest.TempPathFactory, nats: TestNats, sandbox: SandboxServer) -> Iterator[WorkerProcess]:
     with worker_process(tmp_path_factory.mktemp("worker"), nats, sandbox) as made:
         run(made.ready())
-        yield made
-
-
-@pytest.fixture
-async def side(nats: TestNats) -> AsyncIterator[OtherSide]:
-    async with other_side(nats) as made:
         yield made
 
 
