@@ -2,7 +2,22 @@
 
 from enum import StrEnum
 
-from contracts.base import EventId, JsonObject, Model, Name, QuestionId, TaskId, UtcTime, WorkerId
+from contracts.base import (
+    Amount,
+    Count,
+    EventId,
+    JsonObject,
+    Level,
+    Megabytes,
+    Milliseconds,
+    Model,
+    Name,
+    OptionalText,
+    QuestionId,
+    TaskId,
+    UtcTime,
+    WorkerId,
+)
 
 
 class DecidedKind(StrEnum):
@@ -25,6 +40,8 @@ class DecidedKind(StrEnum):
     worker_online = "worker.online"
     worker_offline = "worker.offline"
     worker_commanded = "worker.commanded"
+    worker_sampled = "worker.sampled"
+    """How the fleet and the queue stand, every so often; `data` is a `FleetSample`."""
     question_asked = "question.asked"
     question_answered = "question.answered"
     question_expired = "question.expired"
@@ -44,3 +61,50 @@ class DecidedEvent(Model):
     actor: Name = "system"
     """Who caused it."""
     data: JsonObject = {}
+
+
+class TaskAbout(Model):
+    """In `data` of `task.queued` and `task.assigned`: what reports group tasks by."""
+
+    priority: Level = Level.medium
+    repository: OptionalText | None = None
+    """As the task names it, without credentials."""
+    agent: Name | None = None
+    """The adapter that the task asks for."""
+    task_class: Name | None = None
+    """The free requirement of that name: tasks of one class are compared with each other."""
+    estimated_duration_ms: Milliseconds | None = None
+    created_at: UtcTime | None = None
+
+
+class WorkerSample(Model):
+    """One worker at one moment, by its last heartbeat."""
+
+    worker_id: WorkerId
+    slots_total: Count
+    slots_free: Count
+    cpu_percent: Amount = 0.0
+    memory_mb: Megabytes = 0.0
+    round_trip_ms: Amount | None = None
+    """Round-trip time to the bus."""
+    spool_events: Count = 0
+
+
+class QueueSample(Model):
+    """The queue at one moment."""
+
+    queued: Count
+    assigned: Count
+    running: Count
+    oldest_queued_ms: Milliseconds = 0
+    """Age of the oldest queued task; 0 where there is none."""
+    workers_online: Count
+
+
+class FleetSample(Model):
+    """`data` of `worker.sampled`. A large fleet takes several events; `queue` is in the first alone."""
+
+    every_ms: Milliseconds
+    """How much time a sample stands for."""
+    queue: QueueSample | None = None
+    workers: list[WorkerSample] = []

@@ -6,10 +6,13 @@ from typing import Annotated
 from pydantic import ConfigDict, Field
 
 from contracts.base import (
+    Count,
     Level,
     Milliseconds,
     Model,
+    Name,
     OptionalText,
+    Percent,
     QuestionId,
     TaskId,
     Text,
@@ -192,6 +195,19 @@ class NewAnswer(Model):
     answered_by: Annotated[OptionalText, Field(max_length=200)] = "manager"
 
 
+class Suggestion(Model):
+    """An answer that was given to a question like this one."""
+
+    answer: Text
+    question_id: QuestionId
+    """The earlier question."""
+    question: OptionalText
+    similarity_percent: Percent
+    answered_by: OptionalText | None = None
+    times: Count = 1
+    """How often this answer was given to such questions."""
+
+
 class QuestionView(Model):
     """A question as the API shows it."""
 
@@ -221,3 +237,9 @@ class QuestionView(Model):
     """The task that a request for collaboration became."""
     helper_worker: WorkerId | None = None
     """The worker that took it."""
+    rule_id: Name | None = None
+    """The rule that answered it."""
+    escalated_at: UtcTime | None = None
+    """When somebody beyond the manager was told that it waits."""
+    suggestions: list[Suggestion] = []
+    """Of an open question: answers to earlier ones like it, best first."""

@@ -4,17 +4,18 @@ from typing import Any
 
 from pydantic import TypeAdapter
 
+from contracts.analytics import AnalyticsReport, DecisionAnalysis, ErrorAnalysis
 from contracts.base import Model
 from contracts.batches import ANSWER_BATCH, COMMAND_BATCH, DECIDED_BATCH, EVENT_BATCH
 from contracts.commands import Command, NewCommand
-from contracts.decided import DecidedEvent
+from contracts.decided import DecidedEvent, FleetSample, TaskAbout
 from contracts.events import EVENT_TYPES
 from contracts.events.deliverables import CheckpointManifest
 from contracts.problems import Problem
 from contracts.questions import Answer, NewAnswer, QuestionView, RequestDecision
 from contracts.rpc import RPCS, CheckCommands, GetNextTask, LoadCheckpoint, NextTask
 from contracts.tasks import Assignment, CancelTask, NewTask, QueueView, TaskBatch, TaskView
-from contracts.telemetry import StoredEvent, Tail, TaskFacts
+from contracts.telemetry import LoggedDecision, LoggedEvent, LogMarks, StoredEvent, Tail, TaskFacts
 from contracts.workers import Heartbeat, Registration, WorkerView
 
 MESSAGES: tuple[type[Model], ...] = (
@@ -31,6 +32,8 @@ MESSAGES: tuple[type[Model], ...] = (
     NewCommand,
     *EVENT_TYPES.values(),
     DecidedEvent,
+    TaskAbout,
+    FleetSample,
     Answer,
     NewAnswer,
     QuestionView,
@@ -44,6 +47,12 @@ MESSAGES: tuple[type[Model], ...] = (
     StoredEvent,
     Tail,
     TaskFacts,
+    LoggedEvent,
+    LoggedDecision,
+    LogMarks,
+    AnalyticsReport,
+    ErrorAnalysis,
+    DecisionAnalysis,
     Problem,
 )
 """Every message that stands alone on the bus or in an HTTP body."""

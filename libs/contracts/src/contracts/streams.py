@@ -72,7 +72,11 @@ STREAMS: tuple[Stream, ...] = (
         QUESTIONS,
         ("manager.question.*",),
         Retention.interest,
-        durables=(Durable("question-broker"), Durable("analytics-query-questions")),
+        durables=(
+            Durable("question-broker"),
+            Durable("analytics-query-questions"),
+            Durable("telemetry-ingest-questions"),
+        ),
     ),
     Stream(
         EVENTS,
@@ -80,8 +84,8 @@ STREAMS: tuple[Stream, ...] = (
         Retention.limits,
         7 * DAY_S,
         durables=(
-            Durable("telemetry-ingest-events", ("event.task.*",)),
-            Durable("analytics-query-events", ("event.task.*",)),
+            Durable("telemetry-ingest-events"),
+            Durable("analytics-query-events"),
             Durable("question-broker-events", ("event.task.*",)),
             Durable("orchestrator-events", ("event.question.*",)),
         ),

@@ -1,6 +1,7 @@
 """How the event log shows events, and what a task's facts are."""
 
 from contracts.base import Count, JsonObject, Milliseconds, Model, Name, OptionalText, Percent, TaskId, UtcTime
+from contracts.decided import DecidedEvent
 from contracts.events import Event
 
 
@@ -11,6 +12,44 @@ class StoredEvent(Model):
     stale: bool = False
     """It came from an attempt that was no longer the task's current one."""
     recorded_at: UtcTime
+
+
+class LoggedEvent(Model):
+    """A line of the exported log: an event, and the batch that it came in (None: an old version recorded it)."""
+
+    producer: Name | None = None
+    """The producer as consumers know it: its sender's name goes before it, where the subject has one."""
+    batch: Count | None = None
+    event: Event
+
+
+class LoggedDecision(Model):
+    """The same of what a service decided."""
+
+    producer: Name | None = None
+    batch: Count | None = None
+    event: DecidedEvent
+
+
+class ProducerMarks(Model):
+    """Which batches of a producer were applied: all up to `low`, and the ranges in `above`."""
+
+    low: Count
+    above: list[Count] = []
+    """First and last number of each range, one after the other."""
+
+
+class StreamMarks(Model):
+    """Which batches of one stream are in the log, by producer."""
+
+    stream: Name
+    producers: dict[str, ProducerMarks]
+
+
+class LogMarks(Model):
+    """Which batches are in the log."""
+
+    streams: list[StreamMarks]
 
 
 class TailEntry(Model):
