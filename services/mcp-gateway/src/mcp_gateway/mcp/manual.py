@@ -7,7 +7,7 @@ from servicekit.manual import parameter_table
 
 INTRODUCTION = """# Tools of the manager
 
-This page, which tells the [tools of the worker](#tools-of-the-worker) too, is made by `make docs`; a test holds it fresh.
+This page, with the [tools of the worker](#tools-of-the-worker) below, is made by `make docs`; a test holds it fresh.
 
 Any MCP client reaches these {count} tools at the gateway's `/mcp`, over streamable HTTP. Answers come as text that a
 person can read as it is, and as structured content for programs. A wrong parameter is an error that names it, what was
