@@ -2,19 +2,15 @@
 
 from collections.abc import Sequence
 
-from contracts.analytics import DecisionAnalysis, DecisionPattern, DecisionView, Figure
-from mcp_gateway.mcp.text.figures import interval, level, plain, quantity
+from contracts.analytics import DecisionAnalysis, DecisionPattern, DecisionView
+from mcp_gateway.mcp.text.figures import column, level, plain
 from mcp_gateway.mcp.text.frame import STRUCTURED, closing, fitting, left_out, noted, period, summary
 from mcp_gateway.mcp.text.layout import cell, counted, filled, indented, lines_below, moment, more, number, section
 
 MAX_PATTERNS = 20
 MAX_ALTERNATIVES = 5
 
-_HEADER = (
-    *("TYPE", "DECISIONS", "TAKEN BACK", "ALTERNATIVES", "CONFIDENCE"),
-    *("COMPLETED AFTER IT", "COMPLETED WITHOUT", "EVIDENCE"),
-)
-_RIGHT = {"DECISIONS", "TAKEN BACK", "ALTERNATIVES", "CONFIDENCE"}
+_RIGHT = {"DECISIONS", "TAKEN BACK", "ALTERNATIVES", "CONFIDENCE", "COMPLETED"}
 
 
 def analyzed(analysis: DecisionAnalysis) -> str:
@@ -25,7 +21,7 @@ def analyzed(analysis: DecisionAnalysis) -> str:
         _patterns(analysis.patterns),
         _decisions(analysis),
         noted(analysis.notes),
-        closing(analysis.standing, {level(one.success.evidence) for one in analysis.patterns}),
+        closing(analysis.standing, _levels(analysis.patterns)),
     ]
     return "\n\n".join(part for part in parts if part)
 
@@ -39,8 +35,13 @@ def _head(analysis: DecisionAnalysis) -> str:
 def _patterns(patterns: Sequence[DecisionPattern]) -> str:
     if not patterns:
         return ""
-    lines = indented(filled(_HEADER, [_row(pattern) for pattern in patterns[:MAX_PATTERNS]], _RIGHT))
-    return section("By type, and how the attempts ended:", lines + left_out(len(patterns) - MAX_PATTERNS, "types"))
+    shown = patterns[:MAX_PATTERNS]
+    after, after_cells = column("RATE", [pattern.success for pattern in shown])
+    without, without_cells = column("WITHOUT SUCH", [pattern.others_success for pattern in shown])
+    header = ("TYPE", "DECISIONS", "TAKEN BACK", "ALTERNATIVES", "CONFIDENCE", "COMPLETED", after, without)
+    rows = [(*_row(one), *rates) for one, *rates in zip(shown, after_cells, without_cells, strict=True)]
+    lines = indented(filled(header, rows, _RIGHT)) + left_out(len(patterns) - MAX_PATTERNS, "types")
+    return section("By type, and how the attempts ended:", lines)
 
 
 def _row(pattern: DecisionPattern) -> tuple[str, ...]:
@@ -50,20 +51,8 @@ def _row(pattern: DecisionPattern) -> tuple[str, ...]:
         f"{pattern.reversals:,}" if pattern.reversals else "",
         "" if pattern.alternatives_mean is None else plain(pattern.alternatives_mean),
         "" if pattern.confidence_mean is None else f"{number(pattern.confidence_mean)} %",
-        _completed(pattern),
-        _rate(pattern.others_success),
-        level(pattern.success.evidence),
+        f"{pattern.completed:,} of {pattern.attempts:,}" if pattern.attempts else "none ended",
     )
-
-
-def _completed(pattern: DecisionPattern) -> str:
-    if not pattern.attempts:
-        return "none ended yet"
-    return f"{pattern.completed:,} of {pattern.attempts:,}: {_rate(pattern.success)}"
-
-
-def _rate(figure: Figure) -> str:
-    return f"{quantity(figure.value, figure.unit)} {interval(figure)}".rstrip()
 
 
 def _decisions(analysis: DecisionAnalysis) -> str:
@@ -101,3 +90,8 @@ def _where(decision: DecisionView) -> str:
         parts.append(f"{decision.task_id}{f', attempt {decision.attempt}' if decision.attempt else ''}")
     parts.append(f"ended {cell(decision.outcome)}" if decision.outcome else "not over yet")
     return "; ".join(parts)
+
+
+def _levels(patterns: Sequence[DecisionPattern]) -> set[str]:
+    rates = [rate for pattern in patterns for rate in (pattern.success, pattern.others_success)]
+    return {level(rate.evidence) for rate in rates if rate.value is not None}

@@ -83,6 +83,21 @@ def level(evidence: Evidence | None) -> str:
     return PLATFORM if evidence is None else evidence.value
 
 
+def column(head: str, figures: Sequence[Figure | None]) -> tuple[str, list[str]]:
+    """A column of the same figure of several entities; its level of evidence stands in the head if it is one."""
+    levels = {level(figure.evidence) for figure in figures if figure and figure.value is not None}
+    if len(levels) == 1:
+        return f"{head} ({levels.pop()})", [_value(figure) for figure in figures]
+    return head, [_value(figure, with_level=True) for figure in figures]
+
+
+def _value(figure: Figure | None, *, with_level: bool = False) -> str:
+    if figure is None:
+        return "-"
+    checked = f"[{level(figure.evidence)}]" if with_level and figure.value is not None else ""
+    return " ".join(part for part in (quantity(figure.value, figure.unit), interval(figure), checked) if part)
+
+
 def named(name: str) -> str:
     """A key as words."""
     return cell(name.replace("_", " "))

@@ -9,12 +9,11 @@ from contracts.base import JsonObject
 from mcp_gateway.decisions.wording import shorten
 from mcp_gateway.mcp.text.charts import bar
 from mcp_gateway.mcp.text.figures import (
+    column,
     figure_table,
     finding_line,
-    interval,
     level,
     named,
-    quantity,
     series_table,
 )
 from mcp_gateway.mcp.text.frame import STRUCTURED, closing, fitting, left_out, noted, period, summary
@@ -111,29 +110,14 @@ def _ranking(rows: Sequence[Row]) -> str:
     columns = [("#", [str(row.rank) if row.rank else "" for row in shown])]
     columns.append((_common_type(shown), [cell(row.entity_id) for row in shown]))
     for number, name in enumerate(names[:MAX_COLUMNS]):
-        column = [found.get(name) for found in figures]
-        columns.append(_column(name, column))
+        cells = [found.get(name) for found in figures]
+        columns.append(column(named(name).upper(), cells))
         if number == 0:
-            columns.append(("", _bars(column)))
-    lines = indented(filled([head for head, _ in columns], list(zip(*(cells for _, cells in columns), strict=True))))
+            columns.append(("", _bars(cells)))
+    lines = indented(filled([head for head, _ in columns], list(zip(*(texts for _, texts in columns), strict=True))))
     lines += left_out(len(rows) - MAX_ROWS, "entries", f"narrow with entity_ids; {STRUCTURED}")
     hidden = ", ".join(map(named, names[MAX_COLUMNS:]))
     return "\n".join(lines + ([f"  … also known of each: {hidden}; {STRUCTURED}"] if hidden else []))
-
-
-def _column(name: str, figures: Sequence[Figure | None]) -> tuple[str, list[str]]:
-    levels = {level(figure.evidence) for figure in figures if figure and figure.value is not None}
-    head = named(name).upper()
-    if len(levels) == 1:
-        return f"{head} ({levels.pop()})", [_value(figure) for figure in figures]
-    return head, [_value(figure, with_level=True) for figure in figures]
-
-
-def _value(figure: Figure | None, *, with_level: bool = False) -> str:
-    if figure is None:
-        return "-"
-    checked = f"[{level(figure.evidence)}]" if with_level and figure.value is not None else ""
-    return " ".join(part for part in (quantity(figure.value, figure.unit), interval(figure), checked) if part)
 
 
 def _bars(figures: Sequence[Figure | None]) -> list[str]:
