@@ -141,7 +141,8 @@ async def test_a_period_that_is_none_is_refused_with_the_allowed_forms(addresses
 async def test_a_slow_report_says_that_it_is_being_made(addresses: Addresses, world: World, era: str) -> None:
     told: list[str] = []
 
-    async def on_progress(_: float, __: float | None, message: str | None) -> None:
+    async def on_progress(progress: float, total: float | None, message: str | None) -> None:
+        assert (progress, total) == (len(told) + 1, None)
         told.append(message or "")
 
     world.reports.held = asyncio.Event()

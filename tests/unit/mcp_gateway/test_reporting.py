@@ -26,6 +26,7 @@ Ranked by success rate:
   1  worker-1  95.2 % (95 %: 84.2–98.7)  █████████░  4 min 42 s                     61.4 MB [observed]
   2  worker-3  91.7 % (95 %: 78.2–97.1)  █████████░  5 min 01 s                     55 MB [observed]
   3  worker-2  74.3 % (95 %: 57.9–85.8)  ███████░░░  6 min 09 s                     88.9 MB [reported]
+  worker-2, memory peak: Its sandbox does not tell the memory.
 
 Notes:
   - worker-3 ran tasks of one repository alone.

@@ -24,6 +24,7 @@ MAX_FIGURES = 40
 MAX_ROWS = 25
 MAX_COLUMNS = 6
 MAX_FINDINGS = 12
+MAX_NOTES = 8
 MAX_IDS = 5
 
 
@@ -115,9 +116,15 @@ def _ranking(rows: Sequence[Row]) -> str:
         if number == 0:
             columns.append(("", _bars(cells)))
     lines = indented(filled([head for head, _ in columns], list(zip(*(texts for _, texts in columns), strict=True))))
+    notes = [(row, figure) for row in shown for figure in row.figures if figure.note]
+    lines += [_note(row, figure) for row, figure in notes[:MAX_NOTES]] + left_out(len(notes) - MAX_NOTES, "notes")
     lines += left_out(len(rows) - MAX_ROWS, "entries", f"narrow with entity_ids; {STRUCTURED}")
     hidden = ", ".join(map(named, names[MAX_COLUMNS:]))
     return "\n".join(lines + ([f"  … also known of each: {hidden}; {STRUCTURED}"] if hidden else []))
+
+
+def _note(row: Row, figure: Figure) -> str:
+    return f"  {cell(row.entity_id)}, {named(figure.name)}: {lines_below(figure.note or '', '    ')}"
 
 
 def _bars(figures: Sequence[Figure | None]) -> list[str]:
