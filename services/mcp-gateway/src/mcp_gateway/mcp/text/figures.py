@@ -170,7 +170,7 @@ def _slots(points: Sequence[Point], step: timedelta | None) -> list[float | None
 
 def _size(difference: float, figure: Figure) -> str:
     if figure.unit == "percent":
-        return f" {number(abs(difference))} points"
+        return f" {plain(abs(difference))} points"
     if not figure.baseline:
         return ""
     return f" {plain(abs(difference / figure.baseline) * 100)} %"
