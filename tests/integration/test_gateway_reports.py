@@ -132,7 +132,10 @@ async def test_a_period_that_is_none_is_refused_with_the_allowed_forms(addresses
     async with gateway(addresses) as url, client(url, "2026-07-28") as manager:
         result = await manager.call_tool("error_analysis", {"time_range": "last_moon"})
     assert result.is_error
-    assert "time_range: 'last_moon' is no period; allowed: last_hour, last_24_hours" in text_of(result)
+    assert (
+        "time_range: it is none of the allowed forms (given: last_moon); allowed: last_hour, last_24_hours"
+        in text_of(result)
+    )
     problem = (result.meta or {})["mews/problem"]
     assert (problem["status"], problem["code"], problem["errors"][0]["field"]) == (422, "invalid_input", "time_range")
 

@@ -58,10 +58,11 @@ def serve_reports(app: FastAPI, reports: Reports) -> None:
 def _route(reports: Reports, path: str, known: set[str]) -> Callable[[Request], Awaitable[Response]]:
     async def report(request: Request) -> Response:
         if unknown := set(request.query_params) - known:
-            return _wrong(unknown.pop(), "unknown field", sorted(known))
+            return _wrong(unknown.pop(), "unknown field", sorted(known), "")
         given = request.query_params.get("time_range", "")
         if given not in RANGES and not _RANGE.match(given):
-            return _wrong("time_range", f"{given!r} is no period", [*RANGES, "36h", "P7D", "2026-11-01/P7D"])
+            allowed = [*RANGES, "<n>m, <n>h, <n>d or <n>w, such as 90m", "an ISO 8601 duration, such as PT6H"]
+            return _wrong("time_range", "it is none of the allowed forms", allowed, given)
         if reports.held is not None:
             await reports.held.wait()
         return JSONResponse(reports.answers[path].to_dict())
@@ -69,7 +70,7 @@ def _route(reports: Reports, path: str, known: set[str]) -> Callable[[Request], 
     return report
 
 
-def _wrong(name: str, message: str, allowed: list[str]) -> Response:
-    error = FieldError(field=name, message=message, allowed=allowed)
+def _wrong(name: str, message: str, allowed: list[str], value: str) -> Response:
+    error = FieldError(field=name, message=message, value=value, allowed=allowed)
     problem = Problem(title="Invalid input", status=422, code="invalid_input", detail=message, errors=[error])
     return Response(problem.to_json(), 422, media_type=MEDIA_TYPE)

@@ -98,7 +98,7 @@ As of 2026-11-23 12:00:00Z, position 48213.
 """
 ANALYTICS = """\
 Analytics: task task-abc123
-Period: all, 2026-11-23 10:00:00Z to 2026-11-23 12:00:00Z
+Period: all until 2026-11-23 12:00:00Z
 
 Tests:
   FIGURE           VALUE              SAMPLES  EVIDENCE

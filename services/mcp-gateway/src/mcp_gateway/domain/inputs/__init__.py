@@ -10,9 +10,10 @@ from mcp_gateway.domain.inputs.analytics import (
     QualityDashboard,
     Ranged,
 )
-from mcp_gateway.domain.inputs.base import Cursor, OneOrMany, Paged, PageSize
+from mcp_gateway.domain.inputs.base import DEFAULT_PAGE, MAX_PAGE, Cursor, OneOrMany, Paged, PageSize
 from mcp_gateway.domain.inputs.questions import AnswerQuestion, DecideRequest, ListQuestions
 from mcp_gateway.domain.inputs.tasks import (
+    MAX_ENTRIES,
     CancelTaskInput,
     ListTasks,
     MonitorTask,
@@ -23,6 +24,9 @@ from mcp_gateway.domain.inputs.tasks import (
 from mcp_gateway.domain.inputs.workers import ManageWorkers, WorkerAction
 
 __all__ = [
+    "DEFAULT_PAGE",
+    "MAX_ENTRIES",
+    "MAX_PAGE",
     "AnalyticsMetric",
     "AnalyzeDecisions",
     "AnswerQuestion",

@@ -24,7 +24,12 @@ _SERIES = ("TREND", "", "FIRST → LAST", "LOWEST–HIGHEST", "POINTS", "EVIDENC
 _STEPS = {"minute": timedelta(minutes=1), "hour": timedelta(hours=1), "day": timedelta(days=1)}
 # Smaller changes than this share are told as none.
 _UNCHANGED = 0.0005
-_EFFECTS = {"cliffs_delta": "Cliff's delta {}", "mads": "{} MADs", "percentage_points": "{} percentage points"}
+_EFFECTS = {
+    "cliffs_delta": "Cliff's delta {}",
+    "mads": "{} MADs",
+    "percentage_points": "{} percentage points",
+    "percentile": "percentile {}",
+}
 
 
 def figure_table(figures: Sequence[Figure]) -> str:

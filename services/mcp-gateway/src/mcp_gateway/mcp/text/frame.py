@@ -5,6 +5,7 @@ from datetime import datetime
 from itertools import accumulate, takewhile
 
 from contracts.analytics import Standing
+from mcp_gateway.domain.inputs.analytics import ALWAYS
 from mcp_gateway.mcp.text.figures import legend
 from mcp_gateway.mcp.text.layout import cell, lines_below, moment, section
 
@@ -14,6 +15,8 @@ STRUCTURED = "the structured content has all"
 
 def period(time_range: str, since: datetime, until: datetime) -> str:
     """Of what time a report speaks."""
+    if time_range == ALWAYS:
+        return f"Period: all until {moment(until)}"
     return f"Period: {cell(time_range)}, {moment(since)} to {moment(until)}"
 
 
