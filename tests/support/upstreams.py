@@ -17,6 +17,7 @@ from contracts.questions import NewAnswer, QuestionKind, QuestionState, Question
 from contracts.tasks import CancelTask, NewTask, TaskState, TaskView
 from contracts.telemetry import TailEntry, TaskFacts
 from contracts.workers import WorkerView
+from tests.support.reporting import Reports, serve_reports
 from tests.support.serving import serving
 
 NOW = datetime(2026, 11, 23, 10, 0, tzinfo=UTC)
@@ -34,6 +35,7 @@ class World:
     questions: dict[str, QuestionView] = field(default_factory=dict[str, QuestionView])
     tails: dict[str, list[TailEntry]] = field(default_factory=dict[str, list[TailEntry]])
     facts: dict[str, TaskFacts] = field(default_factory=dict[str, TaskFacts])
+    reports: Reports = field(default_factory=Reports)
     asked: list[tuple[str, str]] = field(default_factory=list[tuple[str, str]])
     """Method and path with query of each request."""
     bodies: list[dict[str, Any]] = field(default_factory=list[dict[str, Any]])
@@ -163,8 +165,9 @@ def telemetry(world: World) -> FastAPI:
 
 
 def analytics(world: World) -> FastAPI:
-    """Facts."""
+    """Facts and reports."""
     app = _app(world)
+    serve_reports(app, world.reports)
 
     @app.get("/v1/tasks/{task_id}/facts")
     async def facts(task_id: str) -> Response:

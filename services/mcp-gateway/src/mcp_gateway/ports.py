@@ -4,13 +4,22 @@ from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+from contracts.analytics import AnalyticsReport, DecisionAnalysis, ErrorAnalysis
 from contracts.base import Page
 from contracts.commands import Command, NewCommand
 from contracts.questions import NewAnswer, QuestionView, RequestDecision
 from contracts.tasks import CancelTask, NewTask, TaskView
 from contracts.telemetry import Tail, TailEntry, TaskFacts
 from contracts.workers import WorkerStatus, WorkerView
-from mcp_gateway.domain.inputs import ListQuestions, ListTasks
+from mcp_gateway.domain.inputs import (
+    AnalyzeDecisions,
+    ErrorAnalysisInput,
+    GetAnalytics,
+    ListQuestions,
+    ListTasks,
+    PerformanceReport,
+    QualityDashboard,
+)
 from mcp_gateway.domain.principals import Principal
 
 ReportProgress = Callable[[float, float | None, str], Awaitable[None]]
@@ -49,9 +58,14 @@ class Telemetry(Protocol):
 
 
 class Analytics(Protocol):
-    """What is known of a task from its reports."""
+    """What is known from the workers' reports. Every method raises Unavailable and Refused."""
 
     async def facts(self, task_id: str) -> TaskFacts: ...  # noqa: D102
+    async def analytics(self, query: GetAnalytics) -> AnalyticsReport: ...  # noqa: D102
+    async def performance(self, query: PerformanceReport) -> AnalyticsReport: ...  # noqa: D102
+    async def quality(self, query: QualityDashboard) -> AnalyticsReport: ...  # noqa: D102
+    async def decisions(self, query: AnalyzeDecisions) -> DecisionAnalysis: ...  # noqa: D102
+    async def errors(self, query: ErrorAnalysisInput) -> ErrorAnalysis: ...  # noqa: D102
 
 
 class Questions(Protocol):
