@@ -22,6 +22,7 @@ from telemetry_ingest.errors import Stopping, UnknownType
 from telemetry_ingest.ports import EventLog, LiveTail
 
 MAX_TAIL = 1_000
+Moment = AwareDatetime | None
 Types = Annotated[list[str], Query(description="Stream types and event kinds alike; none: all.")]
 
 router = APIRouter(prefix="/v1")
@@ -40,8 +41,8 @@ async def events(
     worker_id: WorkerId | None = None,
     kind: Annotated[list[str], Query()] = [],  # noqa: B006
     stream_type: Annotated[list[StreamType], Query()] = [],  # noqa: B006
-    since: AwareDatetime | None = None,
-    until: AwareDatetime | None = None,
+    since: Moment = None,
+    until: Moment = None,
     order: Literal["asc", "desc"] = "asc",
     cursor: PageCursor = None,
     limit: PageLimit = 50,
@@ -61,7 +62,7 @@ async def events(
 
 @router.get("/log/events", response_class=NdjsonResponse)
 async def log_events(
-    request: Request, after: EventId | None = None, since: AwareDatetime | None = None, until: AwareDatetime | None = None
+    request: Request, after: EventId | None = None, since: Moment = None, until: Moment = None
 ) -> NdjsonResponse:
     """All that workers reported and asked: a LoggedEvent a line, in order of the ids, beyond the id `after`."""
     return NdjsonResponse(_unless_stopping(request, _log(request).export_events(after, since, until)))
@@ -69,7 +70,7 @@ async def log_events(
 
 @router.get("/log/decided", response_class=NdjsonResponse)
 async def log_decided(
-    request: Request, after: EventId | None = None, since: AwareDatetime | None = None, until: AwareDatetime | None = None
+    request: Request, after: EventId | None = None, since: Moment = None, until: Moment = None
 ) -> NdjsonResponse:
     """All that services decided: a LoggedDecision a line, in order of the ids, beyond the id `after`."""
     return NdjsonResponse(_unless_stopping(request, _log(request).export_decided(after, since, until)))

@@ -38,9 +38,7 @@ class EventLog(Protocol):
         """At most `limit` events in order of their ids, beyond the id `after`."""
         ...
 
-    def export_events(
-        self, after: str | None, since: datetime | None, until: datetime | None
-    ) -> AsyncGenerator[bytes]:
+    def export_events(self, after: str | None, since: datetime | None, until: datetime | None) -> AsyncGenerator[bytes]:
         """Lines of LoggedEvent beyond the id `after`, in pieces, some of them empty."""
         ...
 

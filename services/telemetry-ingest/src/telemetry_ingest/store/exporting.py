@@ -67,9 +67,7 @@ class Exports:
     database: Database
     producers: Producers
 
-    def export_events(
-        self, after: str | None, since: datetime | None, until: datetime | None
-    ) -> AsyncGenerator[bytes]:
+    def export_events(self, after: str | None, since: datetime | None, until: datetime | None) -> AsyncGenerator[bytes]:
         """Lines of LoggedEvent beyond the id `after`, in pieces, some of them empty."""
         return self._export(Export(EVENTS, _event, by_day=True), after or START, Period(since, until))
 

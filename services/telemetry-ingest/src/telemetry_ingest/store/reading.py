@@ -23,7 +23,7 @@ PAGE = """
     ORDER BY event_id {order}
     LIMIT $8
 """
-MARKS = "SELECT consumer, producer, low, above FROM applied_batches WHERE consumer = ANY($1) ORDER BY consumer, producer"
+MARKS = "SELECT consumer, producer, low, above FROM applied_batches WHERE consumer = ANY($1) ORDER BY producer"
 
 
 class Reading:

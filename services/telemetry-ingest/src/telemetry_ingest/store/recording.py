@@ -116,7 +116,8 @@ class Recording:
             numbers = await self.producers.numbers_of(connection, fresh)
             events = [event for one in fresh for event in one.batch.events]
             recorded = judge(events, await _current(connection, events))
-            rows = [_event_row(item, origin, now) for item, origin in zip(recorded, origins(fresh, numbers), strict=True)]
+            pairs = zip(recorded, origins(fresh, numbers), strict=True)
+            rows = [_event_row(item, origin, now) for item, origin in pairs]
             if some_are_known:
                 new = await _copy_new(connection, EVENTS, rows)
                 recorded = [item for item in recorded if item.event.event_id in new]
@@ -139,10 +140,8 @@ class Recording:
                 return
             numbers = await self.producers.numbers_of(connection, fresh)
             events = [event for one in fresh for event in one.batch.events]
-            rows = [
-                _decided_row(event, origin, now)
-                for event, origin in zip(events, origins(fresh, numbers), strict=True)
-            ]
+            pairs = zip(events, origins(fresh, numbers), strict=True)
+            rows = [_decided_row(event, origin, now) for event, origin in pairs]
             await (_copy_new if some_are_known else _copy)(connection, DECIDED, rows)
             await _note(connection, current_attempts(events))
         self.producers.remember(numbers)
