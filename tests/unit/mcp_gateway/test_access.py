@@ -54,7 +54,9 @@ def test_keys_are_read_in_their_order() -> None:
     assert parse_keys("") == ()
 
 
-@pytest.mark.parametrize(("text", "why"), [("guessable", "key 1"), (f"{KEY},short", "key 2"), (f"{KEY},{KEY}", "twice")])
+@pytest.mark.parametrize(
+    ("text", "why"), [("guessable", "key 1"), (f"{KEY},short", "key 2"), (f"{KEY},{KEY}", "twice")]
+)
 def test_a_key_that_could_be_guessed_or_is_there_twice_is_refused_without_repeating_it(text: str, why: str) -> None:
     with pytest.raises(UnsafeSetup, match=why) as caught:
         parse_keys(text)

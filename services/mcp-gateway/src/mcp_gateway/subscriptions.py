@@ -47,3 +47,5 @@ async def subscribe(bus: Bus, listeners: Listeners) -> None:
     for subject in SUBJECTS:
         await bus.subscribe_core(subject, on_news)
     bus.on_reconnect(on_back)
+    # It may have come before we asked to be told.
+    bus.refresh()
