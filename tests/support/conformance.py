@@ -1,4 +1,4 @@
-"""The fixture tools, resources and prompts that the official conformance suite calls by name, for a test-only gateway."""
+"""The fixtures that the official conformance suite calls by name, for a test-only gateway."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -39,7 +39,7 @@ class TwoArguments(Model):
 class OneResource(Model):
     """The resource that a prompt embeds; named as the suite does."""
 
-    resourceUri: str  # noqa: N815
+    resourceUri: str
 
 
 class FixtureBroken(GatewayError):
