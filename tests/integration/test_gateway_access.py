@@ -14,7 +14,7 @@ from tests.support.views import running_task
 
 TOKEN = "correct-horse"
 TOKENS = SecretStr(f"alice:{hashlib.sha256(TOKEN.encode()).hexdigest()},bob:{'0' * 64}")
-GUARDED = {"auth_mode": "token", "gateway_tokens": TOKENS, "gateway_state_keys": SecretStr("k" * 32)}
+GUARDED: dict[str, Any] = {"auth_mode": "token", "gateway_tokens": TOKENS, "gateway_state_keys": SecretStr("k" * 32)}
 PING = {"jsonrpc": "2.0", "id": 1, "method": "ping"}
 ACCEPT = {"Accept": "application/json, text/event-stream"}
 

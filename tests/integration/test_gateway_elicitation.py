@@ -91,6 +91,14 @@ async def test_a_follower_is_asked_the_worker_gets_the_answer_and_the_task_is_fo
     assert (question.answer, question.additional_context, question.answered_by) == ("passport", "see the ADR", "local")
 
 
+async def test_the_form_holds_no_control_characters_of_a_worker(url: str, world: World) -> None:
+    world.questions["q-1"] = open_question(question="Delete \x1b[31mall\x1b[0m?", options=["no", "no", "yes"])
+    person = Person(DECLINE)
+    await call(url, person, "answer_worker_question", ASK)
+    assert "asks (technical): Delete all?" in person.seen[0].message
+    assert person.seen[0].requested_schema["properties"]["answer"]["enum"] == ["no", "yes"]
+
+
 async def test_a_question_that_comes_while_one_follows_is_asked_too(url: str, world: World) -> None:
     world.questions.clear()
 

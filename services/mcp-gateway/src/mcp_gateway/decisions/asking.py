@@ -73,7 +73,7 @@ def form_of(question: QuestionView) -> Form:
     default = question.default_answer or None
     if question.options and default not in question.options:
         default = None
-    return Form(question.question_id, message, tuple(question.options), default)
+    return Form(question.question_id, message, tuple(dict.fromkeys(question.options)), default)
 
 
 def is_blank(reply: Reply) -> bool:

@@ -17,6 +17,7 @@ from mcp_types.version import MODERN_PROTOCOL_VERSIONS
 
 from mcp_gateway.domain.asking import Asking, Choice, Dialogue, Form, Reply
 from mcp_gateway.mcp.schemas import Schema
+from mcp_gateway.mcp.text.layout import printable
 from mcp_gateway.ports import Upstreams
 
 ANSWER = "answer"
@@ -69,4 +70,4 @@ def _form(form: Form) -> ElicitRequestFormParams:
         answer["default"] = form.default
     more: Schema = {"type": "string", "title": "More that the worker should know"}
     schema: Schema = {"type": "object", "properties": {ANSWER: answer, MORE: more}, "required": [ANSWER]}
-    return ElicitRequestFormParams(message=form.message, requested_schema=schema)
+    return ElicitRequestFormParams(message=printable(form.message), requested_schema=schema)

@@ -19,6 +19,7 @@ from mcp_gateway.decisions.faults import field_errors
 from mcp_gateway.domain.prompting import Brief
 from mcp_gateway.errors import InvalidInput, NotFound
 from mcp_gateway.mcp.schemas import Schema, input_schema
+from mcp_gateway.mcp.text.layout import printable
 from mcp_gateway.ports import Call
 
 In = TypeVar("In", bound=BaseModel)
@@ -105,4 +106,6 @@ def _messages(brief: Brief) -> Messages:
         EmbeddedResource(resource=TextResourceContents(uri=one.uri, mime_type="application/json", text=one.json))
         for one in brief.attached
     ]
-    return [PromptMessage(role="user", content=content) for content in (TextContent(text=brief.text), *attached)]
+    return [
+        PromptMessage(role="user", content=content) for content in (TextContent(text=printable(brief.text)), *attached)
+    ]

@@ -99,7 +99,8 @@ def build_server(serving: Serving, version: str) -> Server[Upstreams]:
         on_get_prompt=gateway.get_prompt,
         on_completion=gateway.complete,
     )
-    server.middleware += [refuse_handshake_subscriptions, serving.boundary]
+    server.middleware.append(refuse_handshake_subscriptions)
+    server.middleware.append(serving.boundary)
     announce_truly(server)
     return server
 

@@ -29,6 +29,7 @@ from mcp_types.version import MODERN_PROTOCOL_VERSIONS
 from mcp_gateway.decisions.news import changed_with_task
 from mcp_gateway.domain import addresses
 from mcp_gateway.handlers.watching import watch_tail
+from mcp_gateway.mcp.measures import LISTENING
 from mcp_gateway.ports import Telemetry, Upstreams
 
 Context = ServerRequestContext[Upstreams]
@@ -114,12 +115,14 @@ class Subscriptions:
     @contextmanager
     def _registered(self, uris: list[str], telemetry: Telemetry) -> Generator[None]:
         self._open += 1
+        LISTENING.inc()
         self._uris.update(uris)
         self._tails.add(uris, telemetry)
         try:
             yield
         finally:
             self._open -= 1
+            LISTENING.dec()
             self._uris -= Counter(uris)
             self._tails.remove(uris)
 
