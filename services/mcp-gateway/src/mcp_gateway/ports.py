@@ -1,7 +1,8 @@
 """What the handlers need from outside: the other services, the caller's progress channel, a clock."""
 
-from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Protocol
 
 from contracts.analytics import AnalyticsReport, DecisionAnalysis, ErrorAnalysis
@@ -11,6 +12,7 @@ from contracts.questions import NewAnswer, QuestionView, RequestDecision
 from contracts.tasks import CancelTask, NewTask, TaskView
 from contracts.telemetry import Tail, TailEntry, TaskFacts
 from contracts.workers import WorkerStatus, WorkerView
+from mcp_gateway.domain.asking import Dialogue
 from mcp_gateway.domain.inputs import (
     AnalyzeDecisions,
     ErrorAnalysisInput,
@@ -71,9 +73,22 @@ class Analytics(Protocol):
 class Questions(Protocol):
     """What workers have asked."""
 
+    async def question(self, question_id: str) -> QuestionView: ...  # noqa: D102
     async def questions(self, query: ListQuestions) -> Page[QuestionView]: ...  # noqa: D102
     async def answer(self, question_id: str, answer: NewAnswer) -> QuestionView: ...  # noqa: D102
     async def decide(self, question_id: str, decision: RequestDecision) -> QuestionView: ...  # noqa: D102
+
+
+class Listeners(Protocol):
+    """Clients that want to be told when a resource changes."""
+
+    def changed(self, uris: Iterable[str]) -> None:
+        """These may read otherwise now."""
+        ...
+
+    def all_may_have_changed(self) -> None:
+        """News may have been missed."""
+        ...
 
 
 class TokenVerifier(Protocol):
@@ -116,3 +131,6 @@ class Call:
     """Seconds that never go back."""
     stopping: Callable[[], bool]
     """Whether the gateway was told to stop: long calls end on it."""
+    now: Callable[[], datetime]
+    dialogue: Dialogue | None = None
+    """None: nobody can be asked at this client."""

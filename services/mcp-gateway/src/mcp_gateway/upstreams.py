@@ -27,7 +27,7 @@ from mcp_gateway.domain.inputs import (
 )
 from mcp_gateway.errors import NotFound, Refused, Unavailable
 from mcp_gateway.ports import LiveEntry, Upstreams
-from servicekit.client import RemoteError, ServiceClient, ServiceUnavailable
+from servicekit.client import MAX_CONNECTIONS, RemoteError, ServiceClient, ServiceUnavailable
 from servicekit.settings import ServiceSettings
 
 View = TypeVar("View", bound=BaseModel)
@@ -39,12 +39,16 @@ QUESTIONS = "question-broker"
 
 
 @asynccontextmanager
-async def open_upstreams(settings: ServiceSettings) -> AsyncGenerator[Upstreams]:
-    """Clients for all services, closed at the end of the block. None need be reachable yet."""
+async def open_upstreams(settings: ServiceSettings, live_tails: int) -> AsyncGenerator[Upstreams]:
+    """Clients for all services, closed at the end of the block; `live_tails` may be open at once.
+
+    None need be reachable yet.
+    """
     async with AsyncExitStack() as stack:
 
-        def client(service: str, url: str) -> ServiceClient:
-            opened = ServiceClient(service, url, settings.service_token, settings.http_timeout_ms / 1000)
+        def client(service: str, url: str, connections: int = MAX_CONNECTIONS) -> ServiceClient:
+            timeout_s = settings.http_timeout_ms / 1000
+            opened = ServiceClient(service, url, settings.service_token, timeout_s, connections)
             stack.push_async_callback(opened.close)
             return opened
 
@@ -52,7 +56,8 @@ async def open_upstreams(settings: ServiceSettings) -> AsyncGenerator[Upstreams]
             orchestrator=HttpOrchestrator(client(ORCHESTRATOR, settings.orchestrator_url)),
             # Live tails stay open for long: in a pool of their own they cannot keep short calls waiting.
             telemetry=HttpTelemetry(
-                client(TELEMETRY, settings.telemetry_ingest_url), client(TELEMETRY, settings.telemetry_ingest_url)
+                client(TELEMETRY, settings.telemetry_ingest_url),
+                client(TELEMETRY, settings.telemetry_ingest_url, live_tails),
             ),
             analytics=HttpAnalytics(client(ANALYTICS, settings.analytics_query_url)),
             questions=HttpQuestions(client(QUESTIONS, settings.question_broker_url)),
@@ -176,6 +181,11 @@ class HttpQuestions:
         """One page of questions."""
         with _told():
             return await self._client.get("/v1/questions", Page[QuestionView], _params(query))
+
+    async def question(self, question_id: str) -> QuestionView:
+        """One question."""
+        with _told(_no_question(question_id)):
+            return await self._client.get(f"/v1/questions/{question_id}", QuestionView)
 
     async def answer(self, question_id: str, answer: NewAnswer) -> QuestionView:
         """Close a question."""

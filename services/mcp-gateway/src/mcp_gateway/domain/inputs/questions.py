@@ -27,8 +27,8 @@ class AnswerQuestion(Model):
 
     question_id: QuestionId
     """Question identifier."""
-    answer: Text
-    """Response text; one of the question's options, or your own words."""
+    answer: Text | None = None
+    """Response text; one of the question's options, or your own words. Left out: the person at the client is asked."""
     additional_context: OptionalText | None = None
     """Extra information for the worker."""
 
