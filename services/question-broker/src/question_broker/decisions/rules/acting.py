@@ -88,8 +88,9 @@ def _at_most(limit: RequestDecision, question: Question) -> RequestDecision | No
     if is_enough is None:
         return None
     is_short = limit.duration_ms is None or (isinstance(wanted, int) and wanted <= limit.duration_ms)
+    if is_enough and is_short:
+        return limit.model_copy(update={"decision": Ruling.granted, "amount_granted": None, "duration_ms": None})
     terms = {
-        "decision": Ruling.granted if is_enough and is_short else Ruling.trimmed,
         "amount_granted": amount if is_enough else limit.amount_granted,
         "duration_ms": None if is_short else limit.duration_ms,
     }
