@@ -1,6 +1,6 @@
 """Rules that answer questions on real servers: tried first, in order, within the moment in which the worker asks."""
 
-from collections.abc import AsyncGenerator, AsyncIterator, Iterator
+from collections.abc import AsyncGenerator, AsyncIterator
 from typing import Any
 
 import pytest
@@ -12,31 +12,16 @@ from contracts.rules import DryRun, DryRunHit, Rule
 from tests.support.examples import FULL, MINIMAL
 from tests.support.producer import settled
 from tests.support.questioning import Broker, a_broker
-from tests.support.stack import TestNats, TestPostgres
+from tests.support.stack import TestNats
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 PERMISSION = {"question": "May I run make deploy?", "question_type": "permission"}
 
 
-@pytest.fixture(scope="module")
-def nats(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TestNats]:
-    server = TestNats(tmp_path_factory.mktemp("nats"))
-    server.start()
-    yield server
-    server.stop()
-
-
-@pytest.fixture(scope="module")
-def env(postgres: TestPostgres, nats: TestNats) -> Iterator[dict[str, str]]:
-    database = postgres.create()
-    yield database.env("questions") | nats.env()
-    postgres.drop(database)
-
-
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def running(env: dict[str, str], nats: TestNats) -> AsyncGenerator[Broker]:
-    async with a_broker(env, nats) as broker:
+async def running(questions_env: dict[str, str], nats: TestNats) -> AsyncGenerator[Broker]:
+    async with a_broker(questions_env, nats) as broker:
         yield broker
 
 
