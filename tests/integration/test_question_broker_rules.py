@@ -5,14 +5,17 @@ from typing import Any
 
 import pytest
 import pytest_asyncio
+from mcp.types import TextContent
 
 from contracts import streams
 from contracts.decided import DecidedKind
 from contracts.rules import DryRun, DryRunHit, Rule
 from tests.support.examples import FULL, MINIMAL
+from tests.support.gateway import client, gateway
 from tests.support.producer import settled
 from tests.support.questioning import Broker, a_broker
 from tests.support.stack import TestNats
+from tests.support.upstreams import Addresses
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -180,3 +183,37 @@ async def test_answers_to_similar_questions_are_suggested(broker: Broker) -> Non
     assert listed[0]["suggestions"] == [suggestion.to_dict()]
     await broker.client.post(f"/v1/questions/{view.question_id}/answer", json={"answer": "ruff"})
     assert (await broker.view(view.question_id)).suggestions == []
+
+
+async def test_a_manager_reaches_all_of_it_from_an_mcp_client(broker: Broker) -> None:
+    nowhere = "http://127.0.0.1:9"
+    addresses = Addresses(nowhere, nowhere, nowhere, str(broker.client.base_url))
+    question = await broker.ask("question", FULL["question"])
+    async with gateway(addresses) as url, client(url, "2026-07-28") as manager:
+
+        async def manage(**given: Any) -> tuple[str, Any]:
+            result = await manager.call_tool("manage_rules", given)
+            (content,) = result.content
+            assert isinstance(content, TextContent)
+            return content.text, result.structured_content if not result.is_error else result.meta
+
+        _, made = await manage(action="create", name="house", when={"pattern": "provider"}, then={"answer": "github"})
+        rule_id = made["rules"][0]["rule_id"]
+        assert made["rules"][0]["created_by"] == "local"
+        text, problem = await manage(action="activate", rule_id=rule_id)
+        assert problem["mews/problem"]["code"] == "rule_not_tested"
+        assert "was not on dry-run" in text
+        _, tried = await manage(action="dry_run", rule_id=rule_id, questions=10)
+        assert question in [hit["question_id"] for hit in tried["dry_run"]["hits"]]
+        assert (await manage(action="activate", rule_id=rule_id))[1]["rules"][0]["state"] == "active"
+        assert (await broker.heard(await broker.ask("question", FULL["question"]))).answer == "github"
+        _, changed = await manage(action="update", rule_id=rule_id, position=5)
+        assert (changed["rules"][0]["position"], changed["rules"][0]["state"]) == (5, "active")
+        text, listed = await manage(action="list", state="active")
+        assert [rule["rule_id"] for rule in listed["rules"]] == [rule_id]
+        assert (await manage(action="disable", rule_id=rule_id))[1]["rules"][0]["state"] == "disabled"
+        assert (await manage(action="delete", rule_id=rule_id))[1] == {"rules": [], "deleted": rule_id}
+        text, _ = await manage(action="list", rule_id=rule_id)
+        assert f"no rule {rule_id}; manage_rules with action list shows" in text
+        text, _ = await manage(action="create", name="bad", then={"answer": "x"}, when={"pattern": "("})
+        assert "when.pattern: is no regular expression in RE2 syntax" in text

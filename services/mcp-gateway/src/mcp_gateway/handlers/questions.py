@@ -19,7 +19,7 @@ async def answer_worker_question(given: AnswerQuestion, call: Call) -> QuestionV
 
 
 async def decide_request(given: DecideRequest, call: Call) -> QuestionView:
-    """Close a request for resources with what the worker gets."""
+    """Decide what a worker gets of what it has asked for."""
     decision = RequestDecision(
         decision=given.decision,
         amount_granted=given.amount_granted,
