@@ -40,10 +40,11 @@ def broken(waiting: Iterable[Waiting]) -> list[Broken]:
     """
     left = {one.question_id: one for one in waiting}
     found: list[Broken] = []
-    while circle := _circle(left):
-        newest = max(range(len(circle)), key=lambda at: (circle[at].asked_at, circle[at].question_id))
-        found.append(Broken(circle[newest], tuple(circle[newest:] + circle[:newest])))
-        del left[circle[newest].question_id]
+    while (circle := _circle(left)) is not None:
+        newest = max(circle, key=lambda one: (one.asked_at, one.question_id))
+        at = circle.index(newest)
+        found.append(Broken(newest, tuple(circle[at:] + circle[:at])))
+        del left[newest.question_id]
     return found
 
 

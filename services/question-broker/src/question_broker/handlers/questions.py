@@ -16,8 +16,8 @@ from question_broker.ports import Closings, Questions, QuestionWrites
 from servicekit.clock import Clock
 
 EXPIRED_AT_ONCE = 200
-SUGGESTED_FOR = 20
-"""Questions of a page that get suggestions: each costs two searches."""
+SUGGESTED_FOR = 10
+"""Questions of a page that get suggestions: each costs a search."""
 LOOK_AGAIN_S = 1.0
 """A question may be closed by another replica, of which this one hears nothing."""
 

@@ -131,7 +131,7 @@ class PostgresRuleWrites:
     async def count(self) -> int:
         """How many rules there are; until the end of the transaction nobody else makes one."""
         await self._connection.execute(ONE_AT_A_TIME)
-        return await self._connection.fetchval(COUNT)
+        return await self._connection.fetchval(COUNT) or 0
 
     async def add(self, rule: Rule) -> None:
         """Add a rule."""
