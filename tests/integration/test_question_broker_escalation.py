@@ -1,7 +1,7 @@
 """Questions that wait too long are told to a real receiver, signed, again until it takes them, by one replica alone."""
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from typing import Any
@@ -124,7 +124,7 @@ class Replicas:
 
 
 @asynccontextmanager
-async def replicas(database: Database, url: str) -> AsyncIterator[Replicas]:
+async def replicas(database: Database, url: str) -> AsyncGenerator[Replicas]:
     settings = Settings.model_validate({name.lower(): value for name, value in database.env("questions").items()})
     await run_migrations(app.MIGRATIONS, app.SCHEMA, settings)
     pool, clock = await Pg.connect(settings, app.SCHEMA), FakeClock(NOW)
