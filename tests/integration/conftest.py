@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator, Iterator
 import pytest
 
 from tests.support.sandbox import SandboxServer, running_sandbox
-from tests.support.stack import TestNats, run
+from tests.support.stack import TestNats, TestPostgres, run
 from tests.support.worker_agent import OtherSide, declare, other_side
 
 
@@ -16,6 +16,14 @@ def nats(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TestNats]:
     run(declare(server))
     yield server
     server.stop()
+
+
+@pytest.fixture(scope="module")
+def questions_env(postgres: TestPostgres, nats: TestNats) -> Iterator[dict[str, str]]:
+    """What the question-broker of a file needs to know."""
+    database = postgres.create()
+    yield database.env("questions") | nats.env()
+    postgres.drop(database)
 
 
 @pytest.fixture(scope="module")

@@ -25,6 +25,7 @@ from tests.support.views import (
     completed_task,
     entry,
     example_facts,
+    example_rule,
     example_streams,
     online_worker,
     open_question,
@@ -153,6 +154,12 @@ async def test_task_prints_the_text_of_monitor_task(mews: Mews, world: World):
     assert "Analytics:" in shown.out
     less = await mews("task", TASK, "--no-analytics", "--no-streams", "--json")
     assert not {"analytics", "streams"} & less.json.keys()
+
+
+async def test_rules_are_listed(mews: Mews, world: World):
+    world.rules = [example_rule()]
+    assert [rule["rule_id"] for rule in (await mews("rules", "--json")).json["rules"]] == ["rule-1"]
+    assert "answer: github" in (await mews("rules")).out
 
 
 async def test_questions_are_listed_and_answered(mews: Mews, world: World):

@@ -7,8 +7,8 @@ from typing import Any
 
 import httpx
 
-from contracts import subjects
-from contracts.batches import ANSWER_BATCH
+from contracts import streams, subjects
+from contracts.batches import ANSWER_BATCH, DECIDED_BATCH
 from contracts.decided import DecidedEvent, DecidedKind
 from contracts.questions import Answer, QuestionView
 from contracts.rpc import RPCS
@@ -68,6 +68,24 @@ class Broker:
         """Decide a request."""
         return await self.client.post(f"/v1/questions/{question_id}/decision", json=decision)
 
+    async def rule(self, *, active: bool = False, **given: Any) -> str:
+        """Make a rule; an active one is tried on past questions first."""
+        made = await self.client.post("/v1/rules", json={"name": "a rule"} | given)
+        rule_id = made.json()["rule_id"]
+        if active:
+            await self.client.post(f"/v1/rules/{rule_id}/dry-run", json={})
+            assert (await self.client.post(f"/v1/rules/{rule_id}/activate")).status_code == 200
+        return rule_id
+
+    async def news(self, question_id: str) -> list[DecidedEvent]:
+        """What everybody was told of a question so far."""
+        state = (await self.bus.js.stream_info(streams.EVENTS)).state
+        found: list[DecidedEvent] = []
+        for number in range(state.first_seq, state.last_seq + 1):
+            message = await self.bus.js.get_msg(streams.EVENTS, seq=number)
+            found += DECIDED_BATCH.validate_json(message.data or b"").events
+        return [event for event in found if event.question_id == question_id]
+
     async def tell(self, kind: DecidedKind, question_id: str, task_id: str, **more: Any) -> None:
         """Say what the orchestrator says of the task that was made for a request."""
         about = {"event_id": new_event_id(), "occurred_at": NOW, "task_id": task_id, "question_id": question_id}
@@ -87,21 +105,22 @@ class Broker:
         return contract.answer.model_validate_json(await call(self.bus, subject, request.to_json()))
 
     async def listen(self) -> None:
-        """Note what worker-1 hears from now on."""
+        """Note what workers hear from now on."""
 
         async def hear(message: Any) -> None:
             self.answers.extend(ANSWER_BATCH.validate_json(message.data).events)
 
-        await self.bus.subscribe_core("worker.answer.worker-1", hear)
+        await self.bus.subscribe_core("worker.answer.*", hear)
 
     async def _shows(self, question_id: str) -> bool:
         return (await self.client.get(f"/v1/questions/{question_id}")).status_code == 200
 
 
 @asynccontextmanager
-async def a_broker(env: dict[str, str], nats: TestNats) -> AsyncGenerator[Broker]:
-    """Migrate, serve, and wait until ready."""
-    settings = Settings.model_validate({name.lower(): value for name, value in env.items()} | {"expiry_tick_ms": 20})
+async def a_broker(env: dict[str, str], nats: TestNats, **more: Any) -> AsyncGenerator[Broker]:
+    """Migrate, serve, and wait until ready. `more`: settings."""
+    known: dict[str, Any] = {name.lower(): value for name, value in env.items()}
+    settings = Settings.model_validate(known | {"expiry_tick_ms": 20} | more)
     async with (
         a_bus(nats) as bus,
         running_service(app.create_app, settings, app.MIGRATIONS, app.SCHEMA) as client,

@@ -14,6 +14,7 @@ from contracts.base import Model
 from contracts.commands import Command, NewCommand
 from contracts.problems import MEDIA_TYPE, Problem
 from contracts.questions import NewAnswer, QuestionKind, QuestionState, QuestionView, RequestDecision
+from contracts.rules import Rule
 from contracts.tasks import CancelTask, NewTask, TaskState, TaskView
 from contracts.telemetry import TailEntry, TaskFacts
 from contracts.workers import WorkerView
@@ -33,6 +34,7 @@ class World:
     tasks: dict[str, TaskView] = field(default_factory=dict[str, TaskView])
     workers: dict[str, WorkerView] = field(default_factory=dict[str, WorkerView])
     questions: dict[str, QuestionView] = field(default_factory=dict[str, QuestionView])
+    rules: list[Rule] = field(default_factory=list[Rule])
     tails: dict[str, list[TailEntry]] = field(default_factory=dict[str, list[TailEntry]])
     facts: dict[str, TaskFacts] = field(default_factory=dict[str, TaskFacts])
     reports: Reports = field(default_factory=Reports)
@@ -208,6 +210,10 @@ def questions(world: World) -> FastAPI:
     @app.get("/v1/questions/{question_id}")
     async def question(question_id: str) -> Response:
         return _json(_found(world.questions, question_id))
+
+    @app.get("/v1/rules")
+    async def rules(cursor: int = 0, limit: int = 50) -> Response:
+        return _page(world.rules, cursor, limit)
 
     @app.post("/v1/questions/{question_id}/answer")
     async def answer(question_id: str, new: NewAnswer) -> Response:

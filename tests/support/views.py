@@ -15,6 +15,7 @@ from contracts.events.recovery import (
     Verified,
 )
 from contracts.questions import QuestionKind, QuestionState, QuestionView
+from contracts.rules import Rule, RuleAction, RuleConditions, RuleState
 from contracts.tasks import TaskProgress, TaskState, TaskView
 from contracts.telemetry import MilestoneFact, TailEntry, TaskFacts
 from contracts.workers import WorkerStatus, WorkerView
@@ -148,6 +149,26 @@ def open_question(question_id: str = "q-1", **changes: Any) -> QuestionView:
         expires_at=NOON + timedelta(minutes=10),
     )
     return question.model_copy(update=changes)
+
+
+def example_rule(**changes: Any) -> Rule:
+    """A rule that was tried, and answers."""
+    rule = Rule(
+        rule_id="rule-1",
+        name="House provider",
+        position=10,
+        state=RuleState.active,
+        when=RuleConditions(pattern="provider", repository="https://git.example/*"),
+        then=RuleAction(answer="github"),
+        version=1,
+        is_tested=True,
+        hits=3,
+        dry_run_hits=2,
+        created_by="ada",
+        created_at=NOON,
+        updated_at=NOON,
+    )
+    return rule.model_copy(update=changes)
 
 
 def online_worker(worker_id: str = "worker-1", **changes: Any) -> WorkerView:

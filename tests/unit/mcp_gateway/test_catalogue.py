@@ -10,6 +10,7 @@ from contracts.questions import QuestionKind, QuestionState, RequestDecision, Ru
 from contracts.telemetry import Tail
 from mcp_gateway.decisions.summaries import monitor_report, summary
 from mcp_gateway.domain.outputs import Fleet, QuestionList, Streams, TaskList
+from mcp_gateway.domain.ruling import RuleList
 from mcp_gateway.mcp.catalogue import Catalogue, OfferedTool
 from mcp_gateway.mcp.table import TOOLS
 from tests.support.reports import (
@@ -24,6 +25,7 @@ from tests.support.views import (
     entry,
     example_facts,
     example_outcome,
+    example_rule,
     example_streams,
     online_worker,
     open_question,
@@ -59,6 +61,7 @@ ANSWERS = {
         answered_by="ada",
         decision=RequestDecision(decision=Ruling.trimmed, amount_granted="1 core", decided_by="ada"),
     ),
+    "manage_rules": RuleList(rules=[example_rule()], next_cursor="n"),
 }
 
 
@@ -119,7 +122,7 @@ def test_reading_tools_say_so_and_stopping_ones_too() -> None:
     stopping = {tool.name for tool in CATALOGUE.listed if tool.annotations and tool.annotations.destructive_hint}
     reports = {"get_analytics", "performance_report", "quality_dashboard", "analyze_decisions", "error_analysis"}
     assert reading == {"monitor_task", "list_tasks", "view_realtime_streams", "list_questions"} | reports
-    assert stopping == {"cancel_task", "manage_workers"}
+    assert stopping == {"cancel_task", "manage_workers", "manage_rules"}
 
 
 def test_a_tool_that_there_is_not_is_not_found() -> None:

@@ -23,6 +23,12 @@ def news(kind: DecidedKind = DecidedKind.question_asked, **changes: Any) -> Deci
     )
 
 
+def test_a_request_that_was_held_back_becomes_a_task_when_it_is_approved() -> None:
+    held = news(data={"request": None})
+    assert request_in(held) is None
+    assert request_in(news(DecidedKind.question_approved)) is not None
+
+
 def made(requirements: dict[str, Any], capabilities: AbstractSet[str] = frozenset(), **request: Any) -> Any:
     event = news(data={"request": REQUEST | request})
     asked = request_in(event)

@@ -43,6 +43,8 @@ class DecidedKind(StrEnum):
     worker_sampled = "worker.sampled"
     """How the fleet and the queue stand, every so often; `data` is a `FleetSample`."""
     question_asked = "question.asked"
+    question_approved = "question.approved"
+    """A request for collaboration that was held back may go ahead; `data` says what `question.asked` left out."""
     question_answered = "question.answered"
     question_expired = "question.expired"
     question_withdrawn = "question.withdrawn"

@@ -150,7 +150,7 @@ class QuestionState(StrEnum):
 
 
 class Ruling(StrEnum):
-    """What was decided about a request for resources."""
+    """What was decided about a request."""
 
     granted = "granted"
     trimmed = "trimmed"
@@ -158,13 +158,13 @@ class Ruling(StrEnum):
 
 
 class RequestDecision(Model):
-    """What a request for resources gets: as asked, less than asked, or nothing."""
+    """What a request for resources, permission or collaboration gets: as asked, less than asked, or nothing."""
 
     decision: Ruling
     amount_granted: Text | None = None
-    """How much; left out: what was asked for."""
+    """How much, or of a permission under which conditions; left out: what was asked for."""
     duration_ms: Milliseconds | None = None
-    """For how long; left out: as asked."""
+    """For how long; left out: as asked. Of a request for collaboration: how much time it has from now on."""
     reason: OptionalText | None = None
     decided_by: Annotated[OptionalText, Field(max_length=200)] = "manager"
 
@@ -182,7 +182,7 @@ class Answer(Model):
     answered_by: OptionalText | None = None
     answered_at: UtcTime
     decision: RequestDecision | None = None
-    """Of a request for resources."""
+    """Of a request for resources, permission or collaboration."""
     findings: list[Text] = []
     """Single points of a collaboration's result."""
 
@@ -230,7 +230,9 @@ class QuestionView(Model):
     answered_by: OptionalText | None = None
     answered_at: UtcTime | None = None
     decision: RequestDecision | None = None
-    """Of a request for resources."""
+    """Of a request for resources, permission or collaboration."""
+    needs_approval: bool = False
+    """Of an open request for collaboration: nobody is asked before it is granted."""
     findings: list[Text] = []
     """Single points of a collaboration's result."""
     linked_task_id: TaskId | None = None

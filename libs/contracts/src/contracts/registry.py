@@ -9,11 +9,13 @@ from contracts.base import Model
 from contracts.batches import ANSWER_BATCH, COMMAND_BATCH, DECIDED_BATCH, EVENT_BATCH
 from contracts.commands import Command, NewCommand
 from contracts.decided import DecidedEvent, FleetSample, TaskAbout
+from contracts.escalations import EscalationView
 from contracts.events import EVENT_TYPES
 from contracts.events.deliverables import CheckpointManifest
 from contracts.problems import Problem
 from contracts.questions import Answer, NewAnswer, QuestionView, RequestDecision
 from contracts.rpc import RPCS, CheckCommands, GetNextTask, LoadCheckpoint, NextTask
+from contracts.rules import DryRun, DryRunRequest, NewRule, Rule, RuleChange
 from contracts.tasks import Assignment, CancelTask, NewTask, QueueView, TaskBatch, TaskView
 from contracts.telemetry import LoggedDecision, LoggedEvent, LogMarks, StoredEvent, Tail, TaskFacts
 from contracts.workers import Heartbeat, Registration, WorkerView
@@ -53,6 +55,12 @@ MESSAGES: tuple[type[Model], ...] = (
     AnalyticsReport,
     ErrorAnalysis,
     DecisionAnalysis,
+    NewRule,
+    RuleChange,
+    Rule,
+    DryRunRequest,
+    DryRun,
+    EscalationView,
     Problem,
 )
 """Every message that stands alone on the bus or in an HTTP body."""

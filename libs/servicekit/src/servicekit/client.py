@@ -81,6 +81,15 @@ class ServiceClient:
         content = None if body is None else body.model_dump_json(exclude_none=True).encode()
         return await self._call("POST", path, into, content=content, params=_query(params))
 
+    async def patch(self, path: str, into: type[Result], body: BaseModel) -> Result:
+        """PATCH with what is set of a contract, as JSON. Raises RemoteError, ServiceUnavailable."""
+        content = body.model_dump_json(exclude_none=True, exclude_unset=True).encode()
+        return await self._call("PATCH", path, into, content=content)
+
+    async def delete(self, path: str) -> None:
+        """DELETE; an answer's body is not read. Raises RemoteError, ServiceUnavailable."""
+        await self._exchange("DELETE", path)
+
     @asynccontextmanager
     async def stream(
         self, path: str, params: Params | None = None, headers: Mapping[str, str] | None = None
@@ -112,17 +121,27 @@ class ServiceClient:
         path: str,
         into: type[Result],
         *,
-        params: Params,
+        params: Params | None = None,
         content: bytes | None = None,
         attempts: int = 1,
     ) -> Result:
+        return self._parse(await self._exchange(method, path, params, content, attempts), into)
+
+    async def _exchange(
+        self,
+        method: str,
+        path: str,
+        params: Params | None = None,
+        content: bytes | None = None,
+        attempts: int = 1,
+    ) -> httpx.Response:
         with span(f"{method} {self.service}", SpanKind.CLIENT, **{"server.address": self.service, "url.path": path}):
             headers = inject_headers({} if content is None else {"Content-Type": "application/json"})
             request = self.http.build_request(method, path, params=params, content=content, headers=headers)
             response = await self._send(request, attempts=attempts)
             if response.is_error:
                 raise self._error(response)
-            return self._parse(response, into)
+            return response
 
     async def _send(self, request: httpx.Request, attempts: int = 1, *, stream: bool = False) -> httpx.Response:
         retrying = AsyncRetrying(

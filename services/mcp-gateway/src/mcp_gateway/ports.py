@@ -9,6 +9,7 @@ from contracts.analytics import AnalyticsReport, DecisionAnalysis, ErrorAnalysis
 from contracts.base import Page
 from contracts.commands import Command, NewCommand
 from contracts.questions import NewAnswer, QuestionView, RequestDecision
+from contracts.rules import DryRun, DryRunRequest, NewRule, Rule, RuleChange, RuleState
 from contracts.tasks import CancelTask, NewTask, TaskView
 from contracts.telemetry import Tail, TailEntry, TaskFacts
 from contracts.workers import WorkerStatus, WorkerView
@@ -71,12 +72,20 @@ class Analytics(Protocol):
 
 
 class Questions(Protocol):
-    """What workers have asked."""
+    """What workers have asked, and the rules that answer some of it."""
 
     async def question(self, question_id: str) -> QuestionView: ...  # noqa: D102
     async def questions(self, query: ListQuestions) -> Page[QuestionView]: ...  # noqa: D102
     async def answer(self, question_id: str, answer: NewAnswer) -> QuestionView: ...  # noqa: D102
     async def decide(self, question_id: str, decision: RequestDecision) -> QuestionView: ...  # noqa: D102
+    async def rules(self, state: RuleState | None, cursor: str | None, limit: int) -> Page[Rule]: ...  # noqa: D102
+    async def rule(self, rule_id: str) -> Rule: ...  # noqa: D102
+    async def create_rule(self, rule: NewRule) -> Rule: ...  # noqa: D102
+    async def change_rule(self, rule_id: str, change: RuleChange) -> Rule: ...  # noqa: D102
+    async def delete_rule(self, rule_id: str) -> None: ...  # noqa: D102
+    async def activate_rule(self, rule_id: str) -> Rule: ...  # noqa: D102
+    async def disable_rule(self, rule_id: str) -> Rule: ...  # noqa: D102
+    async def dry_run_rule(self, rule_id: str, wanted: DryRunRequest) -> DryRun: ...  # noqa: D102
 
 
 class Listeners(Protocol):

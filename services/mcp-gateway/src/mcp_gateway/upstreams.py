@@ -11,6 +11,7 @@ from contracts.analytics import AnalyticsReport, DecisionAnalysis, ErrorAnalysis
 from contracts.base import Page
 from contracts.commands import Command, NewCommand
 from contracts.questions import NewAnswer, QuestionView, RequestDecision
+from contracts.rules import DryRun, DryRunRequest, NewRule, Rule, RuleChange, RuleState
 from contracts.tasks import CancelTask, NewTask, TaskView
 from contracts.telemetry import Tail, TailEntry, TaskFacts
 from contracts.workers import WorkerStatus, WorkerView
@@ -172,7 +173,7 @@ class HttpAnalytics:
 
 
 class HttpQuestions:
-    """Questions and answers."""
+    """Questions, answers and rules."""
 
     def __init__(self, client: ServiceClient) -> None:
         self._client = client
@@ -196,6 +197,46 @@ class HttpQuestions:
         """Close a request for resources with what it gets."""
         with _told(_no_question(question_id)):
             return await self._client.post(f"/v1/questions/{question_id}/decision", QuestionView, decision)
+
+    async def rules(self, state: RuleState | None, cursor: str | None, limit: int) -> Page[Rule]:
+        """One page of rules."""
+        with _told():
+            return await self._client.get("/v1/rules", Page[Rule], {"state": state, "cursor": cursor, "limit": limit})
+
+    async def rule(self, rule_id: str) -> Rule:
+        """One rule."""
+        with _told(_no_rule(rule_id)):
+            return await self._client.get(f"/v1/rules/{rule_id}", Rule)
+
+    async def create_rule(self, rule: NewRule) -> Rule:
+        """Make a rule."""
+        with _told():
+            return await self._client.post("/v1/rules", Rule, rule)
+
+    async def change_rule(self, rule_id: str, change: RuleChange) -> Rule:
+        """Change a rule."""
+        with _told(_no_rule(rule_id)):
+            return await self._client.patch(f"/v1/rules/{rule_id}", Rule, change)
+
+    async def delete_rule(self, rule_id: str) -> None:
+        """Delete a rule."""
+        with _told(_no_rule(rule_id)):
+            await self._client.delete(f"/v1/rules/{rule_id}")
+
+    async def activate_rule(self, rule_id: str) -> Rule:
+        """Let a rule answer."""
+        with _told(_no_rule(rule_id)):
+            return await self._client.post(f"/v1/rules/{rule_id}/activate", Rule)
+
+    async def disable_rule(self, rule_id: str) -> Rule:
+        """Let a rule do nothing."""
+        with _told(_no_rule(rule_id)):
+            return await self._client.post(f"/v1/rules/{rule_id}/disable", Rule)
+
+    async def dry_run_rule(self, rule_id: str, wanted: DryRunRequest) -> DryRun:
+        """Try a rule on past questions."""
+        with _told(_no_rule(rule_id)):
+            return await self._client.post(f"/v1/rules/{rule_id}/dry-run", DryRun, wanted)
 
 
 @contextmanager
@@ -251,6 +292,10 @@ def _no_task(task_id: str) -> str:
 
 def _no_question(question_id: str) -> str:
     return f"no question {question_id}; list_questions shows the open ones"
+
+
+def _no_rule(rule_id: str) -> str:
+    return f"no rule {rule_id}; manage_rules with action list shows the rules there are"
 
 
 def _no_worker(worker_id: str) -> str:

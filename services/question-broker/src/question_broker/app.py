@@ -7,9 +7,11 @@ from fastapi import FastAPI
 
 from question_broker import loops, rpc, subscriptions
 from question_broker.api import router
+from question_broker.handlers.escalating import Escalating
 from question_broker.handlers.waiting import Closings
 from question_broker.settings import Settings
-from question_broker.store import PostgresLearnings, PostgresQuestions
+from question_broker.store import PostgresEscalations, PostgresLearnings, PostgresQuestions, PostgresRules
+from question_broker.upstreams import open_webhook
 from servicekit.bus import Bus, DeadLetters, keep_declared
 from servicekit.bus.rpc import serve
 from servicekit.clock import SystemClock
@@ -23,6 +25,8 @@ from servicekit.pg import Database
 SERVICE = "question-broker"
 SCHEMA = "questions"
 MIGRATIONS = "question_broker.migrations"
+# The words of a question are not known when a search is planned: reading all questions would look cheap.
+PLANNER = {"enable_seqscan": "off"}
 
 
 def create_app(settings: Settings) -> FastAPI:
@@ -32,21 +36,27 @@ def create_app(settings: Settings) -> FastAPI:
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncGenerator[None]:
-        database = await Database.connect(settings, SCHEMA)
+        database = await Database.connect(settings, SCHEMA, planner=PLANNER)
         bus = await Bus.connect(settings, SERVICE)
         relay = OutboxRelay(database, bus, SERVICE)
         closings = Closings()
         questions, learnings = PostgresQuestions(database, relay.notify, closings.tell), PostgresLearnings(database)
+        escalations = PostgresEscalations(database)
         app.state.questions, app.state.learnings, app.state.clock = questions, learnings, clock
+        app.state.rules, app.state.escalations = PostgresRules(database), escalations
         readiness.add("schema", schema_check(database, MIGRATIONS))
         readiness.add("bus", bus.check)
         await keep_declared(bus, settings)
         dead_letters = DeadLetters(database.pool)
-        async with Background(readiness) as background:
+        async with open_webhook(settings.webhook) as webhook, Background(readiness) as background:
             background.start("relay", relay.run)
             background.start("expiry", loops.expire(questions, clock, settings.expiry_tick_ms))
-            background.start("questions", subscriptions.consume_questions(bus, dead_letters, questions, clock))
+            asking = subscriptions.consume_questions(bus, dead_letters, questions, settings.asking_policy, clock)
+            background.start("questions", asking)
             background.start("news", subscriptions.consume_news(bus, dead_letters, questions, clock))
+            if webhook is not None:
+                escalating = Escalating(escalations, webhook, settings.escalation_policy, clock)
+                background.start("escalation", loops.escalate(escalating, settings.escalation_tick_ms))
             await serve(bus, SERVICE, rpc.verbs(questions, learnings, closings, clock))
             yield
         closings.end()

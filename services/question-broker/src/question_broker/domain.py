@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import NamedTuple
 
 from contracts.base import JsonObject
-from contracts.questions import Answer, QuestionKind, QuestionState, QuestionView, RequestDecision
+from contracts.questions import Answer, QuestionKind, QuestionState, QuestionType, QuestionView, RequestDecision
 from question_broker.errors import QuestionClosed
 
 
@@ -49,6 +49,20 @@ class Question:
     linked_task_id: str | None = None
     helper_worker: str | None = None
     helper_attempt: int | None = None
+    rule_id: str | None = None
+    escalated_at: datetime | None = None
+    needs_approval: bool = False
+    """Of a request for collaboration: nobody is asked before it is granted."""
+
+    @property
+    def is_open(self) -> bool:
+        """Whether it waits for its answer."""
+        return self.state is QuestionState.open
+
+    @property
+    def is_request(self) -> bool:
+        """Whether it asks for something that can be granted: resources, permission, or collaboration."""
+        return self.kind is not QuestionKind.question or self.question_type == QuestionType.permission
 
     def answered(self, answer: str, context: str | None, by: str, now: datetime) -> "Question":
         """The question with its answer. Raises QuestionClosed unless it is open."""
@@ -58,6 +72,17 @@ class Question:
         """The request with what was decided about it. Raises QuestionClosed unless it is open."""
         by = decision.decided_by or "manager"
         return replace(self._closed(QuestionState.answered, words, decision.reason, by, now), decision=decision)
+
+    def approved(self, decision: RequestDecision, until: datetime | None) -> "Question":
+        """The request for collaboration that may go ahead, until then. Raises QuestionClosed unless it is open."""
+        self._must_be_open()
+        return replace(self, decision=decision, needs_approval=False, expires_at=until)
+
+    def by_rule(self, rule_id: str) -> "Question":
+        """The question with the rule that has answered or decided it."""
+        if self.is_open:
+            return replace(self, rule_id=rule_id)
+        return replace(self, state=QuestionState.auto_answered, rule_id=rule_id)
 
     def helped(self, answer: str, findings: tuple[str, ...], by: str, now: datetime) -> "Question":
         """The request with what the helper found. Raises QuestionClosed unless it is open."""
@@ -96,6 +121,9 @@ class Question:
     def _closed(
         self, state: QuestionState, answer: str | None, context: str | None, by: str, now: datetime
     ) -> "Question":
-        if self.state is not QuestionState.open:
-            raise QuestionClosed(f"question {self.question_id} is {self.state.value} already, by {self.answered_by}")
+        self._must_be_open()
         return replace(self, state=state, answer=answer, additional_context=context, answered_by=by, answered_at=now)
+
+    def _must_be_open(self) -> None:
+        if not self.is_open:
+            raise QuestionClosed(f"question {self.question_id} is {self.state.value} already, by {self.answered_by}")

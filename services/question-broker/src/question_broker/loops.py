@@ -3,7 +3,9 @@
 import asyncio
 from collections.abc import Awaitable, Callable
 
+from question_broker.handlers import escalating as telling
 from question_broker.handlers import questions as handlers
+from question_broker.handlers.escalating import Escalating
 from question_broker.ports import Questions
 from servicekit.clock import Clock
 
@@ -14,6 +16,18 @@ def expire(questions: Questions, clock: Clock, tick_ms: int) -> Callable[[], Awa
     async def loop() -> None:
         while True:
             while await handlers.expire(questions, clock.now()):
+                pass
+            await asyncio.sleep(tick_ms / 1000)
+
+    return loop
+
+
+def escalate(escalating: Escalating, tick_ms: int) -> Callable[[], Awaitable[None]]:
+    """A loop that tells somebody else of questions that wait too long; any number of replicas may run it."""
+
+    async def loop() -> None:
+        while True:
+            while await telling.promise(escalating) or await telling.deliver(escalating):
                 pass
             await asyncio.sleep(tick_ms / 1000)
 

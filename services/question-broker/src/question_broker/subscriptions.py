@@ -7,6 +7,7 @@ from contracts.batches import DECIDED_BATCH, EVENT_BATCH, Batch
 from contracts.decided import DecidedEvent
 from contracts.events import Event
 from question_broker.handlers import taking
+from question_broker.handlers.asking import AskingPolicy
 from question_broker.ports import Questions
 from servicekit.bus import BatchConsumer, Bus, DeadLetters, Received, foreign_event
 from servicekit.clock import Clock
@@ -17,11 +18,13 @@ NEWS_CONSUMER = "question-broker-events"
 Loop = Callable[[], Awaitable[None]]
 
 
-def consume_questions(bus: Bus, dead_letters: DeadLetters, questions: Questions, clock: Clock) -> Loop:
+def consume_questions(
+    bus: Bus, dead_letters: DeadLetters, questions: Questions, policy: AskingPolicy, clock: Clock
+) -> Loop:
     """A loop that takes in what workers ask, respond and have learned."""
 
     async def take(received: Sequence[Received[Batch[Event]]]) -> None:
-        await taking.take_events(received, CONSUMER, questions, dead_letters, clock.now())
+        await taking.take_events(received, CONSUMER, questions, dead_letters, policy, clock.now())
 
     return BatchConsumer(bus, streams.QUESTIONS, CONSUMER, EVENT_BATCH, take, dead_letters, validate=foreign_event).run
 

@@ -1,4 +1,4 @@
-"""`mews questions` and `answer`: what workers ask of the manager."""
+"""`mews questions`, `answer` and `rules`: what workers ask of the manager, and what answers them."""
 
 from typing import Annotated
 
@@ -13,6 +13,7 @@ def register(app: typer.Typer) -> None:
     """Add these commands."""
     app.command()(questions)
     app.command()(answer)
+    app.command()(rules)
 
 
 def questions(
@@ -44,3 +45,15 @@ def answer(
     """Answer a worker's question; it goes on at once."""
     asked = given(question_id=question_id, answer=text, additional_context=context)
     print_answer(call_once(target_of(gateway, token), "answer_worker_question", asked), as_json)
+
+
+def rules(
+    limit: Limit = 50,
+    cursor: Cursor = None,
+    gateway: GatewayUrl = None,
+    token: Token = None,
+    as_json: AsJson = False,
+) -> None:
+    """List the rules that answer questions."""
+    asked = given(action="list", limit=limit, cursor=cursor)
+    print_answer(call_once(target_of(gateway, token), "manage_rules", asked), as_json)

@@ -57,7 +57,7 @@ async def _open_question(question_id: str, call: Call) -> QuestionView:
 
 
 async def decide_request(given: DecideRequest, call: Call) -> QuestionView:
-    """Close a request for resources with what the worker gets."""
+    """Decide what a worker gets of what it has asked for."""
     decision = RequestDecision(
         decision=given.decision,
         amount_granted=given.amount_granted,

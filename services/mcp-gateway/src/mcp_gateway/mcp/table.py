@@ -8,9 +8,10 @@ from contracts.analytics import AnalyticsReport, DecisionAnalysis, ErrorAnalysis
 from contracts.questions import QuestionView
 from contracts.tasks import NewTask
 from mcp_gateway.domain import inputs, outputs
-from mcp_gateway.handlers import monitoring, questions, reports, tasks, workers
+from mcp_gateway.domain.ruling import ManageRules, RuleList
+from mcp_gateway.handlers import monitoring, questions, reports, rules, tasks, workers
 from mcp_gateway.mcp.catalogue import ToolEntry
-from mcp_gateway.mcp.text import deciding, failing, fleet, monitor, questioning, reporting, streaming, tasking
+from mcp_gateway.mcp.text import deciding, failing, fleet, monitor, questioning, reporting, ruling, streaming, tasking
 
 _READ = ToolAnnotations(read_only_hint=True, destructive_hint=False, idempotent_hint=True, open_world_hint=False)
 _ADD = ToolAnnotations(read_only_hint=False, destructive_hint=False, idempotent_hint=False, open_world_hint=False)
@@ -160,8 +161,9 @@ TOOLS: tuple[ToolEntry[Any, Any], ...] = (
     ToolEntry(
         name="list_questions",
         title="List questions",
-        description="Lists what workers ask of the manager: open questions, unless another state is given. Answer one "
-        "with answer_worker_question; decide a request for resources with decide_request.",
+        description="Lists what workers ask of the manager: open questions, unless another state is given, with the "
+        "answers to earlier ones like them. Answer one with answer_worker_question; decide a request with "
+        "decide_request.",
         takes=inputs.ListQuestions,
         gives=outputs.QuestionList,
         handler=questions.list_questions,
@@ -182,13 +184,28 @@ TOOLS: tuple[ToolEntry[Any, Any], ...] = (
     ToolEntry(
         name="decide_request",
         title="Decide a worker's request",
-        description="Decides an open request of a worker for resources (list_questions with kind resource_request): "
-        "granted as asked, trimmed to amount_granted, or refused. The worker is told at once, and what is granted "
-        "is put into effect. A decided request stays decided.",
+        description="Decides an open request of a worker for resources, for permission (a question of type "
+        "permission) or for help: granted as asked, trimmed, or refused. Trimmed: resources to amount_granted, "
+        "a permission to the conditions in amount_granted, help to duration_ms from now. The worker is told at once, "
+        "and what is granted is put into effect. A decided request stays decided.",
         takes=inputs.DecideRequest,
         gives=QuestionView,
         handler=questions.decide_request,
         render=questioning.decided,
         annotations=_ONCE,
+    ),
+    ToolEntry(
+        name="manage_rules",
+        title="Manage rules",
+        description="Manages the rules that answer workers' questions before anybody has to. action list shows them in "
+        "their order; create makes one, which begins on dry-run and answers nothing; dry_run tries it on past "
+        "questions and shows what it would have answered beside what was; activate lets it answer; update, disable and "
+        "delete do what they say. then is one of: answer (a text), permission (allow and deny patterns for questions "
+        "of type permission), decision (what requests get).",
+        takes=ManageRules,
+        gives=RuleList,
+        handler=rules.manage_rules,
+        render=ruling.managed,
+        annotations=_STEER,
     ),
 )

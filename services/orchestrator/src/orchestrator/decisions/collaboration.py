@@ -12,13 +12,14 @@ COLLABORATION = "collaboration_request"
 MAX_ATTEMPTS = 2
 OWN_PROGRAM = "command"
 """The agent that runs what its own task says, and so nothing that another task could use."""
+ASKING_KINDS = frozenset({DecidedKind.question_asked, DecidedKind.question_approved})
 CLOSING_KINDS = frozenset({DecidedKind.question_answered, DecidedKind.question_expired, DecidedKind.question_withdrawn})
 
 
 def request_in(event: DecidedEvent) -> Collaborate | None:
     """The request for collaboration that the news tells of; None if it tells of none."""
     asked = event.data.get("request") if event.data.get("kind") == COLLABORATION else None
-    is_new = event.kind is DecidedKind.question_asked and event.task_id and event.attempt and event.question_id
+    is_new = event.kind in ASKING_KINDS and event.task_id and event.attempt and event.question_id
     return Collaborate.model_validate(asked) if asked and is_new else None
 
 

@@ -1,6 +1,8 @@
 """What becomes of an event in which a worker asks for something."""
 
+from dataclasses import replace
 from datetime import timedelta
+from enum import StrEnum
 
 from contracts.base import JsonObject
 from contracts.events import CollaborationRequestEvent, QuestionEvent, ResourceRequestEvent
@@ -16,9 +18,18 @@ ASKED_ITSELF = (
 )
 
 
-def question_of(event: Asked, closed_through: int) -> Question:
+class Approval(StrEnum):
+    """Who lets requests for collaboration go ahead."""
+
+    auto = "auto"
+    manager = "manager"
+
+
+def question_of(event: Asked, closed_through: int, approval: Approval = Approval.auto) -> Question:
     """The question that an event asks: open, or withdrawn at once when its attempt is among the ended ones."""
     question = _read(event)
+    if question.kind is QuestionKind.collaboration_request:
+        question = replace(question, needs_approval=approval is Approval.manager)
     if event.attempt is not None and event.attempt <= closed_through:
         return question.withdrawn(ENDED, event.occurred_at)
     if isinstance(event, CollaborationRequestEvent) and event.body.target_worker == event.worker_id:

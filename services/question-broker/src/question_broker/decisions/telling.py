@@ -13,16 +13,37 @@ LONGEST_TOLD = 24_000
 
 
 def data_of(question: Question, kind: DecidedKind) -> JsonObject:
-    """The `data` of the news: of a request for collaboration, all that the task for the helper is made of."""
-    about: JsonObject = {"question": question.question[:500], "kind": question.kind.value}
-    if kind is not DecidedKind.question_asked:
-        return about | ({"helper_worker": question.helper_worker} if question.helper_worker else {})
-    about["waits"] = question.waits
-    if question.kind is QuestionKind.collaboration_request:
-        asked = question.request or {}
-        about["request"] = {name: _cut(asked[name]) for name in ASKED_OF_HELPERS if name in asked}
-        about["expires_at"] = question.expires_at.isoformat() if question.expires_at else None
-    return about
+    """The `data` of the news: of a request that goes ahead, all that the task for the helper is made of."""
+    about = _about(question)
+    if kind is DecidedKind.question_asked:
+        about["waits"] = question.waits and question.is_open
+    if kind in {DecidedKind.question_asked, DecidedKind.question_approved}:
+        return about | (_request(question) if _goes_ahead(question) else {})
+    return about | ({"helper_worker": question.helper_worker} if question.helper_worker else {})
+
+
+def _about(question: Question) -> JsonObject:
+    about: JsonObject = {
+        "question": question.question[:500],
+        "kind": question.kind.value,
+        "question_type": question.question_type,
+        "priority": question.priority,
+        "state": question.state.value,
+        "asked_at": question.asked_at.isoformat(),
+    }
+    return about | ({"rule_id": question.rule_id} if question.rule_id else {})
+
+
+def _goes_ahead(question: Question) -> bool:
+    return question.kind is QuestionKind.collaboration_request and question.is_open and not question.needs_approval
+
+
+def _request(question: Question) -> JsonObject:
+    asked = question.request or {}
+    return {
+        "request": {name: _cut(asked[name]) for name in ASKED_OF_HELPERS if name in asked},
+        "expires_at": question.expires_at.isoformat() if question.expires_at else None,
+    }
 
 
 def _cut(value: JsonValue) -> JsonValue:

@@ -11,7 +11,8 @@ from contracts.events import CollaborationResponseEvent
 from contracts.questions import QuestionState
 from question_broker.decisions import helping
 from question_broker.decisions.helping import Standing
-from question_broker.ports import QuestionWrites
+from question_broker.handlers.asking import break_circles
+from question_broker.ports import QuestionWrites, RequestWrites
 from servicekit.bus import DeadLetterSink
 from servicekit.logs import get_logger
 from servicekit.metrics import REGISTRY
@@ -45,13 +46,15 @@ async def respond(
 
 
 async def follow(
-    into: QuestionWrites, news: Iterable[DecidedEvent], dead_letters: DeadLetterSink, now: datetime
+    into: RequestWrites, news: Iterable[DecidedEvent], dead_letters: DeadLetterSink, now: datetime
 ) -> None:
     """Learn who works on requests, hear what they said before it was known, and close those whose task has ended."""
     news = list(news)
     links, ends = helping.links_of(news), helping.ends_of(news)
     if links:
+        await into.hold_waiting()
         await into.link(links)
+        await into.close(list((await break_circles(into, now)).values()), now)
         held = await into.take_held([link.question_id for link in links])
         if held:
             await respond(into, held, dead_letters, now)

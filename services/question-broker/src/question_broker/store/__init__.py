@@ -5,20 +5,27 @@ from contextlib import asynccontextmanager
 from datetime import datetime
 
 from contracts.batches import Batch, ItemT
+from question_broker.decisions.suggesting import Earlier
 from question_broker.domain import Question
 from question_broker.ports import QuestionFilter
 from question_broker.store.collaboration import CollaborationStatements
+from question_broker.store.escalations import PostgresEscalations
 from question_broker.store.learnings import LearningStatements, PostgresLearnings
 from question_broker.store.questions import GET, PAGE, QuestionStatements
+from question_broker.store.requests import RequestStatements
 from question_broker.store.rows import read_question
+from question_broker.store.rules import PostgresRules, RuleStatements
+from question_broker.store.suggesting import similar
 from servicekit import inbox
 from servicekit.bus import Received
 from servicekit.pg import Connection, Database
 
-__all__ = ["PostgresLearnings", "PostgresQuestions"]
+__all__ = ["PostgresEscalations", "PostgresLearnings", "PostgresQuestions", "PostgresRules"]
 
 
-class PostgresTransaction(QuestionStatements, CollaborationStatements, LearningStatements):
+class PostgresTransaction(
+    QuestionStatements, CollaborationStatements, RequestStatements, RuleStatements, LearningStatements
+):
     """One transaction of PostgreSQL."""
 
     def __init__(self, connection: Connection) -> None:
@@ -65,3 +72,8 @@ class PostgresQuestions:
         async with self._database.acquire() as connection:
             row = await connection.fetchrow(GET, question_id)
         return read_question(row) if row else None
+
+    async def similar(self, questions: Sequence[Question]) -> list[tuple[str, Earlier]]:
+        """Answered questions with words of these, newest first, each with the id of the one it is a candidate for."""
+        async with self._database.acquire() as connection:
+            return await similar(connection, questions)

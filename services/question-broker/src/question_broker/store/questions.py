@@ -32,7 +32,10 @@ LOCK_ENDED = """
     WHERE state = 'open' AND questions.attempt <= ended.attempt
     ORDER BY question_id FOR UPDATE OF questions
 """
-CLOSED = (
+LOCK_OF_TASKS = """
+    SELECT * FROM questions WHERE state = 'open' AND task_id = ANY($1::text[]) ORDER BY question_id FOR UPDATE
+"""
+CHANGING = (
     "question_id",
     "state",
     "answer",
@@ -41,11 +44,15 @@ CLOSED = (
     "answered_at",
     "decision",
     "findings",
+    "rule_id",
+    "expires_at",
+    "needs_approval",
+    "waits",
 )
-CLOSE = f"""
-    UPDATE questions SET {", ".join(f"{name} = closed.{name}" for name in CLOSED[1:])}
-    FROM unnest({arrays(CLOSED)}) AS closed ({", ".join(CLOSED)})
-    WHERE questions.question_id = closed.question_id
+SAVE = f"""
+    UPDATE questions SET {", ".join(f"{name} = changed.{name}" for name in CHANGING[1:])}
+    FROM unnest({arrays(CHANGING)}) AS changed ({", ".join(CHANGING)})
+    WHERE questions.question_id = changed.question_id
 """
 FORGET_HELD = "DELETE FROM held_responses WHERE question_id = ANY($1::text[])"
 # Makes the rows that are missing and holds them all, so that who ends an attempt at this moment sees its questions.
@@ -103,6 +110,10 @@ class QuestionStatements:
         """Open questions of these tasks from these attempts or earlier ones."""
         return [read_question(row) for row in await self.connection.fetch(LOCK_ENDED, *two_columns(attempts))]
 
+    async def lock_of_tasks(self, task_ids: Sequence[str]) -> list[Question]:
+        """Open questions of these tasks."""
+        return [read_question(row) for row in await self.connection.fetch(LOCK_OF_TASKS, list(task_ids))]
+
     async def closed_through(self, task_ids: Sequence[str]) -> dict[str, int]:
         """The last attempt known to have ended, of each task (0: none), held until the end of the transaction."""
         return dict(await self.connection.fetch(CLOSED_THROUGH, sorted(set(task_ids))))
@@ -115,13 +126,23 @@ class QuestionStatements:
         """Save closed questions, and promise the workers their answers and everybody the news."""
         if not questions:
             return
-        await self.connection.execute(CLOSE, *columns(questions, CLOSED))
+        await self.save(questions)
         ids = [question.question_id for question in questions]
         await self.connection.execute(FORGET_HELD, ids)
         self.closed_ids += ids
         for subject, answers in _grouped((subjects.answer(q.worker_id), q.to_answer()) for q in questions).items():
             await outbox.append(self.connection, subject, answers)
         await self._tell(_news(question, NEWS[question.state], now) for question in questions)
+
+    async def save(self, questions: Sequence[Question]) -> None:
+        """Save questions of which nobody need be told."""
+        await self.connection.execute(SAVE, *columns(questions, CHANGING))
+
+    async def approve(self, questions: Sequence[Question], now: datetime) -> None:
+        """Save requests for collaboration that may go ahead, and promise everybody the news."""
+        if questions:
+            await self.save(questions)
+            await self._tell(_news(question, DecidedKind.question_approved, now) for question in questions)
 
     async def announce(self, questions: Sequence[Question]) -> None:
         """Promise everybody the news of questions that were asked."""
@@ -148,6 +169,13 @@ def _news(question: Question, kind: DecidedKind, at: datetime) -> DecidedEvent:
         attempt=question.attempt,
         worker_id=question.worker_id,
         question_id=question.question_id,
-        actor=question.answered_by or question.worker_id,
+        actor=_actor(question, kind),
         data=data_of(question, kind),
     )
+
+
+def _actor(question: Question, kind: DecidedKind) -> str:
+    if kind is DecidedKind.question_asked:
+        return question.worker_id
+    decided_by = question.decision.decided_by if question.decision else None
+    return question.answered_by or decided_by or question.worker_id

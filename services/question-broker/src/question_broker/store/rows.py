@@ -23,6 +23,8 @@ TYPES = {
     "decision": "jsonb",
     "findings": "jsonb",
     "helper_attempt": "int",
+    "escalated_at": "timestamptz",
+    "needs_approval": "boolean",
 }
 
 

@@ -15,7 +15,7 @@ from worker_agent.handlers.reports import Recorded
 NO_ANSWER = "no_answer"
 MANAGER = "manager"
 HOW_IT_ENDED = {
-    QuestionState.auto_answered: "Nobody answered in time; the default answer holds",
+    QuestionState.auto_answered: "Answered by a rule",
     QuestionState.expired: "Nobody answered in time",
     QuestionState.withdrawn: "The question was withdrawn",
 }

@@ -37,19 +37,19 @@ class DecideRequest(Model):
     """Input of `decide_request`."""
 
     question_id: QuestionId
-    """The request for resources; list_questions with kind resource_request shows them."""
+    """The request for resources, permission or collaboration; list_questions shows them."""
     decision: Ruling
     """granted: as asked; trimmed: less than asked; refused: nothing."""
     amount_granted: Text | None = None
-    """How much; trimmed needs it. Left out: what was asked for."""
+    """How much, or of a permission under which conditions; trimmed needs it, but for help. Left out: as asked."""
     duration_ms: Milliseconds | None = None
-    """For how long; left out: as asked."""
+    """For how long; left out: as asked. Help that is trimmed needs it: how much time it has from now on."""
     reason: OptionalText | None = None
     """Why; the worker is told."""
 
     @model_validator(mode="after")
     def _fits_the_decision(self) -> Self:
-        if self.decision is Ruling.trimmed and self.amount_granted is None:
+        if self.decision is Ruling.trimmed and self.amount_granted is None and self.duration_ms is None:
             raise ValueError("amount_granted: trimmed needs the amount that is granted instead of what was asked")
         if self.decision is Ruling.refused and self.amount_granted is not None:
             raise ValueError("amount_granted: refused grants nothing; leave it out, or decide trimmed")

@@ -1,8 +1,8 @@
 """Questions in text."""
 
-from contracts.questions import QuestionKind, QuestionState, QuestionView
+from contracts.questions import QuestionKind, QuestionState, QuestionType, QuestionView, Suggestion
 from mcp_gateway.domain.outputs import QuestionList
-from mcp_gateway.mcp.text.layout import lines_below, moment, more
+from mcp_gateway.mcp.text.layout import cell, lines_below, moment, more, number
 
 
 def listed(page: QuestionList) -> str:
@@ -52,10 +52,12 @@ def _details(question: QuestionView) -> list[str]:
         ("options", " | ".join(question.options) or None),
         ("default", question.default_answer),
         ("until", moment(question.expires_at) if question.state is QuestionState.open else None),
+        ("escalated", moment(question.escalated_at)),
         ("decide with", _how_to_decide(question)),
         ("helper", _helper(question)),
         ("decision", _decision(question)),
         ("answer", _answer(question)),
+        ("suggested", _suggested(question)),
         ("findings", "".join(f"\n    - {lines_below(one, '      ')}" for one in question.findings) or None),
     ]
     return [f"{name}: {text}" for name, text in given if text and text != "-"]
@@ -69,8 +71,26 @@ def _answer(question: QuestionView) -> str | None:
 
 
 def _how_to_decide(question: QuestionView) -> str | None:
-    is_open_request = question.kind is QuestionKind.resource_request and question.state is QuestionState.open
-    return "decide_request: granted, trimmed with amount_granted, or refused" if is_open_request else None
+    if question.state is not QuestionState.open:
+        return None
+    if question.kind is QuestionKind.resource_request:
+        return "decide_request: granted, trimmed with amount_granted, or refused"
+    if question.needs_approval:
+        return "decide_request: granted, trimmed with duration_ms, or refused; nobody is asked before"
+    if question.kind is QuestionKind.question and question.question_type == QuestionType.permission:
+        return "decide_request: granted, trimmed with the conditions as amount_granted, or refused"
+    return None
+
+
+def _suggested(question: QuestionView) -> str | None:
+    """What was answered to questions like this one."""
+    return "".join(f"\n    - {_suggestion(one)}" for one in question.suggestions) or None
+
+
+def _suggestion(one: Suggestion) -> str:
+    times = f", {one.times} times" if one.times > 1 else ""
+    by = f" by {one.answered_by}" if one.answered_by else ""
+    return f"{cell(one.answer)} ({number(one.similarity_percent)}% alike{times}{by}, {one.question_id})"
 
 
 def _helper(question: QuestionView) -> str | None:
@@ -80,9 +100,10 @@ def _helper(question: QuestionView) -> str | None:
 
 
 def _decision(question: QuestionView) -> str | None:
-    """What a request for resources got: its terms, why, and who said so."""
+    """What a request got: its terms, why, and who said so."""
     if question.decision is None:
         return None
-    terms, reason, by = question.answer or question.decision.decision, question.decision.reason, question.answered_by
+    terms, reason = question.answer or question.decision.decision, question.decision.reason
+    by = question.answered_by or question.decision.decided_by
     why = f", because: {reason}" if reason and reason not in terms else ""
     return f"{terms}{why} ({by})"
