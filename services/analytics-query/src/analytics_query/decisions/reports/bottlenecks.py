@@ -21,8 +21,9 @@ PHASES, BOTTLENECKS = ("phases",), ("bottlenecks",)
 Z_LEVELS = ((3.0, Level.high), (1.0, Level.medium))
 """How many deviations of its history the median must have moved for a level; less is low."""
 BASIS = (
-    "A phase or an operation is slow when its times are significantly longer than in its history (Mann-Whitney, adjusted "
-    "for all comparisons); the effect is by how many robust deviations (1.4826 × MAD) of the history its median has moved."
+    "A phase or an operation is slow when its times are significantly longer than in its history (Mann-Whitney, "
+    "adjusted for all comparisons); the effect is by how many robust deviations (1.4826 × MAD) of the history its "
+    "median has moved."
 )
 
 PHASE_FIGURES = (
@@ -80,7 +81,12 @@ def bottlenecks_section(reading: Reading, wanted: Collection[str], limit: int) -
 
 def slow_findings(reading: Reading) -> list[Finding]:
     """Phases and operations that are slow against their own history, the slowest first."""
-    compared = [made for timed in TIMED for entity in reading.entities(timed.dimension) if (made := _compared(reading, timed, entity))]
+    compared = [
+        made
+        for timed in TIMED
+        for entity in reading.entities(timed.dimension)
+        if (made := _compared(reading, timed, entity))
+    ]
     adjusted = benjamini_hochberg([p_value for _, p_value in compared])
     found = [make(p_value) for (make, _), p_value in zip(compared, adjusted, strict=True) if p_value <= SIGNIFICANT]
     return sorted((one for one in found if one is not None), key=lambda one: -(one.effect or 0))
@@ -95,9 +101,7 @@ def moved(now: Spread, history: Spread) -> float | None:
     return (median - middle) / deviation
 
 
-def _compared(
-    reading: Reading, timed: Timed, entity: str
-) -> tuple[Callable[[float], Finding | None], float] | None:
+def _compared(reading: Reading, timed: Timed, entity: str) -> tuple[Callable[[float], Finding | None], float] | None:
     now = reading.at(Span.now, timed.dimension, entity).spreads.get(timed.metric, Spread())
     history = reading.at(Span.history, timed.dimension, entity).spreads.get(timed.metric, Spread())
     shift = compare_spreads(now, history)

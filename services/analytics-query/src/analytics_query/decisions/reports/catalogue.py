@@ -63,7 +63,14 @@ def entries(subject: str) -> Iterator[Entry]:
         )
         evidence = BEST if by_evidence else f"reported ({one.source})" if _is_reported(one) else BOOKS
         yield Entry(
-            one.name, one.unit, one.better or "–", formula, evidence, one.minimum, one.source or "events of tasks", one.groups
+            one.name,
+            one.unit,
+            one.better or "–",
+            formula,
+            evidence,
+            one.minimum,
+            one.source or "events of tasks",
+            one.groups,
         )
 
 

@@ -29,13 +29,17 @@ def comparative_section(
     named: Sequence[str],
 ) -> Section:
     """The entities ranked; two that were named are compared with each other, more with all the others together."""
-    section = ranked("comparison", f"Comparison of {_plural(dimension)}", reading, dimension, definitions, wanted, limit)
+    section = ranked(
+        "comparison", f"Comparison of {_plural(dimension)}", reading, dimension, definitions, wanted, limit
+    )
     sides, against = _sides(reading, dimension, named)
     comparisons = [one for one in (*PERFORMANCE, *QUALITY) if is_wanted(one.groups, wanted)]
     compared = compare_all(sides, comparisons)
     findings = [_finding(one, dimension, against) for one in compared.differences]
     rows = section.rows
-    return section.model_copy(update={"findings": findings, "notes": [*section.notes, *note_of(compared)], "rows": rows})
+    return section.model_copy(
+        update={"findings": findings, "notes": [*section.notes, *note_of(compared)], "rows": rows}
+    )
 
 
 def _sides(reading: Reading, dimension: Dimension, named: Sequence[str]) -> tuple[list[Sides], str]:

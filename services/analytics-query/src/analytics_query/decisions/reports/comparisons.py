@@ -48,6 +48,8 @@ class Comparison(NamedTuple):
     groups: tuple[str, ...]
     better: Direction
     compare: Callable[[Figures, Figures], "Effect | TooFew | None"]
+    spread: str = ""
+    """The distribution that it reads."""
 
 
 class TooFew(NamedTuple):
@@ -124,15 +126,13 @@ def of_shares(*hits: str, of: str) -> Callable[[Figures, Figures], Effect | TooF
         samples = (mine.of, yours.of)
         if min(samples) < MINIMUM:
             return TooFew(samples)
-        points, interval = 100 * difference.value, difference.interval.scaled(100)
-        assert interval.low is not None and interval.high is not None
+        points = 100 * difference.value
         words = (
             f"{amount(100 * mine.value, 'percent')} against {amount(100 * yours.value, 'percent')}; "
-            f"{points:+.1f} percentage points, 95 % interval {interval.low:+.1f} to {interval.high:+.1f}"
+            f"{points:+.1f} percentage points, 95 % interval {100 * difference.low:+.1f} "
+            f"to {100 * difference.high:+.1f}"
         )
-        return Effect(
-            points, "percentage_points", difference.p_value, _level(points, POINTS), samples, level, words
-        )
+        return Effect(points, "percentage_points", difference.p_value, _level(points, POINTS), samples, level, words)
 
     return compare
 
@@ -185,9 +185,7 @@ def note_of(compared: Compared) -> list[str]:
         f"p-value up to {SIGNIFICANT} (Benjamini-Hochberg)."
     ]
     if compared.too_few:
-        notes.append(
-            f"{counted(compared.too_few, 'comparison')} not made: fewer than {MINIMUM} samples on one side."
-        )
+        notes.append(f"{counted(compared.too_few, 'comparison')} not made: fewer than {MINIMUM} samples on one side.")
     return notes
 
 
@@ -214,22 +212,74 @@ EXECUTION = Comparison(
     ("execution_time", "performance"),
     "lower",
     of_spreads("completed_ms", "ms"),
+    "completed_ms",
 )
 PERFORMANCE = (
     EXECUTION,
     SUCCESS,
-    Comparison("response_time_p50", "response time", ("response_time",), "lower", of_spreads("response_ms", "ms")),
-    Comparison("memory_peak_p50", "peak memory", ("memory", "resource_usage"), "lower", of_spreads("memory_peak_mb@", "mb")),
-    Comparison("cost_per_attempt_p50", "cost of an attempt", ("cost",), "lower", of_spreads("cost_usd@", "usd")),
-    Comparison("trust_score", "share of claims that held", ("trust",), "higher", of_shares("claims_agreed", of="claims")),
+    Comparison(
+        "response_time_p50",
+        "response time",
+        ("response_time",),
+        "lower",
+        of_spreads("response_ms", "ms"),
+        "response_ms",
+    ),
+    Comparison(
+        "memory_peak_p50",
+        "peak memory",
+        ("memory", "resource_usage"),
+        "lower",
+        of_spreads("memory_peak_mb@", "mb"),
+        "memory_peak_mb@",
+    ),
+    Comparison(
+        "cost_per_attempt_p50", "cost of an attempt", ("cost",), "lower", of_spreads("cost_usd@", "usd"), "cost_usd@"
+    ),
+    Comparison(
+        "trust_score", "share of claims that held", ("trust",), "higher", of_shares("claims_agreed", of="claims")
+    ),
 )
 QUALITY = (
-    Comparison("line_coverage", "line coverage", ("coverage",), "higher", of_spreads("line_coverage@", "percent")),
-    Comparison("branch_coverage", "branch coverage", ("coverage",), "higher", of_spreads("branch_coverage@", "percent")),
-    Comparison("cyclomatic_complexity", "cyclomatic complexity", ("complexity",), "lower", of_spreads("cyclomatic@", "count")),
-    Comparison("cognitive_complexity", "cognitive complexity", ("complexity",), "lower", of_spreads("cognitive@", "count")),
     Comparison(
-        "maintainability_index", "maintainability index", ("maintainability",), "higher", of_spreads("maintainability@", "score")
+        "line_coverage",
+        "line coverage",
+        ("coverage",),
+        "higher",
+        of_spreads("line_coverage@", "percent"),
+        "line_coverage@",
+    ),
+    Comparison(
+        "branch_coverage",
+        "branch coverage",
+        ("coverage",),
+        "higher",
+        of_spreads("branch_coverage@", "percent"),
+        "branch_coverage@",
+    ),
+    Comparison(
+        "cyclomatic_complexity",
+        "cyclomatic complexity",
+        ("complexity",),
+        "lower",
+        of_spreads("cyclomatic@", "count"),
+        "cyclomatic@",
+    ),
+    Comparison(
+        "cognitive_complexity",
+        "cognitive complexity",
+        ("complexity",),
+        "lower",
+        of_spreads("cognitive@", "count"),
+        "cognitive@",
+    ),
+    Comparison(
+        "maintainability_index",
+        "maintainability index",
+        ("maintainability",),
+        "higher",
+        of_spreads("maintainability@", "score"),
+        "maintainability@",
     ),
     Comparison("test_pass_rate", "test pass rate", ("tests",), "higher", of_shares("tests_passed@", of="tests_run@")),
 )

@@ -67,7 +67,11 @@ def patterns_among(decisions: Sequence[KnownDecision]) -> list[DecisionPattern]:
     types = sorted({one.decision_type for one in decisions})
     whole = _figures_among(decisions)
     found = [
-        _pattern(name, _only(_figures_among([one for one in decisions if one.decision_type == name])), _only(_as_ended(whole)))
+        _pattern(
+            name,
+            _only(_figures_among([one for one in decisions if one.decision_type == name])),
+            _only(_as_ended(whole)),
+        )
         for name in types
     ]
     return sorted(found, key=lambda one: (-one.count, one.decision_type))
@@ -88,18 +92,25 @@ def summary_of(patterns: Sequence[DecisionPattern]) -> list[str]:
     reversals = sum(one.reversals for one in patterns)
     if reversals:
         often = max(patterns, key=lambda one: one.reversals)
-        said.append(f"{counted(reversals, 'decision was', 'decisions were')} taken back, most of type {often.decision_type}.")
+        said.append(
+            f"{counted(reversals, 'decision was', 'decisions were')} taken back, most of type {often.decision_type}."
+        )
     return said
 
 
 def _outcomes(patterns: Sequence[DecisionPattern]) -> list[str]:
     """Types whose attempts end significantly better or worse than those without."""
-    compared = [(one, found) for one in patterns if (found := compare_shares(_share(one.success), _share(one.others_success)))]
-    compared = [(one, found) for one, found in compared if min(one.success.samples, one.others_success.samples) >= MINIMUM]
+    compared = [
+        (one, found)
+        for one in patterns
+        if min(one.success.samples, one.others_success.samples) >= MINIMUM
+        and (found := compare_shares(_share(one.success), _share(one.others_success)))
+    ]
     adjusted = benjamini_hochberg([found.p_value for _, found in compared])
     return [
-        f"Attempts with {one.decision_type} decisions complete {'more' if found.value > 0 else 'less'} often than those "
-        f"without: {amount(one.success.value or 0, 'percent')} against {amount(one.others_success.value or 0, 'percent')} "
+        f"Attempts with {one.decision_type} decisions complete {'more' if found.value > 0 else 'less'} often than "
+        f"those without: {amount(one.success.value or 0, 'percent')} against "
+        f"{amount(one.others_success.value or 0, 'percent')} "
         f"({one.success.samples:,} and {one.others_success.samples:,} attempts, {probability(p_value)}). "
         "That they go together does not say that one causes the other."
         for (one, found), p_value in zip(compared, adjusted, strict=True)
@@ -129,9 +140,7 @@ def _pattern(decision_type: str, two: Two, system: Two) -> DecisionPattern:
 
 
 def _others(two: Two, system: Two) -> Two:
-    return Two(
-        _without(system.now, two.now), _without(system.before, two.before), system.hours, system.hours_before
-    )
+    return Two(_without(system.now, two.now), _without(system.before, two.before), system.hours, system.hours_before)
 
 
 def _without(whole: Figures, part: Figures) -> Figures:
@@ -142,7 +151,7 @@ def _without(whole: Figures, part: Figures) -> Figures:
 
 def _figures_among(decisions: Sequence[KnownDecision]) -> Figures:
     ended = {(one.task_id, one.attempt, one.worker_id): one.outcome for one in decisions if one.outcome is not None}
-    figures = Figures(
+    return Figures(
         counts={
             "decisions": len(decisions),
             "alternatives": sum(len(one.body.get("alternatives", ())) for one in decisions),
@@ -150,7 +159,6 @@ def _figures_among(decisions: Sequence[KnownDecision]) -> Figures:
             "attempts_completed": sum(outcome == "completed" for outcome in ended.values()),
         }
     )
-    return figures
 
 
 def _as_ended(figures: Figures) -> Figures:
@@ -179,5 +187,3 @@ def _view(one: KnownDecision, include_reasoning: bool) -> DecisionView:
         outcome=one.outcome,
         reverses=body.get("reverses"),
     )
-
-

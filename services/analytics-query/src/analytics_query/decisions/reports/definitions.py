@@ -3,7 +3,7 @@
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 
-from analytics_query.decisions.reports.recipes import Reckoned, Recipe
+from analytics_query.decisions.reports.recipes import Recipe, Reckoned
 from analytics_query.domain.rollups import Figures
 from contracts.analytics import Direction, Figure
 from contracts.events import Evidence
@@ -96,9 +96,7 @@ class Named:
 
 def figures_of(definitions: Iterable[Definition], two: Two, wanted: Collection[str]) -> list[Figure]:
     """The figures that are wanted, but for those that nobody asked for by name and that say nothing."""
-    made = [
-        (definition, definition.figure(two)) for definition in definitions if is_wanted(definition.groups, wanted)
-    ]
+    made = [(definition, definition.figure(two)) for definition in definitions if is_wanted(definition.groups, wanted)]
     return [
         figure
         for definition, figure in made

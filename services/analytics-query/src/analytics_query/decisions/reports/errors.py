@@ -21,7 +21,12 @@ SEVERITIES = tuple(Severity)
 TRIED, SUCCESSFUL = ("recoveries_tried",), ("recoveries_successful",)
 MOST_NAMED = 5
 RECOVERY = Definition(
-    "recovery_rate", "percent", Portion(("successful",), ("tried",)), ("error_rate",), "higher", source="recovery, error"
+    "recovery_rate",
+    "percent",
+    Portion(("successful",), ("tried",)),
+    ("error_rate",),
+    "higher",
+    source="recovery, error",
 )
 BUDGET = Named(
     "error_budget_burned",
@@ -146,7 +151,7 @@ def budget_section(two: Two, objective_percent: float) -> Section:
         None,
         reckoned=reckoned,
         baseline=before.burned_percent if before else None,
-        note=f"{objective_percent:g} % of tasks should complete: {budget.allowed:g} of {budget.tasks} may fail, {budget.failed} did",
+        note=f"objective {objective_percent:g} %: {budget.allowed:g} of {budget.tasks} may fail, {budget.failed} did",
     )
     findings = [_overspent(budget)] if budget.burned_percent > 100 else []
     return Section(name="error_budget", title="Error budget", figures=[figure], findings=findings)
@@ -159,7 +164,11 @@ def by_severity(figures: Figures) -> dict[str, int]:
 
 
 def summary_of(
-    groups: Sequence[tuple[KnownGroup, int]], total: int, before: int | None, period: TimeRange, budget: ErrorBudget | None
+    groups: Sequence[tuple[KnownGroup, int]],
+    total: int,
+    before: int | None,
+    period: TimeRange,
+    budget: ErrorBudget | None,
 ) -> list[str]:
     """What matters about the errors of a time, in words."""
     if not total:
@@ -212,7 +221,7 @@ def _outcome(name: str, two: Two) -> StrategyOutcome | None:
 
 def _overspent(budget: ErrorBudget) -> Finding:
     text = (
-        f"The error budget is overspent: {budget.failed:,} of {budget.tasks:,} tasks failed where {budget.allowed:g} may "
+        f"The error budget is overspent: {budget.failed:,} of {budget.tasks:,} tasks failed, {budget.allowed:g} may "
         f"({budget.burned_percent:.0f} % burned)."
     )
     return Finding(

@@ -22,7 +22,15 @@ WORKER_GROUPS = (
     "success_rate", "completion_rate", "error_rate", "utilization", "tasks_per_hour", "throughput", "response_time",
     "execution_time", "cpu", "memory", "resource_usage", "network_latency", "trust",
 )  # fmt: skip
-SERIES_GROUPS = ("throughput", "completion_rate", "success_rate", "execution_time", "queue", "network_latency", "error_rate")
+SERIES_GROUPS = (
+    "throughput",
+    "completion_rate",
+    "success_rate",
+    "execution_time",
+    "queue",
+    "network_latency",
+    "error_rate",
+)
 
 
 def of_system(wanted: Collection[str]) -> list[Need]:

@@ -105,7 +105,11 @@ def _leading(section: Section) -> str:
     first = section.rows[0]
     rates = {row.entity_id: figure for row in section.rows for figure in row.figures if figure.name == "success_rate"}
     figure = rates.get(first.entity_id)
-    done = "" if figure is None or figure.value is None else f" ({figure.samples:,} attempts, {figure.value:.1f} % completed)"
+    done = (
+        ""
+        if figure is None or figure.value is None
+        else f" ({figure.samples:,} attempts, {figure.value:.1f} % completed)"
+    )
     return f"{len(section.rows)} compared; {first.entity_id} did most{done}."
 
 
@@ -136,5 +140,3 @@ def _over_time(
 
 def _with_content(sections: Sequence[Section]) -> list[Section]:
     return [one for one in sections if one.figures or one.series or one.rows or one.findings or one.notes]
-
-

@@ -5,7 +5,17 @@ from collections.abc import Collection
 from analytics_query.decisions.reports.definitions import Definition, Named, Two, figures_of, is_wanted
 from analytics_query.decisions.reports.ranking import by_work
 from analytics_query.decisions.reports.reading import Reading, Span
-from analytics_query.decisions.reports.recipes import LEVELS, Mean, Newest, Per, Portion, Quantile, Reckoned, Total, spread_of
+from analytics_query.decisions.reports.recipes import (
+    LEVELS,
+    Mean,
+    Newest,
+    Per,
+    Portion,
+    Quantile,
+    Reckoned,
+    Total,
+    spread_of,
+)
 from analytics_query.decisions.reports.words import counted, entity_name, listed
 from analytics_query.decisions.statistics.intervals import Interval
 from analytics_query.decisions.statistics.proportions import Share, wilson
@@ -20,7 +30,9 @@ BUGS, PARTS = ("bugs",), ("dependencies",)
 SCAN, QUALITY, RUNS = "security_scan", "quality, analytics", "tests, outcome"
 
 DEFINITIONS = (
-    Definition("line_coverage", "percent", Mean("line_coverage@"), COVERAGE, "higher", source="coverage, tests, outcome"),
+    Definition(
+        "line_coverage", "percent", Mean("line_coverage@"), COVERAGE, "higher", source="coverage, tests, outcome"
+    ),
     Definition("branch_coverage", "percent", Mean("branch_coverage@"), COVERAGE, "higher", source="coverage, tests"),
     Definition(
         "line_coverage_change", "percentage_points", Mean("line_coverage_delta@"), COVERAGE, "higher", source="coverage"
@@ -30,11 +42,19 @@ DEFINITIONS = (
         "max_cyclomatic_complexity_p95", "count", Quantile("max_cyclomatic@", 0.95), COMPLEXITY, "lower", source=QUALITY
     ),
     Definition("cognitive_complexity", "count", Mean("cognitive@"), COMPLEXITY, "lower", source=QUALITY),
-    Definition("maintainability_index", "score", Mean("maintainability@"), ("maintainability",), "higher", source=QUALITY),
+    Definition(
+        "maintainability_index", "score", Mean("maintainability@"), ("maintainability",), "higher", source=QUALITY
+    ),
     Definition("duplication", "percent", Mean("duplication@"), ("maintainability",), "lower", source=QUALITY),
     Definition("quality_issues", "count", Total(("quality_issues@",)), ("maintainability",), "lower", source="quality"),
     Definition(
-        "test_pass_rate", "percent", Portion(("tests_passed@",), ("tests_run@",)), TESTS, "higher", core=True, source=RUNS
+        "test_pass_rate",
+        "percent",
+        Portion(("tests_passed@",), ("tests_run@",)),
+        TESTS,
+        "higher",
+        core=True,
+        source=RUNS,
     ),
     Definition("tests_run", "count", Total(("tests_run@",)), TESTS, source=RUNS),
     Definition("tests_failed", "count", Total(("tests_failed@",)), TESTS, "lower", source=RUNS),
@@ -51,17 +71,26 @@ DEFINITIONS = (
         BUGS,
         source="tests, security_scan, quality",
     ),
-    Definition("bug_fix_rate", "percent", Portion(("bugs_fixed@",), ("bugs_found@",)), BUGS, "higher", source="as both"),
+    Definition(
+        "bug_fix_rate", "percent", Portion(("bugs_fixed@",), ("bugs_found@",)), BUGS, "higher", source="as both"
+    ),
     Definition("security_scans", "count", Total(("security_scans@",)), SECURITY, source=SCAN),
 )
 NEWEST = (
-    Definition("line_coverage_newest", "percent", Newest("line_coverage@"), COVERAGE, "higher", source="coverage, tests"),
+    Definition(
+        "line_coverage_newest", "percent", Newest("line_coverage@"), COVERAGE, "higher", source="coverage, tests"
+    ),
     Definition("branch_coverage_newest", "percent", Newest("branch_coverage@"), COVERAGE, "higher", source="coverage"),
     Definition("cyclomatic_complexity_newest", "count", Newest("cyclomatic@"), COMPLEXITY, "lower", source=QUALITY),
     Definition("max_cyclomatic_complexity", "count", Newest("max_cyclomatic@"), COMPLEXITY, "lower", source=QUALITY),
     Definition("cognitive_complexity_newest", "count", Newest("cognitive@"), COMPLEXITY, "lower", source=QUALITY),
     Definition(
-        "maintainability_index_newest", "score", Newest("maintainability@"), ("maintainability",), "higher", source=QUALITY
+        "maintainability_index_newest",
+        "score",
+        Newest("maintainability@"),
+        ("maintainability",),
+        "higher",
+        source=QUALITY,
     ),
     Definition("lines_of_code", "count", Newest("lines_of_code@"), ("maintainability",), source=QUALITY),
     *(
@@ -85,8 +114,8 @@ RATING = Named(
 PERFORMANCE_SCORE = Named(
     "performance_score",
     "score",
-    "100 × Apdex with T = 0.9 quantile of `completed_ms` in the history: (attempts up to T + half of those up to 4 T) ÷ "
-    "completed attempts; 95 if nothing changes",
+    "100 × Apdex with T = 0.9 quantile of `completed_ms` in the history: (attempts up to T + half of those up to "
+    "4 T) ÷ completed attempts; 95 if nothing changes",
     ("performance",),
     "higher",
     minimum=8,
@@ -122,7 +151,13 @@ def flaky_findings(reading: Reading) -> list[Finding]:
                 f"in {counted(flaky, 'attempt')} ({counted(failed, 'failed run')})."
             )
             found.append(
-                Finding(kind="flaky_test", text=text[:2_000], entity_type="test", entity_id=entity_name(entity), samples=flaky)
+                Finding(
+                    kind="flaky_test",
+                    text=text[:2_000],
+                    entity_type="test",
+                    entity_id=entity_name(entity),
+                    samples=flaky,
+                )
             )
     return sorted(found, key=lambda one: -one.samples)[:20]
 
@@ -174,9 +209,7 @@ def _shown(rows: list[Row], limit: int) -> list[Row]:
     return [row.model_copy(update={"rank": rank}) for rank, row in enumerate(told[:limit], start=1)]
 
 
-def _scores(
-    reading: Reading, dimension: Dimension, entity: str, two: Two, wanted: Collection[str]
-) -> list[Figure]:
+def _scores(reading: Reading, dimension: Dimension, entity: str, two: Two, wanted: Collection[str]) -> list[Figure]:
     made: list[Figure] = []
     if is_wanted(RATING.groups, wanted):
         made.append(_rating(reading, dimension, two))
@@ -219,7 +252,14 @@ def security_findings(reading: Reading) -> list[Finding]:
             text = f"{entity_name(repository)} has security rating {letter(rating.value)}."
             level = Level.critical if rating.value >= 5 else Level.high
             found.append(
-                Finding(kind="security", severity=level, text=text, entity_type="repository", entity_id=repository, samples=1)
+                Finding(
+                    kind="security",
+                    severity=level,
+                    text=text,
+                    entity_type="repository",
+                    entity_id=repository,
+                    samples=1,
+                )
             )
     return found
 

@@ -28,7 +28,13 @@ BURN = Named(
     source=REPORTS,
 )
 EXHAUSTION = Named(
-    "quota_exhaustion", "hours", "(newest `limit` − newest `used`) ÷ `quota_burn`", GROUP, "higher", minimum=3, source=REPORTS
+    "quota_exhaustion",
+    "hours",
+    "(newest `limit` − newest `used`) ÷ `quota_burn`",
+    GROUP,
+    "higher",
+    minimum=3,
+    source=REPORTS,
 )
 NAMED = (USED, BURN, EXHAUSTION)
 HOUR_US = 3_600_000_000
@@ -56,7 +62,11 @@ def quotas_section(reading: Reading, wanted: Collection[str], limit: int) -> Sec
     known = {
         entity: quota
         for entity in reading.entities(Dimension.quota)
-        if (quota := quota_of(reading.at(Span.now, Dimension.quota, entity), reading.series.get((Dimension.quota, entity), [])))
+        if (
+            quota := quota_of(
+                reading.at(Span.now, Dimension.quota, entity), reading.series.get((Dimension.quota, entity), [])
+            )
+        )
     }
     ordered = sorted(known, key=lambda entity: (known[entity].exhaustion_hours() or float("inf"), entity))
     rows = [_row(entity, known[entity], rank) for rank, entity in enumerate(ordered[:limit], start=1)]
@@ -87,7 +97,9 @@ def _row(entity: str, quota: Quota, rank: int) -> Row:
     share = 100 * quota.used / quota.limit if quota.limit else None
     unit = parts_of(entity)[-1]
     figures = [
-        USED.figure(share, 1, note=f"{quota.used:g} of {quota.limit:g} {unit}" if quota.limit else f"{quota.used:g} {unit}"),
+        USED.figure(
+            share, 1, note=f"{quota.used:g} of {quota.limit:g} {unit}" if quota.limit else f"{quota.used:g} {unit}"
+        ),
         BURN.figure(None, reckoned=quota.burn, note=f"{unit} an hour"),
         EXHAUSTION.figure(quota.exhaustion_hours(), quota.burn.samples),
     ]
@@ -101,7 +113,11 @@ def _finding(entity: str, quota: Quota, now: datetime) -> Finding | None:
         return None
     if resets_h is None and left > 24:
         return None
-    reset = "no reset is known" if resets_h is None or resets_h <= 0 else f"the reset comes in {duration(resets_h * 3_600_000)}"
+    reset = (
+        "no reset is known"
+        if resets_h is None or resets_h <= 0
+        else f"the reset comes in {duration(resets_h * 3_600_000)}"
+    )
     text = (
         f"The quota {_name(entity)} will be used up in {duration(left * 3_600_000)} at "
         f"{amount(quota.burn.value, 'per_hour')}, and {reset}."

@@ -9,7 +9,6 @@ from analytics_query.domain.rollups import Figures
 from analytics_query.domain.vocabulary import Dimension
 from contracts.analytics import Row, Section
 
-
 WORK = ("attempts_ended", "calls", "questions_asked", "seen")
 
 

@@ -39,6 +39,11 @@ class Recipe(Protocol):
         ...
 
     @property
+    def spreads(self) -> tuple[str, ...]:
+        """The distributions that it reads."""
+        ...
+
+    @property
     def by_evidence(self) -> bool:
         """Whether what it rests on is kept by evidence."""
         ...
@@ -62,6 +67,11 @@ class Portion:
         """The formula, in the names of the metrics."""
         share = f"{_sum(self.hits)} ÷ {_sum(self.of)}"
         return f"100 × lower Wilson bound (95 %) of {share}" if self.lower_bound else f"100 × {share}"
+
+    @property
+    def spreads(self) -> tuple[str, ...]:
+        """The distributions that it reads."""
+        return ()
 
     @property
     def by_evidence(self) -> bool:
@@ -89,6 +99,11 @@ class Used:
     def formula(self) -> str:
         """The formula, in the names of the metrics."""
         return f"100 × {_named(self.part)} ÷ {_named(self.amount)}"
+
+    @property
+    def spreads(self) -> tuple[str, ...]:
+        """The distributions that it reads."""
+        return (self.samples,)
 
     @property
     def by_evidence(self) -> bool:
@@ -120,6 +135,11 @@ class Total:
         return _sum(self.metrics) + ("" if self.scale == 1 else f" × {self.scale:g}")
 
     @property
+    def spreads(self) -> tuple[str, ...]:
+        """The distributions that it reads."""
+        return (self.samples,) if self.samples else ()
+
+    @property
     def by_evidence(self) -> bool:
         """Whether what it rests on is kept by evidence."""
         return self.metrics[0].endswith("@")
@@ -143,6 +163,11 @@ class Rate:
     def formula(self) -> str:
         """The formula, in the names of the metrics."""
         return f"{_sum(self.metrics)} ÷ {'hours' if self.unit == 'per_hour' else 'seconds'} that have passed"
+
+    @property
+    def spreads(self) -> tuple[str, ...]:
+        """The distributions that it reads."""
+        return ()
 
     @property
     def by_evidence(self) -> bool:
@@ -169,6 +194,11 @@ class Mean:
     def formula(self) -> str:
         """The formula, in the names of the metrics."""
         return f"mean of {_named(self.metric)}"
+
+    @property
+    def spreads(self) -> tuple[str, ...]:
+        """The distributions that it reads."""
+        return (self.metric,)
 
     @property
     def by_evidence(self) -> bool:
@@ -198,6 +228,11 @@ class Quantile:
         return f"{self.q:g} quantile of {_named(self.metric)} (DDSketch, ± 1 %)"
 
     @property
+    def spreads(self) -> tuple[str, ...]:
+        """The distributions that it reads."""
+        return (self.metric,)
+
+    @property
     def by_evidence(self) -> bool:
         """Whether what it rests on is kept by evidence."""
         return self.metric.endswith("@")
@@ -220,6 +255,11 @@ class Newest:
     def formula(self) -> str:
         """The formula, in the names of the metrics."""
         return f"newest {_named(self.metric)}"
+
+    @property
+    def spreads(self) -> tuple[str, ...]:
+        """The distributions that it reads."""
+        return ()
 
     @property
     def by_evidence(self) -> bool:
@@ -245,6 +285,11 @@ class Per:
     def formula(self) -> str:
         """The formula, in the names of the metrics."""
         return f"{_sum(self.metrics)} ÷ {_named(self.of)}" + ("" if self.scale == 1 else f" × {self.scale:g}")
+
+    @property
+    def spreads(self) -> tuple[str, ...]:
+        """The distributions that it reads."""
+        return ()
 
     @property
     def by_evidence(self) -> bool:
@@ -273,7 +318,9 @@ def share_of(
 
 def counted(figures: Figures, metrics: tuple[str, ...], evidence: str | None) -> int:
     """The sum of counts; those kept by evidence at the given level."""
-    return sum(figures.counts.get(metric + (evidence or "") if metric.endswith("@") else metric, 0) for metric in metrics)
+    return sum(
+        figures.counts.get(metric + (evidence or "") if metric.endswith("@") else metric, 0) for metric in metrics
+    )
 
 
 def level_of(figures: Figures, metrics: tuple[str, ...]) -> str | None:

@@ -21,8 +21,8 @@ from contracts.analytics import Finding, Section
 GROUP = "regressions"
 OF_CLASS = tuple(one for one in PERFORMANCE if one.name != "trust_score")
 BASIS = (
-    "Compared with the history of the same repository and class of tasks: the time before, of the same length and seven "
-    "days at least."
+    "Compared with the history of the same repository and class of tasks: the time before, of the same length and "
+    "seven days at least."
 )
 
 
@@ -60,5 +60,3 @@ def _finding(difference: Difference, dimension: Dimension) -> Finding:
     text = f"{subject}: {difference.comparison.what} {verb} than before"
     finding = finding_of(difference, kind, text, dimension.value)
     return finding.model_copy(update={"entity_id": subject})
-
-

@@ -38,17 +38,44 @@ DEFINITIONS = (
     Definition("network_requests_p95", "count", Quantile("requests@", 0.95), NETWORK, "lower", source="resource"),
     Definition("connections_p95", "count", Quantile("connections_active@", 0.95), DATABASE, "lower", source="resource"),
     Definition("connections_allowed", "count", Quantile("connections_max@", 0.5), DATABASE, source="resource"),
-    Definition("tokens_input", "tokens", Total(("tokens_input@",), samples="tokens@"), TOKENS, "lower", source="token_usage, outcome"),
-    Definition("tokens_output", "tokens", Total(("tokens_output@",), samples="tokens@"), TOKENS, "lower", source="token_usage, outcome"),
     Definition(
-        "tokens_cached_share", "percent", Used("tokens_cached@", "tokens_input@", "tokens@"), TOKENS, "higher",
+        "tokens_input",
+        "tokens",
+        Total(("tokens_input@",), samples="tokens@"),
+        TOKENS,
+        "lower",
+        source="token_usage, outcome",
+    ),
+    Definition(
+        "tokens_output",
+        "tokens",
+        Total(("tokens_output@",), samples="tokens@"),
+        TOKENS,
+        "lower",
+        source="token_usage, outcome",
+    ),
+    Definition(
+        "tokens_cached_share",
+        "percent",
+        Used("tokens_cached@", "tokens_input@", "tokens@"),
+        TOKENS,
+        "higher",
         source="token_usage, outcome",
     ),
     Definition("tokens_per_attempt_p50", "tokens", Quantile("tokens@", 0.5), TOKENS, "lower", source="token_usage"),
     Definition("tokens_per_attempt_p95", "tokens", Quantile("tokens@", 0.95), TOKENS, "lower", source="token_usage"),
-    Definition("cost_total", "usd", Total(("cost_microusd@",), 1 / MICRO, "cost_usd@"), COST, "lower", source="token_usage, outcome"),
+    Definition(
+        "cost_total",
+        "usd",
+        Total(("cost_microusd@",), 1 / MICRO, "cost_usd@"),
+        COST,
+        "lower",
+        source="token_usage, outcome",
+    ),
     Definition("cost_per_attempt_p50", "usd", Quantile("cost_usd@", 0.5), COST, "lower", source="token_usage, outcome"),
-    Definition("cost_per_attempt_p95", "usd", Quantile("cost_usd@", 0.95), COST, "lower", source="token_usage, outcome"),
+    Definition(
+        "cost_per_attempt_p95", "usd", Quantile("cost_usd@", 0.95), COST, "lower", source="token_usage, outcome"
+    ),
     Definition(
         "cost_per_completed_attempt",
         "usd",
@@ -67,9 +94,7 @@ def resources_section(two: Two, wanted: Collection[str]) -> Section:
         *(_spikes(two) if is_wanted(CPU, wanted) else []),
         *(_connections(two) if is_wanted(DATABASE, wanted) else []),
     ]
-    return Section(
-        name="resources", title="Resources", figures=figures_of(DEFINITIONS, two, wanted), findings=findings
-    )
+    return Section(name="resources", title="Resources", figures=figures_of(DEFINITIONS, two, wanted), findings=findings)
 
 
 def _leaks(two: Two) -> list[Finding]:

@@ -13,7 +13,9 @@ DEFINITIONS = (
     Definition(
         "throughput", "per_hour", Rate(("tasks_completed",)), ("throughput", "tasks_per_hour"), "higher", core=True
     ),
-    Definition("events_per_second", "per_second", Rate(("events",), "per_second"), ("throughput",), source="all events"),
+    Definition(
+        "events_per_second", "per_second", Rate(("events",), "per_second"), ("throughput",), source="all events"
+    ),
     Definition("queue_depth", "count", Newest("queue_depth"), QUEUE, "lower", source=SAMPLED),
     Definition("queue_depth_mean", "count", Mean("queue_depth"), QUEUE, "lower", source=SAMPLED),
     Definition("queue_depth_p95", "count", Quantile("queue_depth", 0.95), QUEUE, "lower", source=SAMPLED),
@@ -29,7 +31,9 @@ DEFINITIONS = (
         source=SAMPLED,
     ),
     Definition("fleet_cpu_mean", "percent", Mean("fleet_cpu_percent"), ("resource_usage", "cpu"), source=SAMPLED),
-    Definition("fleet_cpu_p95", "percent", Quantile("fleet_cpu_percent", 0.95), ("resource_usage", "cpu"), source=SAMPLED),
+    Definition(
+        "fleet_cpu_p95", "percent", Quantile("fleet_cpu_percent", 0.95), ("resource_usage", "cpu"), source=SAMPLED
+    ),
     Definition("fleet_memory_mean", "mb", Mean("fleet_memory_mb"), ("resource_usage", "memory"), source=SAMPLED),
     Definition(
         "fleet_memory_p95", "mb", Quantile("fleet_memory_mb", 0.95), ("resource_usage", "memory"), source=SAMPLED

@@ -95,7 +95,9 @@ def _series(definition: Definition, rollups: Sequence[Rollup]) -> Series:
         if (value := rounded(one.value)) is not None
     ]
     evidence = Evidence(level) if level else None
-    return Series(name=definition.name, unit=definition.unit, resolution=resolution.value, points=points, evidence=evidence)
+    return Series(
+        name=definition.name, unit=definition.unit, resolution=resolution.value, points=points, evidence=evidence
+    )
 
 
 def _level(definition: Definition, rollups: Sequence[Rollup], hours: float) -> str | None:

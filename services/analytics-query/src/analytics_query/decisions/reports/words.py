@@ -1,8 +1,10 @@
 """Figures as people read them."""
 
+from collections.abc import Callable
+
 from contracts.analytics import Figure
 
-_TEXT = {
+_TEXT: dict[str, Callable[[float], str]] = {
     "percent": lambda value: f"{_short(value)} %",
     "percentage_points": lambda value: f"{_short(value)} percentage points",
     "mb": lambda value: f"{_short(value)} MB",
@@ -65,4 +67,6 @@ def _short(value: float) -> str:
     size = abs(value)
     if size >= 100:
         return f"{value:,.0f}"
-    return f"{value:.1f}".removesuffix(".0") if size >= 10 else f"{value:.2f}".rstrip("0").rstrip(".") if size >= 0.1 else f"{value:.2g}"
+    if size >= 0.1:
+        return f"{value:.{1 if size >= 10 else 2}f}".rstrip("0").rstrip(".")
+    return f"{value:.2g}"

@@ -47,14 +47,10 @@ DEFINITIONS = (
     Definition("response_time_p95", "ms", Quantile("response_ms", 0.95), ("response_time",), "lower"),
     Definition("worker_execution_time_p50", "ms", Quantile("execution_ms", 0.5), ("execution_time",), "lower"),
     Definition("worker_execution_time_p95", "ms", Quantile("execution_ms", 0.95), ("execution_time",), "lower"),
-    Definition(
-        "errors_per_attempt", "count", Per(ERRORS, "attempts_ended"), ("error_rate",), "lower", source="error"
-    ),
+    Definition("errors_per_attempt", "count", Per(ERRORS, "attempts_ended"), ("error_rate",), "lower", source="error"),
     Definition("worker_cpu_p95", "percent", Quantile("fleet_cpu_percent", 0.95), ("cpu", "resource_usage")),
     Definition("worker_memory_p95", "mb", Quantile("fleet_memory_mb", 0.95), ("memory", "resource_usage"), "lower"),
-    Definition(
-        "worker_round_trip_p95", "ms", Quantile("round_trip_ms", 0.95), ("network_latency",), "lower"
-    ),
+    Definition("worker_round_trip_p95", "ms", Quantile("round_trip_ms", 0.95), ("network_latency",), "lower"),
 )
 
 

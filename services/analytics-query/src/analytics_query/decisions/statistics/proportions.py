@@ -27,19 +27,15 @@ class Difference(NamedTuple):
     """How much larger the first of two shares is, and how likely such a difference is by chance."""
 
     value: float
-    interval: Interval
+    low: float
+    high: float
+    """Ends of its confidence interval."""
     p_value: float
 
 
 def wilson(share: Share) -> Interval:
     """Wilson's score interval (E. B. Wilson, JASA 22, 1927)."""
-    hits, of = share
-    if not of:
-        return UNKNOWN
-    p, z2 = hits / of, Z * Z
-    centre = (p + z2 / (2 * of)) / (1 + z2 / of)
-    half = Z * sqrt(p * (1 - p) / of + z2 / (4 * of * of)) / (1 + z2 / of)
-    return Interval(max(0.0, centre - half), min(1.0, centre + half))
+    return Interval(*_score_ends(share)) if share.of else UNKNOWN
 
 
 def compare_shares(first: Share, second: Share) -> Difference | None:
@@ -51,18 +47,23 @@ def compare_shares(first: Share, second: Share) -> Difference | None:
     one, other = first.value, second.value
     if one is None or other is None:
         return None
-    value = one - other
-    return Difference(value, _newcombe(first, second, value), _p_value(first, second))
+    return Difference(one - other, *_newcombe(first, second), _p_value(first, second))
 
 
-def _newcombe(first: Share, second: Share, value: float) -> Interval:
-    (low_1, high_1), (low_2, high_2) = wilson(first), wilson(second)
-    p_1, p_2 = first.value, second.value
-    assert low_1 is not None and high_1 is not None and low_2 is not None and high_2 is not None
-    assert p_1 is not None and p_2 is not None
-    low = value - sqrt((p_1 - low_1) ** 2 + (high_2 - p_2) ** 2)
-    high = value + sqrt((high_1 - p_1) ** 2 + (p_2 - low_2) ** 2)
-    return Interval(max(-1.0, low), min(1.0, high))
+def _score_ends(share: Share) -> tuple[float, float]:
+    hits, of = share
+    p, z2 = hits / of, Z * Z
+    centre = (p + z2 / (2 * of)) / (1 + z2 / of)
+    half = Z * sqrt(p * (1 - p) / of + z2 / (4 * of * of)) / (1 + z2 / of)
+    return max(0.0, centre - half), min(1.0, centre + half)
+
+
+def _newcombe(first: Share, second: Share) -> tuple[float, float]:
+    (low_1, high_1), (low_2, high_2) = _score_ends(first), _score_ends(second)
+    p_1, p_2 = first.hits / first.of, second.hits / second.of
+    low = p_1 - p_2 - sqrt((p_1 - low_1) ** 2 + (high_2 - p_2) ** 2)
+    high = p_1 - p_2 + sqrt((high_1 - p_1) ** 2 + (p_2 - low_2) ** 2)
+    return max(-1.0, low), min(1.0, high)
 
 
 def _p_value(first: Share, second: Share) -> float:
