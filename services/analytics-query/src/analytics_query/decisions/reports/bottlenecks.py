@@ -5,8 +5,9 @@ from typing import NamedTuple
 
 from analytics_query.decisions.reports.comparisons import MINIMUM
 from analytics_query.decisions.reports.definitions import Definition, figures_of, is_wanted
+from analytics_query.decisions.reports.evident import sum_of
 from analytics_query.decisions.reports.reading import Reading, Span
-from analytics_query.decisions.reports.recipes import Mean, Portion, Quantile, Total, sum_of
+from analytics_query.decisions.reports.recipes import Mean, Portion, Quantile, Total
 from analytics_query.decisions.reports.words import counted, duration, entity_name, probability
 from analytics_query.decisions.statistics import SIGNIFICANT
 from analytics_query.decisions.statistics.multiplicity import benjamini_hochberg

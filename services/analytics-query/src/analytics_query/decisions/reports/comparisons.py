@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from analytics_query.decisions.reports.recipes import share_of, spread_of
+from analytics_query.decisions.reports.evident import share_of, spread_of
 from analytics_query.decisions.reports.words import amount, counted, probability
 from analytics_query.decisions.statistics import SIGNIFICANT
 from analytics_query.decisions.statistics.multiplicity import benjamini_hochberg

@@ -7,8 +7,9 @@ from typing import Any
 
 from analytics_query.decisions.reports.comparisons import MINIMUM
 from analytics_query.decisions.reports.definitions import Definition, Two
+from analytics_query.decisions.reports.evident import spread_of
 from analytics_query.decisions.reports.reading import Reading
-from analytics_query.decisions.reports.recipes import Portion, spread_of
+from analytics_query.decisions.reports.recipes import Portion
 from analytics_query.decisions.reports.words import amount, counted, listed, probability
 from analytics_query.decisions.statistics import SIGNIFICANT
 from analytics_query.decisions.statistics.multiplicity import benjamini_hochberg

@@ -3,7 +3,7 @@
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 
-from analytics_query.decisions.reports.recipes import Recipe, Reckoned
+from analytics_query.decisions.reports.reckoned import Recipe, Reckoned
 from analytics_query.domain.rollups import Figures
 from contracts.analytics import Direction, Figure
 from contracts.events import Evidence

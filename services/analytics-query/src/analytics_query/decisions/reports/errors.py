@@ -7,7 +7,8 @@ from datetime import UTC, datetime
 
 from analytics_query.decisions.reports.definitions import Definition, Named, Two
 from analytics_query.decisions.reports.reading import Reading, Span
-from analytics_query.decisions.reports.recipes import Portion, Reckoned
+from analytics_query.decisions.reports.recipes import Portion
+from analytics_query.decisions.reports.reckoned import Reckoned
 from analytics_query.decisions.reports.words import counted, duration, entity_name, listed
 from analytics_query.decisions.statistics.proportions import Share, wilson
 from analytics_query.decisions.time_ranges import TimeRange

@@ -1,13 +1,48 @@
 """Which roll-ups each report needs: no more than what was asked for takes."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 
+from analytics_query.decisions.reports import quality, questions
+from analytics_query.decisions.reports.bottlenecks import BENCHMARK_FIGURES, HOTSPOT_FIGURES
+from analytics_query.decisions.reports.comparisons import PERFORMANCE, QUALITY
 from analytics_query.decisions.reports.definitions import is_wanted
+from analytics_query.decisions.reports.evident import LEVELS
+from analytics_query.decisions.reports.performance import RANKED
 from analytics_query.decisions.reports.reading import Need, Span
 from analytics_query.domain.vocabulary import SYSTEM, Dimension
 from contracts.analytics import EntityType
 
 WHOLE = (SYSTEM,)
+RANKED_BY = dict.fromkeys(Dimension, "attempts_ended") | {
+    Dimension.phase: "phase_ms",
+    Dimension.operation: "calls",
+    Dimension.hotspot: "seen",
+    Dimension.benchmark: "value@reported,value@observed",
+    Dimension.test: "flaky",
+    Dimension.quota: "used",
+    Dimension.error: "errors",
+    Dimension.error_type: "errors",
+    Dimension.recovery: "tried",
+    Dimension.strategy: "tried",
+    Dimension.decision: "decisions",
+    Dimension.question: "questions_asked",
+}
+"""By which metrics, separated by commas, the busiest entities of a dimension are found."""
+OF_PARTS = (*HOTSPOT_FIGURES, *BENCHMARK_FIGURES, *questions.DEFINITIONS)
+MOST = dict.fromkeys(Dimension, 20) | {
+    Dimension.worker: 30,
+    Dimension.repository: 30,
+    Dimension.task_class: 60,
+    Dimension.phase: 60,
+    Dimension.operation: 40,
+    Dimension.hotspot: 40,
+    Dimension.test: 50,
+    Dimension.error: 500,
+    Dimension.recovery: 200,
+    Dimension.strategy: 50,
+    Dimension.decision: 50,
+}
+"""How many of the busiest are read."""
 BOTH = (Span.now, Span.before)
 TOGETHER = (Span.now, Span.history)
 ALL_THREE = (Span.now, Span.before, Span.history)
@@ -30,6 +65,38 @@ SERIES_GROUPS = (
     "queue",
     "network_latency",
     "error_rate",
+)
+
+
+def spreads_for(need: Need) -> tuple[str, ...] | None:
+    """The distributions that are read, for each of many entities no more than is shown; None: all."""
+    if need.span is Span.history:
+        return COMPARED
+    if need.entities is not None:
+        return None
+    return {Dimension.task_class: COMPARED, Dimension.repository: OF_REPOSITORIES}.get(need.dimension, OF_MANY)
+
+
+def _evident(metrics: Iterable[str]) -> tuple[str, ...]:
+    """Names as they are kept: those by evidence at each level."""
+    names = (metric + level for metric in metrics for level in (LEVELS if metric.endswith("@") else ("",)))
+    return tuple(dict.fromkeys(names))
+
+
+_TIMES = ("phase_ms", "call_ms")
+_COMPARED = tuple(one.spread for one in (*PERFORMANCE, *QUALITY) if one.spread)
+COMPARED = _evident((*_COMPARED, *_TIMES))
+OF_REPOSITORIES = _evident(
+    (*_COMPARED, *(name for one in (*quality.DEFINITIONS, *quality.NEWEST) for name in one.recipe.spreads))
+)
+OF_MANY = _evident(
+    (
+        *_COMPARED,
+        *_TIMES,
+        *(name for one in (*RANKED, *quality.DEFINITIONS) for name in one.recipe.spreads),
+        *(name for one in OF_PARTS for name in one.recipe.spreads),
+        "confidence_percent",
+    )
 )
 
 

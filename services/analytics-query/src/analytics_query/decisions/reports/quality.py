@@ -1,27 +1,19 @@
 """Quality: coverage, complexity, maintainability, security, tests, bugs and dependencies, and how they move."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 
 from analytics_query.decisions.reports.definitions import Definition, Named, Two, figures_of, is_wanted
+from analytics_query.decisions.reports.evident import LEVELS, spread_of
 from analytics_query.decisions.reports.ranking import by_work
 from analytics_query.decisions.reports.reading import Reading, Span
-from analytics_query.decisions.reports.recipes import (
-    LEVELS,
-    Mean,
-    Newest,
-    Per,
-    Portion,
-    Quantile,
-    Reckoned,
-    Total,
-    spread_of,
-)
-from analytics_query.decisions.reports.words import counted, entity_name, listed
+from analytics_query.decisions.reports.recipes import Mean, Newest, Per, Portion, Quantile, Total
+from analytics_query.decisions.reports.reckoned import Reckoned
+from analytics_query.decisions.reports.words import amount, counted, entity_name, listed, told
 from analytics_query.decisions.statistics.intervals import Interval
 from analytics_query.decisions.statistics.proportions import Share, wilson
 from analytics_query.decisions.statistics.ranked import Ranked
 from analytics_query.domain.rollups import Figures
-from analytics_query.domain.vocabulary import SYSTEM, Dimension, parts_of
+from analytics_query.domain.vocabulary import SYSTEM, Dimension
 from contracts.analytics import Figure, Finding, Row, Section
 from contracts.base import Level
 
@@ -120,6 +112,15 @@ PERFORMANCE_SCORE = Named(
     "higher",
     minimum=8,
 )
+STANDING = {
+    "line_coverage": "line coverage",
+    "test_pass_rate": "test pass rate",
+    "cyclomatic_complexity": "cyclomatic complexity",
+    "maintainability_index": "maintainability",
+    "security_rating": "security rating",
+    "performance_score": "performance score",
+}
+"""What the opening sentence tells."""
 RATED = (("critical", 5), ("high", 4), ("medium", 3), ("low", 2))
 TOLERATED = 4
 TARGET = 0.9
@@ -130,11 +131,12 @@ def quality_sections(
 ) -> list[Section]:
     """The entities' quality; of the system with each repository as a row."""
     if dimension is Dimension.system:
-        whole = _section(reading, dimension, SYSTEM, wanted)
+        whole = entity_section(reading, dimension, SYSTEM, wanted, "Quality", newest=False)
         rows = [_row(reading, Dimension.repository, one, wanted) for one in by_work(reading, Dimension.repository)]
         return [whole.model_copy(update={"rows": _shown(rows, limit)})]
     if len(entities) == 1:
-        return [_section(reading, dimension, next(iter(entities)), wanted)]
+        name = next(iter(entities))
+        return [entity_section(reading, dimension, name, wanted, f"Quality of {entity_name(name)}", newest=True)]
     rows = [_row(reading, dimension, entity, wanted) for entity in by_work(reading, dimension)]
     return [Section(name="quality", title="Quality", rows=_shown(rows, limit))]
 
@@ -189,13 +191,37 @@ def performance_score(now: Figures, history: Figures) -> Reckoned:
     return Reckoned(100 * score, mine.count, Interval(low, high).scaled(100))
 
 
-def _section(reading: Reading, dimension: Dimension, entity: str, wanted: Collection[str]) -> Section:
+def entity_section(
+    reading: Reading, dimension: Dimension, entity: str, wanted: Collection[str], title: str, *, newest: bool
+) -> Section:
+    """One entity; `newest`: with newest values, which say nothing about the whole."""
     two = reading.two(dimension, entity)
-    newest = NEWEST if dimension is not Dimension.system else ()
-    figures = figures_of((*DEFINITIONS, *newest), two, wanted) + _scores(reading, dimension, entity, two, wanted)
-    title = "Quality" if dimension is Dimension.system else f"Quality of {entity_name(entity)}"
+    figures = figures_of((*DEFINITIONS, *(NEWEST if newest else ())), two, wanted)
+    figures += _scores(reading, dimension, entity, two, wanted)
     findings = flaky_findings(reading) if is_wanted(TESTS, wanted) else []
     return Section(name="quality", title=title[:200], figures=figures, findings=findings)
+
+
+def opening_of(sections: Sequence[Section]) -> list[str]:
+    """How the quality stands, in a sentence for each that is shown."""
+    said = [line for section in sections if section.name == "quality" and (line := _standing(section))]
+    return said[:3] or ["Nothing about quality was reported in this time."]
+
+
+def _standing(section: Section) -> str:
+    known = {one.name: one for one in section.figures if one.value is not None}
+    parts = [
+        f"{called} {told(known[name])}{_was(known[name])}"
+        for name, called in STANDING.items()
+        if name in known and not (name.endswith("_newest") and name.removesuffix("_newest") in known)
+    ]
+    return f"{section.title}: {'; '.join(parts)}." if parts else ""
+
+
+def _was(figure: Figure) -> str:
+    letters = f" ({figure.note})" if figure.name == RATING.name and figure.note else ""
+    before = "" if figure.baseline is None else f" (before: {amount(figure.baseline, figure.unit)})"
+    return f"{letters}{before}{f', {figure.evidence.value}' if figure.evidence else ''}"
 
 
 def _row(reading: Reading, dimension: Dimension, entity: str, wanted: Collection[str]) -> Row:
@@ -205,8 +231,8 @@ def _row(reading: Reading, dimension: Dimension, entity: str, wanted: Collection
 
 
 def _shown(rows: list[Row], limit: int) -> list[Row]:
-    told = [row for row in rows if any(figure.samples for figure in row.figures)]
-    return [row.model_copy(update={"rank": rank}) for rank, row in enumerate(told[:limit], start=1)]
+    known = [row for row in rows if any(figure.samples for figure in row.figures)]
+    return [row.model_copy(update={"rank": rank}) for rank, row in enumerate(known[:limit], start=1)]
 
 
 def _scores(reading: Reading, dimension: Dimension, entity: str, two: Two, wanted: Collection[str]) -> list[Figure]:
@@ -262,8 +288,3 @@ def security_findings(reading: Reading) -> list[Finding]:
                 )
             )
     return found
-
-
-def repository_of(entity: str) -> str:
-    """The repository in an entity of several parts."""
-    return parts_of(entity)[0]

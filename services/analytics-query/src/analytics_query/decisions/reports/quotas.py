@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from analytics_query.decisions.reports.definitions import Named, is_wanted
 from analytics_query.decisions.reports.reading import Reading, Span
-from analytics_query.decisions.reports.recipes import Reckoned
+from analytics_query.decisions.reports.reckoned import Reckoned
 from analytics_query.decisions.reports.words import amount, duration
 from analytics_query.decisions.statistics.intervals import Interval
 from analytics_query.decisions.statistics.robust import theil_sen

@@ -4,53 +4,16 @@ A metric that is written with a final `@` is kept by evidence: the best level th
 """
 
 from dataclasses import dataclass
-from typing import Protocol
 
-from analytics_query.decisions.statistics.intervals import UNKNOWN, Interval
-from analytics_query.decisions.statistics.proportions import Share, wilson
+from analytics_query.decisions.reports.evident import counted, level_of, names_of, share_of, spread_of
+from analytics_query.decisions.reports.reckoned import NOTHING, Reckoned
+from analytics_query.decisions.statistics.intervals import UNKNOWN
+from analytics_query.decisions.statistics.proportions import wilson
 from analytics_query.decisions.statistics.ranked import Ranked
 from analytics_query.decisions.statistics.rates import poisson
-from analytics_query.domain.rollups import MICRO, Figures, Spread
+from analytics_query.domain.rollups import Figures
 
-LEVELS = ("verified", "observed", "reported")
-"""Of evidence, best first."""
 HOURS_PER = {"per_hour": 1.0, "per_second": 1 / 3600}
-
-
-@dataclass(frozen=True, slots=True)
-class Reckoned:
-    """What a recipe makes of a roll-up."""
-
-    value: float | None = None
-    samples: int = 0
-    interval: Interval = UNKNOWN
-    evidence: str | None = None
-
-
-NOTHING = Reckoned()
-
-
-class Recipe(Protocol):
-    """A way to compute a figure."""
-
-    @property
-    def formula(self) -> str:
-        """The formula, in the names of the metrics."""
-        ...
-
-    @property
-    def spreads(self) -> tuple[str, ...]:
-        """The distributions that it reads."""
-        ...
-
-    @property
-    def by_evidence(self) -> bool:
-        """Whether what it rests on is kept by evidence."""
-        ...
-
-    def reckon(self, figures: Figures, hours: float, evidence: str | None = None) -> Reckoned:
-        """The figure of so many hours; with `evidence` from that level alone."""
-        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -268,7 +231,7 @@ class Newest:
 
     def reckon(self, figures: Figures, hours: float, evidence: str | None = None) -> Reckoned:
         """The figure of so many hours; with `evidence` from that level alone."""
-        levels = _levels(self.metric, evidence)
+        levels = names_of(self.metric, evidence)
         found = [(figures.lasts[name], level) for name, level in levels if name in figures.lasts]
         return Reckoned(found[0][0].value, 1, evidence=found[0][1]) if found else NOTHING
 
@@ -305,51 +268,6 @@ class Per:
         count = counted(figures, self.metrics, level)
         interval = poisson(count).scaled(self.scale / of) if self.scale >= 1 else UNKNOWN
         return Reckoned(count / of * self.scale, of, interval, level)
-
-
-def share_of(
-    figures: Figures, hits: tuple[str, ...], of: tuple[str, ...], evidence: str | None = None
-) -> tuple[Share, str | None]:
-    """A share, and the level of evidence that it rests on (None: it is not kept by evidence)."""
-    level = evidence or level_of(figures, of)
-    whole = counted(figures, of, level)
-    return Share(min(counted(figures, hits, level), whole), whole), level
-
-
-def counted(figures: Figures, metrics: tuple[str, ...], evidence: str | None) -> int:
-    """The sum of counts; those kept by evidence at the given level."""
-    return sum(
-        figures.counts.get(metric + (evidence or "") if metric.endswith("@") else metric, 0) for metric in metrics
-    )
-
-
-def level_of(figures: Figures, metrics: tuple[str, ...]) -> str | None:
-    """The best level of evidence at which any of the counts is not zero."""
-    by_evidence = [metric for metric in metrics if metric.endswith("@")]
-    for level in LEVELS:
-        if any(figures.counts.get(metric + level) for metric in by_evidence):
-            return level
-    return None
-
-
-def spread_of(figures: Figures, metric: str, evidence: str | None = None) -> tuple[Spread, str | None]:
-    """A distribution, and the level of evidence that it rests on; an empty one where there is none."""
-    for name, level in _levels(metric, evidence):
-        spread = figures.spreads.get(name)
-        if spread is not None and spread.count > 0:
-            return spread, level
-    return Spread(), None
-
-
-def sum_of(figures: Figures, metric: str) -> float:
-    """The exact sum of a distribution's values."""
-    return spread_of(figures, metric)[0].micros / MICRO
-
-
-def _levels(metric: str, evidence: str | None) -> list[tuple[str, str | None]]:
-    if not metric.endswith("@"):
-        return [(metric, None)]
-    return [(metric + level, level) for level in ((evidence,) if evidence else LEVELS)]
 
 
 def _named(metric: str) -> str:

@@ -3,7 +3,8 @@
 from collections.abc import Collection
 
 from analytics_query.decisions.reports.definitions import Definition, Two, figures_of, is_wanted
-from analytics_query.decisions.reports.recipes import Per, Portion, Quantile, Total, Used, spread_of
+from analytics_query.decisions.reports.evident import spread_of
+from analytics_query.decisions.reports.recipes import Per, Portion, Quantile, Total, Used
 from analytics_query.decisions.reports.words import amount, counted
 from analytics_query.decisions.statistics.proportions import Share, wilson
 from analytics_query.decisions.statistics.ranked import Ranked

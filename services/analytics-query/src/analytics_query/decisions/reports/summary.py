@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 
 from analytics_query.decisions.reports.comparisons import MINIMUM
 from analytics_query.decisions.reports.definitions import Two
-from analytics_query.decisions.reports.recipes import spread_of
+from analytics_query.decisions.reports.evident import spread_of
 from analytics_query.decisions.reports.words import amount, counted, duration, probability
 from analytics_query.decisions.statistics import SIGNIFICANT
 from analytics_query.decisions.statistics.proportions import Share, compare_shares, wilson

@@ -5,7 +5,8 @@ from datetime import UTC, datetime, timedelta
 from typing import NamedTuple
 
 from analytics_query.decisions.reports.definitions import Definition, Named, is_wanted, rounded
-from analytics_query.decisions.reports.recipes import LEVELS, Reckoned
+from analytics_query.decisions.reports.evident import LEVELS
+from analytics_query.decisions.reports.reckoned import Reckoned
 from analytics_query.decisions.statistics.intervals import Interval
 from analytics_query.decisions.statistics.robust import theil_sen
 from analytics_query.decisions.time_ranges import TimeRange
