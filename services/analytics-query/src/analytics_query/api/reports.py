@@ -32,8 +32,6 @@ Word = Annotated[str | None, Query(min_length=1, max_length=200, pattern=r"^[^\x
 Period = Annotated[
     str, Query(min_length=1, max_length=100, description="Such as last_hour, 36h, PT6H or 2026-11-01/P7D.")
 ]
-    str, Query(min_length=1, max_length=100, description="Such as last_hour, 36h, PT6H, 2026-11-01/P7D.")
-]
 Metric = PerformanceMetric | QualityMetric
 JSON = "application/json"
 ENTITY_TYPE_OF = {
