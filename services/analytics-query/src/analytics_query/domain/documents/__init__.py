@@ -3,8 +3,16 @@
 from datetime import datetime
 from typing import NamedTuple
 
-from pydantic import BaseModel
-
+from analytics_query.domain.documents.bugs import Bugs
+from analytics_query.domain.documents.choices import Choices
+from analytics_query.domain.documents.coverage import Coverages
+from analytics_query.domain.documents.errors import Recoveries
+from analytics_query.domain.documents.operations import Operations
+from analytics_query.domain.documents.parts import Part
+from analytics_query.domain.documents.quality import Quality
+from analytics_query.domain.documents.resources import Resources
+from analytics_query.domain.documents.security import Security
+from analytics_query.domain.documents.testing import Testing
 from contracts.decided import TaskAbout
 
 
@@ -14,14 +22,6 @@ class AttemptKey(NamedTuple):
     task_id: str
     attempt: int
     worker_id: str
-
-
-class Part(BaseModel):
-    """A part of a document. It is changed in place, and is the same whatever the order of the events."""
-
-    def to_json(self) -> bytes:
-        """As it is stored: what stands at its default is left out."""
-        return self.__pydantic_serializer__.to_json(self, exclude_defaults=True)
 
 
 class Lifecycle(Part):
@@ -42,3 +42,12 @@ class AttemptDocument(Part):
     """How many of each kind."""
     updated_at: datetime | None = None
     lifecycle: Lifecycle = Lifecycle()
+    testing: Testing = Testing()
+    coverages: Coverages = Coverages()
+    quality: Quality = Quality()
+    security: Security = Security()
+    bugs: Bugs = Bugs()
+    resources: Resources = Resources()
+    recoveries: Recoveries = Recoveries()
+    choices: Choices = Choices()
+    operations: Operations = Operations()
