@@ -1,7 +1,7 @@
 """Bounded samples that are the same whatever the order in which things come.
 
-What is kept are the names with the smallest digests. As more come the largest of them only falls: a name that is kept in
-the end was never left out before, so that all that is known of it is exact.
+What is kept are the names with the smallest digests. As more come, the largest of them only falls: a name that is kept
+in the end was never left out before, so that all that is known of it is exact.
 """
 
 from collections.abc import Collection

@@ -4,7 +4,7 @@ from datetime import datetime
 from typing import Any
 
 from analytics_query.decisions.folding.crediting import credited_at, later
-from analytics_query.decisions.folding.lifecycle import entities_of
+from analytics_query.decisions.folding.groups import entities_of
 from analytics_query.decisions.folding.quality import severe_issues
 from analytics_query.decisions.folding.security import severe_findings
 from analytics_query.decisions.folding.tables import Credit, Fold

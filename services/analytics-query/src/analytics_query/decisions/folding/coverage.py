@@ -5,14 +5,14 @@ from datetime import datetime
 from statistics import fmean
 from typing import Any
 
-from analytics_query.decisions.folding.crediting import Standing, credited_at
-from analytics_query.decisions.folding.lifecycle import entities_of
+from analytics_query.decisions.folding.crediting import NewestValues, credited_at
+from analytics_query.decisions.folding.groups import entities_of
 from analytics_query.decisions.folding.tables import Credit, Fold
 from analytics_query.decisions.ledger import Ledger
 from analytics_query.decisions.numbers import percent
 from analytics_query.domain.documents import AttemptDocument, AttemptKey
 from analytics_query.domain.documents.coverage import Course, Coverages
-from analytics_query.domain.documents.parts import Told
+from analytics_query.domain.documents.parts import Value
 from analytics_query.domain.vocabulary import with_evidence
 from contracts.events import Evidence
 from contracts.events.reporting import AnalyticsType
@@ -37,7 +37,7 @@ WHOLE_PROJECT = frozenset({"", ".", "./", "/"})
 def _take(coverages: Coverages, event: Any, evidence: str, values: Mapping[str, float | None]) -> None:
     for what, value in values.items():
         if value is not None:
-            told = Told(event.seq, event.occurred_at, value)
+            told = Value(event.seq, event.occurred_at, value)
             name = with_evidence(what, evidence)
             first, newest = coverages.measured.get(name, Course(told, told))
             coverages.measured[name] = Course(min(first, told), max(newest, told))
@@ -92,13 +92,13 @@ def _credit(key: AttemptKey, document: AttemptDocument, ledger: Ledger) -> None:
     if not coverages.measured:
         return
     entities = entities_of(key, document)
-    standing = Standing(key, document, entities)
+    newest_values = NewestValues(key, document, entities)
     for evidence in Evidence:
         for metric, (first, newest) in coverage_of(coverages, evidence.value).items():
             at = _at(document, newest.at)
             name = with_evidence(metric, evidence.value)
             ledger.spread(entities, at, name, newest.value)
-            standing.enter(ledger, name, newest.value)
+            newest_values.enter(ledger, name, newest.value)
             if metric == "line_coverage" and first.seq < newest.seq:
                 change = newest.value - first.value
                 ledger.spread(entities, at, with_evidence("line_coverage_delta", evidence.value), change)

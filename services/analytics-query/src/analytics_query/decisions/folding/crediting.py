@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from datetime import datetime
 
+from analytics_query.decisions.folding.groups import standing
 from analytics_query.decisions.ledger import Ledger
 from analytics_query.domain.documents import AttemptDocument, AttemptKey
 from analytics_query.domain.vocabulary import Dimension, Entity
@@ -28,20 +29,15 @@ def without(entities: Iterable[Entity], dimensions: tuple[Dimension, ...]) -> li
     return [entity for entity in entities if entity[0] not in dimensions]
 
 
-class Standing:
-    """Enters the values in which an attempt ends as the newest of its groups.
-
-    A newest value cannot be taken away. So it is entered only for groups that no later event changes and at a time that
-    is certain, the end; and of what late events make of it the last stands, because more events are then counted.
-    """
+class NewestValues:
+    """Enters the newest values of an attempt for its groups, those that no later event changes."""
 
     def __init__(self, key: AttemptKey, document: AttemptDocument, entities: Iterable[Entity]) -> None:
         self._entities = without(entities, CHANGING)
-        self._ended_at = document.lifecycle.ended_at
-        self._place = f"{sum(document.events.values()):010d}:{key.task_id}"
+        self._standing = standing(key, document)
 
     def enter(self, ledger: Ledger, metric: str, value: float, entities: Iterable[Entity] | None = None) -> None:
-        """Enter the value, once the attempt has ended; for its groups if no others are given."""
-        if self._ended_at is not None:
-            of = self._entities if entities is None else entities
-            ledger.last(of, self._ended_at, metric, value, self._place)
+        """Enter a value; for the attempt's groups if no others are given."""
+        if self._standing is not None:
+            at, source = self._standing
+            ledger.last(self._entities if entities is None else entities, at, metric, value, source)

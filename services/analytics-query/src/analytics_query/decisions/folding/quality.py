@@ -5,14 +5,14 @@ from math import fsum
 from typing import Any
 
 from analytics_query.decisions.folding.coverage import WHOLE_PROJECT
-from analytics_query.decisions.folding.crediting import Standing, credited_at, later
-from analytics_query.decisions.folding.lifecycle import entities_of
+from analytics_query.decisions.folding.crediting import NewestValues, credited_at, later
+from analytics_query.decisions.folding.groups import entities_of
 from analytics_query.decisions.folding.tables import Credit, Fold
 from analytics_query.decisions.ledger import Ledger
 from analytics_query.decisions.numbers import number, sane
 from analytics_query.decisions.sampling import admitted, digest, newer, population
 from analytics_query.domain.documents import AttemptDocument, AttemptKey
-from analytics_query.domain.documents.parts import Told
+from analytics_query.domain.documents.parts import Value
 from analytics_query.domain.documents.quality import FileQuality, Issues, Quality
 from analytics_query.domain.vocabulary import with_evidence
 from contracts.base import Level
@@ -94,7 +94,7 @@ def _quality(document: AttemptDocument, event: Any) -> None:
     issues = Issues(event.seq, len(body.issues), sum(issue.severity in SEVERE for issue in body.issues))
     figures = _figures_of(body.metrics)
     if body.file_path in WHOLE_PROJECT:
-        _take_whole(quality, event, {name: value for name, value in zip(FIGURES, figures, strict=True)})
+        _take_whole(quality, event, dict(zip(FIGURES, figures, strict=True)))
         known = quality.whole_issues.get(evidence)
         newest = newer(known, issues)
         quality.whole_issues[evidence] = newest._replace(severe=max(newest.severe, issues.severe, _severe(known)))
@@ -141,7 +141,7 @@ def _take_whole(quality: Quality, event: Any, values: Mapping[str, float]) -> No
     for metric, value in values.items():
         if value >= 0:
             name = with_evidence(metric, event.evidence.value)
-            quality.whole[name] = newer(quality.whole.get(name), Told(event.seq, event.occurred_at, value))
+            quality.whole[name] = newer(quality.whole.get(name), Value(event.seq, event.occurred_at, value))
 
 
 def _credit(key: AttemptKey, document: AttemptDocument, ledger: Ledger) -> None:
@@ -150,14 +150,14 @@ def _credit(key: AttemptKey, document: AttemptDocument, ledger: Ledger) -> None:
     if at is None:
         return
     entities = entities_of(key, document)
-    standing = Standing(key, document, entities)
+    newest_values = NewestValues(key, document, entities)
     for evidence in (level.value for level in Evidence):
         for metric, value in quality_figures(quality, evidence).items():
             ledger.spread(entities, at, with_evidence(metric, evidence), value)
-            standing.enter(ledger, with_evidence(metric, evidence), value)
+            newest_values.enter(ledger, with_evidence(metric, evidence), value)
         issues = open_issues(quality, evidence)
         if issues is not None:
-            standing.enter(ledger, with_evidence("quality_issues", evidence), float(issues))
+            newest_values.enter(ledger, with_evidence("quality_issues", evidence), float(issues))
         for level in Level:
             count = quality.issues.get(with_evidence(level.value, evidence), 0)
             ledger.count(entities, at, with_evidence(f"quality_issues:{level.value}", evidence), count)

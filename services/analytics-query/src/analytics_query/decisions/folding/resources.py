@@ -1,11 +1,10 @@
 """What is used: samples of memory, processor, disk, network and database, and quotas of services."""
 
 from collections.abc import Iterator
-from statistics import median
 from typing import Any
 
 from analytics_query.decisions.folding.crediting import OWN, without
-from analytics_query.decisions.folding.lifecycle import entities_of
+from analytics_query.decisions.folding.groups import entities_of
 from analytics_query.decisions.folding.tables import Credit, Direct, Fold
 from analytics_query.decisions.ledger import Ledger
 from analytics_query.decisions.numbers import number, sane, seconds_since_1970
@@ -20,6 +19,7 @@ from contracts.events.resources import UsedResource
 MAX_SAMPLE = 128
 """Values of one series that are kept of an attempt."""
 MEMORY, HEAP, CPU = "memory_used_mb", "heap_used_mb", "cpu_percent"
+REPORTED_MEMORY = with_evidence(MEMORY, Evidence.reported.value)
 METRICS: dict[UsedResource, tuple[tuple[str, str], ...]] = {
     UsedResource.memory: ((MEMORY, "used_mb"), (HEAP, "heap_used_mb")),
     UsedResource.cpu: ((CPU, "percent"),),
@@ -42,9 +42,9 @@ REQUESTS = "requests"
 
 
 def leak_of(resources: Resources) -> Slope | None:
-    """How many MB an hour memory grew, if it surely did: by the heap if there are samples of it, the surest evidence."""
+    """How many MB an hour memory grew, if it surely did: by the heap if it was sampled, and the best evidence."""
     for metric in (HEAP, MEMORY):
-        for evidence in reversed(Evidence):
+        for evidence in reversed(tuple(Evidence)):
             series = resources.series.get(with_evidence(metric, evidence.value))
             if series is not None and len(series.sample) >= LEAK_SAMPLES:
                 return _leak(sorted(series.sample.values()))
@@ -66,27 +66,25 @@ def cpu_spikes(series: Series) -> int:
     return round(spikes * series.count / len(series.sample))
 
 
-def usual(series: Series) -> float:
-    """The median of what is kept."""
-    return median(value for _, value in series.sample.values())
-
-
 def _used(document: AttemptDocument, event: Any) -> None:
+    body = event.body
+    told = number(body.metrics, "peak_mb") if body.resource_type is UsedResource.memory else None
     for metric, value in _values_of(event):
-        _sample(document.resources, metric, event, value)
+        peak = told if told is not None and metric.startswith(MEMORY) else value
+        _sample(document.resources, metric, event, value, max(value, peak))
 
 
 def _progress(document: AttemptDocument, event: Any) -> None:
     for metric, value in _progress_values(event):
-        _sample(document.resources, metric, event, value)
+        _sample(document.resources, metric, event, value, value)
 
 
-def _sample(resources: Resources, metric: str, event: Any, value: float) -> None:
-    known = resources.series.get(metric, Series(0, value, {}))
+def _sample(resources: Resources, metric: str, event: Any, value: float, peak: float) -> None:
+    known = resources.series.get(metric, Series(0, peak, {}))
     name = digest(event.event_id)
     if admitted(known.sample, name, MAX_SAMPLE):
         known.sample[name] = (int(event.occurred_at.timestamp() * 1000), value)
-    resources.series[metric] = Series(known.count + 1, max(known.peak, value), known.sample)
+    resources.series[metric] = Series(known.count + 1, max(known.peak, peak), known.sample)
 
 
 def _values_of(event: Any) -> Iterator[tuple[str, float]]:
@@ -139,9 +137,7 @@ def _quota_directly(event: Any, ledger: Ledger) -> None:
         _quota(event, ledger, quota, used, sane(body.quota_limit), resets_at_s)
 
 
-def _quota(
-    event: Any, ledger: Ledger, quota: str, used: float, limit: float | None, resets_at_s: float | None
-) -> None:
+def _quota(event: Any, ledger: Ledger, quota: str, used: float, limit: float | None, resets_at_s: float | None) -> None:
     entity = [(Dimension.quota, quota)]
     ledger.spread(entity, event.occurred_at, "used", used)
     for metric, value in (("used", used), ("limit", limit), ("resets_at_s", resets_at_s)):
@@ -160,6 +156,9 @@ def _credit(key: AttemptKey, document: AttemptDocument, ledger: Ledger) -> None:
             ledger.spread(groups, at, metric, value)
         if metric.startswith(CPU):
             ledger.count(entities, at, "cpu_spikes", cpu_spikes(series))
+    told = resources.series.get(REPORTED_MEMORY)
+    if told is not None:
+        ledger.spread(entities, at, with_evidence("memory_peak_mb", Evidence.reported.value), told.peak)
     leak = leak_of(resources)
     if leak is not None:
         ledger.spread(entities, at, "leak_mb_per_hour", leak.value)

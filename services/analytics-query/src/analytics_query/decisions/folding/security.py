@@ -2,8 +2,8 @@
 
 from typing import Any
 
-from analytics_query.decisions.folding.crediting import Standing, credited_at, later
-from analytics_query.decisions.folding.lifecycle import entities_of
+from analytics_query.decisions.folding.crediting import NewestValues, credited_at, later
+from analytics_query.decisions.folding.groups import entities_of
 from analytics_query.decisions.folding.tables import Credit, Fold
 from analytics_query.decisions.ledger import Ledger
 from analytics_query.decisions.numbers import whole
@@ -105,15 +105,15 @@ def _credit(key: AttemptKey, document: AttemptDocument, ledger: Ledger) -> None:
     if at is None:
         return
     entities = entities_of(key, document)
-    standing = Standing(key, document, entities)
+    newest_values = NewestValues(key, document, entities)
     for evidence in (level.value for level in Evidence):
         ledger.count(entities, at, with_evidence("security_scans", evidence), security.scanned.get(evidence, 0))
         for severity, count in zip(SEVERITIES, findings(security, evidence) or (), strict=False):
-            standing.enter(ledger, with_evidence(f"findings:{severity.value}", evidence), float(count))
+            newest_values.enter(ledger, with_evidence(f"findings:{severity.value}", evidence), float(count))
         for metric, count in zip(
             ("dependencies", "outdated", "vulnerable"), dependencies(security, evidence) or (), strict=False
         ):
-            standing.enter(ledger, with_evidence(metric, evidence), float(count))
+            newest_values.enter(ledger, with_evidence(metric, evidence), float(count))
 
 
 FOLDS: dict[str, Fold] = {

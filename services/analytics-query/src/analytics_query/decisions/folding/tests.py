@@ -4,7 +4,7 @@ from bisect import bisect_left, insort
 from typing import Any
 
 from analytics_query.decisions.folding.crediting import credited_at, later
-from analytics_query.decisions.folding.lifecycle import class_of, entities_of
+from analytics_query.decisions.folding.groups import class_of, entities_of
 from analytics_query.decisions.folding.tables import Credit, Fold
 from analytics_query.decisions.ledger import Ledger
 from analytics_query.decisions.sampling import admitted, digest, keep_newest, newer

@@ -2,14 +2,14 @@
 
 from typing import NamedTuple
 
-from analytics_query.domain.documents.parts import Part, Told
+from analytics_query.domain.documents.parts import Part, Value
 
 
 class Course(NamedTuple):
     """The first and the newest of several measurements."""
 
-    first: Told
-    newest: Told
+    first: Value
+    newest: Value
 
 
 class Coverages(Part):

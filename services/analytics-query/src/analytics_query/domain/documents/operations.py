@@ -18,11 +18,12 @@ class Call(NamedTuple):
 class Hot(NamedTuple):
     """A function that profiles show; the figures are those of the newest profile."""
 
-    seen: int
     seq: int
     share_percent: float | None
     self_time_ms: float | None
     function: str
+    seen: int
+    """In how many profiles."""
 
 
 class Measured(NamedTuple):

@@ -9,12 +9,8 @@ from pydantic import BaseModel
 class Part(BaseModel):
     """A part of a document. It is changed in place, and is the same whatever the order of the events."""
 
-    def to_json(self) -> bytes:
-        """As it is stored: what stands at its default is left out."""
-        return self.__pydantic_serializer__.to_json(self, exclude_defaults=True)
 
-
-class Told(NamedTuple):
+class Value(NamedTuple):
     """A value with its place in the attempt: of two the larger is the newer, by `seq` first."""
 
     seq: int

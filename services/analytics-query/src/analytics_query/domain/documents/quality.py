@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import NamedTuple
 
-from analytics_query.domain.documents.parts import Part, Told
+from analytics_query.domain.documents.parts import Part, Value
 
 
 class Issues(NamedTuple):
@@ -30,7 +30,7 @@ class Quality(Part):
     """The whole project and single files are kept apart, each by evidence."""
 
     newest_at: datetime | None = None
-    whole: dict[str, Told] = {}
+    whole: dict[str, Value] = {}
     """By figure and evidence, as reports of the whole project tell it: `cyclomatic@reported`."""
     whole_issues: dict[str, Issues] = {}
     """By evidence."""
