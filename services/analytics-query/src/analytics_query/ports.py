@@ -1,6 +1,6 @@
 """What the handlers need of the outside."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from datetime import datetime
@@ -32,7 +32,7 @@ class Position:
 
 
 class Transaction(Protocol):
-    """The projections inside one transaction, which no other transaction can overlap."""
+    """The projections inside one transaction, which overlaps with no other. Given nothing, it does nothing."""
 
     @property
     def position(self) -> Position:
@@ -79,7 +79,7 @@ class Transaction(Protocol):
         """Remove roll-ups that have come to nothing."""
         ...
 
-    async def make_current(self, keys: Iterable[AttemptKey]) -> None:
+    async def make_current(self, keys: Sequence[AttemptKey]) -> None:
         """Remember the attempts that tasks are at, unless newer ones are known."""
         ...
 

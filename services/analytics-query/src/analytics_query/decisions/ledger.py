@@ -7,7 +7,8 @@ from analytics_query.domain.records import Record
 from analytics_query.domain.rollups import Figures, Key, Last, Spread, within_bounds
 from analytics_query.domain.vocabulary import RESOLUTIONS, WIDTH, Dimension, Entity
 
-FINEST_S = {dimension: int(WIDTH[resolutions[0]].total_seconds()) for dimension, resolutions in RESOLUTIONS.items()}
+WIDTH_S = {resolution: int(width.total_seconds()) for resolution, width in WIDTH.items()}
+FINEST_S = {dimension: WIDTH_S[resolutions[0]] for dimension, resolutions in RESOLUTIONS.items()}
 
 Place = tuple[Dimension, str, int]
 
@@ -51,12 +52,13 @@ class Ledger:
             figures.lasts[metric] = figures.lasts.get(metric, newest).or_newer(newest)
 
     def rollups(self) -> dict[Key, Figures]:
-        """What to add to each roll-up, at every resolution that is kept of its dimension."""
+        """What to add to each roll-up, at every resolution that is kept of its dimension; no nothings."""
         summed: dict[Key, Figures] = {}
         for (dimension, entity, at_s), figures in self._entries.items():
+            if figures.is_nothing:
+                continue
             for resolution in RESOLUTIONS[dimension]:
-                width = int(WIDTH[resolution].total_seconds())
-                key = Key(dimension, entity, resolution, at_s - at_s % width)
+                key = Key(dimension, entity, resolution, at_s - at_s % WIDTH_S[resolution])
                 summed.setdefault(key, Figures()).merge(figures)
         return summed
 

@@ -47,8 +47,12 @@ class Spread:
         """Add all that another has counted, or with `sign` -1 take it away."""
         self.count += other.count * sign
         self.micros += other.micros * sign
-        for name, times in other.bins.items():
-            self.bins[name] = self.bins.get(name, 0) + times * sign
+        _add(self.bins, other.bins, sign)
+
+    @property
+    def is_nothing(self) -> bool:
+        """Whether adding it would change nothing."""
+        return not (self.count or self.micros or any(self.bins.values()))
 
     def quantile(self, q: float) -> float | None:
         """The value below which a share `q` (0 to 1) lies, within `ACCURACY`; None of nothing."""
@@ -123,6 +127,14 @@ class Last(NamedTuple):
         return other if other[:2] >= self[:2] else self
 
 
+class Change(NamedTuple):
+    """What of some figures has changed."""
+
+    plain: bool
+    """Counts or newest values."""
+    spreads: bool
+
+
 @dataclass(slots=True)
 class Figures:
     """What one roll-up holds: counts (integers), spreads, and newest values, by metric."""
@@ -131,24 +143,34 @@ class Figures:
     spreads: dict[str, Spread] = field(default_factory=dict)
     lasts: dict[str, Last] = field(default_factory=dict)
 
-    def merge(self, other: "Figures", sign: int = 1) -> None:
-        """Add another's, or with `sign` -1 take them away; newest values are never taken away."""
-        for metric, count in other.counts.items():
-            self.counts[metric] = self.counts.get(metric, 0) + count * sign
+    def merge(self, other: "Figures", sign: int = 1) -> "Change":
+        """Add another's, or with `sign` -1 take them away; newest values are never taken away.
+
+        What comes to nothing is dropped, so that equal figures are equal documents.
+        """
+        plain = _add(self.counts, other.counts, sign)
+        spreads = False
         for metric, spread in other.spreads.items():
-            self.spreads.setdefault(metric, Spread()).merge(spread, sign)
+            if not spread.is_nothing:
+                spreads = True
+                known = self.spreads.setdefault(metric, Spread())
+                known.merge(spread, sign)
+                if known.is_nothing:
+                    del self.spreads[metric]
         if sign > 0:
             for metric, last in other.lasts.items():
-                self.lasts[metric] = self.lasts.get(metric, last).or_newer(last)
+                known_last = self.lasts.get(metric)
+                if known_last is None or known_last.or_newer(last) != known_last:
+                    self.lasts[metric] = last
+                    plain = True
+        return Change(plain, spreads)
 
-    def tidy(self) -> bool:
-        """Drop what has come to nothing; whether anything is left."""
-        _drop_zeros(self.counts)
-        for metric, spread in list(self.spreads.items()):
-            _drop_zeros(spread.bins)
-            if not spread.count and not spread.micros and not spread.bins:
-                del self.spreads[metric]
-        return bool(self.counts or self.spreads or self.lasts)
+    @property
+    def is_nothing(self) -> bool:
+        """Whether adding it would change nothing."""
+        return not (
+            self.lasts or any(self.counts.values()) or any(not spread.is_nothing for spread in self.spreads.values())
+        )
 
     def plain_json(self) -> Json:
         """Counts and newest values as they are stored."""
@@ -222,9 +244,18 @@ def within_bounds(value: float) -> float:
     return min(max(value, -LARGEST), LARGEST)
 
 
-def _drop_zeros(counts: dict[str, int]) -> None:
-    for name in [name for name, count in counts.items() if not count]:
-        del counts[name]
+def _add(counts: dict[str, int], others: dict[str, int], sign: int) -> bool:
+    """Add counts, and drop those that come to nothing; whether any changed."""
+    changed = False
+    for name, times in others.items():
+        if times:
+            changed = True
+            count = counts.get(name, 0) + times * sign
+            if count:
+                counts[name] = count
+            else:
+                del counts[name]
+    return changed
 
 
 def _integer(number: int) -> int | str:

@@ -11,8 +11,8 @@ Each module here is about one part of an attempt's document, and offers some of 
 - `DIRECT`: by kind, what an event enters at once, once: only what needs no other event to be known.
 - `TASK_FOLDS`, `TASK_CREDITS`: the same of a task's document.
 
-So at any time the roll-ups are the sum of what all documents amount to and of all direct entries, which is a function of
-the set of events: neither order nor repetition nor the cut into transactions can be seen in them.
+So at any time the roll-ups are the sum of what all documents amount to and of all direct entries, which is a function
+of the set of events: neither order nor repetition nor the cut into transactions can be seen in them.
 
 Newest values (`Ledger.last`) are not sums. Of an attempt they are entered at its `groups.standing`, by which the newest
 attempt stands; once an attempt has such a value it must go on having one.

@@ -66,7 +66,7 @@ def phases(progress: Progress, ended_at: datetime | None) -> dict[str, tuple[dat
     """When each phase was first reported, and how long (ms) it took in all; the last one lasts until the end."""
     began: dict[str, datetime] = {}
     lasted: defaultdict[str, float] = defaultdict(float)
-    for point, after in zip(progress.points, [*progress.points[1:], None], strict=True):
+    for point, after in zip(progress.points, [*progress.points[1:], None], strict=False):
         until = after.at if after is not None else ended_at
         if until is not None:
             began.setdefault(point.phase, point.at)

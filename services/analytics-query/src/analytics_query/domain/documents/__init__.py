@@ -1,4 +1,4 @@
-"""What is kept of an attempt and of a task between events: documents of parts, each folded by the module of its name."""
+"""What is kept of attempts and tasks between events: documents of parts, each folded by the module of its name."""
 
 from datetime import datetime
 from typing import Any, NamedTuple
