@@ -26,9 +26,11 @@ from contracts import streams, subjects
 from contracts.batches import Batch, ItemT
 from contracts.decided import DecidedEvent, DecidedKind
 from contracts.events import EVENT_TYPES, QUESTION_KINDS, EventBase
-from servicekit.bus import Received
+from servicekit.bus import Outgoing, Received
 from servicekit.inbox import producer_name
 from tests.support.examples import FULL, MINIMAL, NOW, event
+
+PRODUCER = "spool-1"
 
 Item = EventBase | DecidedEvent
 Dump = dict[str, dict[Any, Any]]
@@ -41,7 +43,8 @@ TABLES = {
     # The number of a row says when it was written, and nothing else.
     "analytics": """SELECT event_id::text, analytics_type, source_type, source_id, data, timestamp, worker_id, attempt,
         evidence FROM analytics""",
-    "decisions": "SELECT event_id::text, task_id, attempt, worker_id, decision_type, decided_at, seq, body FROM decisions",
+    "decisions": """SELECT event_id::text, task_id, attempt, worker_id, decision_type, decided_at, seq, body
+        FROM decisions""",
     "error_groups": """SELECT fingerprint, error_type, severity, message, place, first_event_id::text, first_seen,
         last_seen, count FROM error_groups""",
     "error_workers": "SELECT fingerprint, worker_id, count FROM error_workers",
@@ -130,9 +133,7 @@ class MemoryTransaction:
     def committed(self) -> State:
         """The state that this transaction leaves."""
         known = self.state.position
-        self.state.position = Position(
-            known.number, known.applied_at, self._newest, known.fold_version, known.kept
-        )
+        self.state.position = Position(known.number, known.applied_at, self._newest, known.fold_version, known.kept)
         return self.state
 
 
@@ -184,7 +185,12 @@ class Memory:
         return self._within(dimension, entities, cover(since, until, coarse, self.state.position.kept))
 
     async def series(
-        self, dimension: Dimension, entities: Sequence[str] | None, since: datetime, until: datetime, resolution: Resolution
+        self,
+        dimension: Dimension,
+        entities: Sequence[str] | None,
+        since: datetime,
+        until: datetime,
+        resolution: Resolution,
     ) -> list[Rollup]:
         """Roll-ups of one resolution."""
         stretch = Stretch(resolution, bucket_of(since, resolution), ceiling_of(until, resolution))
@@ -218,11 +224,9 @@ class Memory:
         known = await self.attempts([task_id])
         return next(iter(known.items()), (None, AttemptDocument()))
 
-    async def at(self) -> Position:
+    async def position(self) -> Position:
         """How far it is."""
         return self.state.position
-
-    position = at
 
     def dump(self) -> Dump:
         """All that is stored."""
@@ -321,17 +325,17 @@ class History:
         self.items += [self._event(tasks_known) for _ in range(events)]
         self.items += [self._question(), self._sample()]
 
-    def sealed(self, items: Sequence[Item] | None = None) -> list[Sealed]:
+    def sealed(self, producer: str = PRODUCER) -> list[Sealed]:
         """The history in batches, as it happened."""
         by_subject: dict[str, list[Item]] = {}
         batches: list[list[Item]] = []
-        for item in self.items if items is None else items:
+        for item in self.items:
             open_batch = by_subject.get(subject_of(item))
             if open_batch is None or self._random.random() < 0.3:
                 open_batch = by_subject[subject_of(item)] = []
                 batches.append(open_batch)
             open_batch.append(item)
-        return [seal(batch, number) for number, batch in enumerate(batches, 1)]
+        return [seal(batch, number, producer) for number, batch in enumerate(batches, 1)]
 
     def disturbed(self, batches: Sequence[Sealed]) -> list[Sealed]:
         """The same batches in any order, some of them again and again."""
@@ -346,7 +350,9 @@ class History:
         return f"{ms >> 16:08x}-{ms & 0xFFFF:04x}-7000-8000-{self._ids:012x}"
 
     def _at(self) -> datetime:
-        return NOW + timedelta(milliseconds=self._random.choice([50, 5_000, 3_600_000, 90_000_000]) * self._random.random())
+        return NOW + timedelta(
+            milliseconds=self._random.choice([50, 5_000, 3_600_000, 90_000_000]) * self._random.random()
+        )
 
     def _tell(self, kind: DecidedKind, at: datetime, data: dict[str, Any] | None = None, **about: Any) -> None:
         event_id = self._next_id(at)
@@ -419,7 +425,7 @@ def subject_of(item: Item) -> str:
     return subjects.for_event(cast(Any, item).kind, item.worker_id, item.task_id)
 
 
-def seal(items: Sequence[Item], number: int, producer: str = "spool-1") -> Sealed:
+def seal(items: Sequence[Item], number: int, producer: str = PRODUCER) -> Sealed:
     """A batch of one subject."""
     first = items[0]
     if isinstance(first, DecidedEvent):
@@ -428,6 +434,22 @@ def seal(items: Sequence[Item], number: int, producer: str = "spool-1") -> Seale
         stream = streams.QUESTIONS if cast(Any, first).kind in QUESTION_KINDS else streams.TELEMETRY
     batch = Batch[Any](producer=producer, batch=number, events=list(items))
     return Sealed(stream, Received(batch, Msg(cast(Any, None), subject=subject_of(first))))
+
+
+def outgoing(batches: Sequence[Sealed]) -> list[Outgoing]:
+    """The batches as they are published."""
+    return [
+        Outgoing(one.received.subject, one.received.batch.message_id, one.received.batch.to_json()) for one in batches
+    ]
+
+
+async def in_memory(batches: Sequence[Sealed]) -> Memory:
+    """The projections of these batches, each applied alone and in order."""
+    memory = Memory()
+    projector = Projector(memory)
+    for one in batches:
+        await project(projector, [one])
+    return memory
 
 
 async def project(projector: Projector, batches: Sequence[Sealed]) -> None:
