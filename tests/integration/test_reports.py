@@ -20,7 +20,9 @@ from tests.support.producer import Producer, settled
 from tests.support.running import running_service
 from tests.support.stack import TestNats, TestPostgres, TestRedis, run
 
-PERFORMANCE, QUALITY, DECISIONS, ERRORS = (f"/v1/reports/{name}" for name in ("performance", "quality", "decisions", "errors"))
+PERFORMANCE, QUALITY, DECISIONS, ERRORS = (
+    f"/v1/reports/{name}" for name in ("performance", "quality", "decisions", "errors")
+)
 DAY = "time_range=last_24_hours"
 ASKED = {
     "system": f"{PERFORMANCE}?{DAY}",
@@ -325,7 +327,9 @@ def test_a_repeated_question_is_answered_from_the_cache(answers: Answers) -> Non
 
 
 def test_what_cannot_be_asked_is_refused_with_what_can(answers: Answers) -> None:
-    wrong_range, wrong_metric, wrong_id = (answers.responses[name] for name in ("wrong_range", "wrong_metric", "wrong_id"))
+    wrong_range, wrong_metric, wrong_id = (
+        answers.responses[name] for name in ("wrong_range", "wrong_metric", "wrong_id")
+    )
     assert (wrong_range.status_code, wrong_range.json()["code"]) == (422, "invalid_time_range")
     [error] = wrong_range.json()["errors"]
     assert error["field"] == "time_range"
