@@ -35,7 +35,8 @@ ASKED = {
     "quality": f"{QUALITY}?{DAY}",
     "repository": f"{QUALITY}?{DAY}&entity_type=repository&entity_id={REPOSITORY}",
     "task_quality": f"{QUALITY}?time_range=all&entity_type=task&entity_id=task-now-slow-0",
-    "analytics": f"/v1/analytics?{DAY}&entity_type=worker&entity_id={FAST}&analytics_type=performance&analytics_type=resource",
+    "analytics": f"/v1/analytics?{DAY}&entity_type=worker&entity_id={FAST}"
+    "&analytics_type=performance&analytics_type=resource",
     "models": f"/v1/analytics?{DAY}&entity_type=model",
     "decisions": f"{DECISIONS}?{DAY}&include_reasoning=true&limit=5",
     "task_decisions": f"{DECISIONS}?time_range=all&task_id=task-now-fast-0",

@@ -16,7 +16,6 @@ class AnalyticsError(Exception):
         self.detail = detail
 
 
-<<<<<<< HEAD
 class InvalidTimeRange(AnalyticsError):
     """A time range that says nothing, or the wrong thing. `errors` are contracts.problems.FieldError."""
 
@@ -36,7 +35,8 @@ class InvalidInput(AnalyticsError):
     def __init__(self, field: str, message: str, allowed: Sequence[str] = (), value: str | None = None) -> None:
         super().__init__(f"{field}: {message}")
         self.errors = [FieldError(field=field, message=message, value=value, allowed=list(allowed))]
-=======
+
+
 class LogIncomplete(AnalyticsError):
     """The log has not recorded what was applied here, so nothing can be made anew of it."""
 
@@ -48,4 +48,3 @@ class LogIncomplete(AnalyticsError):
             f"the event log lacks {missing} batches that the projections hold ({shown}), after {wait_s:g} s: "
             "let telemetry-ingest run until it has caught up, look at its dead letters, then rebuild again"
         )
->>>>>>> projection
