@@ -82,8 +82,9 @@ def figures_of_attempt(key: AttemptKey, document: AttemptDocument) -> Figures:
 def figures_of_task(task_id: str, document: TaskDocument | None, attempts: Attempts) -> Figures:
     """What a task and its attempts count for, together."""
     ledger = Ledger()
-    for credit in TASK_CREDITS if document is not None else ():
-        credit(document, ledger)
+    if document is not None:
+        for credit in TASK_CREDITS:
+            credit(document, ledger)
     own = [figures for place, figures in ledger.rollups().items() if _is_of(place, Dimension.system, None)]
     return total([*own, *(figures_of_attempt(key, one) for key, one in attempts.items() if key.task_id == task_id)])
 
