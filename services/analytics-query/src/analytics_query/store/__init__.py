@@ -1,6 +1,7 @@
 """The only SQL of analytics-query."""
 
 from analytics_query.store.reading import PostgresDocuments, PostgresRollups
-from analytics_query.store.writing import PostgresProjections
+from analytics_query.store.rebuilding import rebuilding
+from analytics_query.store.writing import PLANNER, PostgresProjections
 
-__all__ = ["PostgresDocuments", "PostgresProjections", "PostgresRollups"]
+__all__ = ["PLANNER", "PostgresDocuments", "PostgresProjections", "PostgresRollups", "rebuilding"]
