@@ -2,7 +2,7 @@ import re
 from datetime import datetime
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from analytics_query.decisions.fingerprints import identify, innermost, normalised
@@ -77,6 +77,7 @@ def stacks(draw: st.DrawFn, form: str) -> str:
     return STACKS[form].format(**{name: draw(drawn) for name, drawn in values.items()})
 
 
+@settings(max_examples=50)
 @given(messages(), messages())
 def test_a_message_is_the_same_with_other_numbers_ids_paths_times_and_addresses(one: str, other: str) -> None:
     assert identify("E", one, None) == identify("E", other, None)
@@ -84,6 +85,7 @@ def test_a_message_is_the_same_with_other_numbers_ids_paths_times_and_addresses(
 
 @pytest.mark.parametrize("form", STACKS)
 def test_a_stack_is_the_same_with_other_folders_and_lines(form: str) -> None:
+    @settings(max_examples=40)
     @given(stacks(form), stacks(form))
     def holds(one: str, other: str) -> None:
         assert innermost(one)
