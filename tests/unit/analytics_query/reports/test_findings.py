@@ -103,8 +103,8 @@ def test_chance_alone_is_seldom_told_among_many_classes() -> None:
 def test_what_is_better_is_an_improvement_and_too_few_are_not_compared() -> None:
     entity = (Dimension.task_class, joined("shop", "fix"))
     few = (Dimension.task_class, joined("shop", "rare"))
-    now = {entity: attempts(30, 30, completed_ms=times(500, 30)), few: attempts(0, 5)}
-    history = {entity: attempts(90, 100, completed_ms=times(1_000, 90)), few: attempts(5, 5)}
+    now: dict[Entity, Figures] = {entity: attempts(30, 30, completed_ms=times(500, 30)), few: attempts(0, 5)}
+    history: dict[Entity, Figures] = {entity: attempts(90, 100, completed_ms=times(1_000, 90)), few: attempts(5, 5)}
     section = regressions_section(reading({Span.now: now, Span.history: history}), [Dimension.task_class], ALL)
     [found] = section.findings
     assert (found.kind, found.metric, found.entity_id) == ("improvement", "execution_time_p50", "shop / fix")
@@ -214,8 +214,8 @@ def test_the_error_budget_is_what_the_objective_allows() -> None:
 
 def test_the_summary_tells_the_worst_first_and_counts_the_rest() -> None:
     entity = (Dimension.task_class, joined("shop", "fix"))
-    now = {entity: attempts(10, 40, completed_ms=times(3_000, 10))}
-    history = {entity: attempts(99, 100, completed_ms=times(1_000, 99))}
+    now: dict[Entity, Figures] = {entity: attempts(10, 40, completed_ms=times(3_000, 10))}
+    history: dict[Entity, Figures] = {entity: attempts(99, 100, completed_ms=times(1_000, 99))}
     sections = [regressions_section(reading({Span.now: now, Span.history: history}), [Dimension.task_class], ALL)]
     said = summary.summary_of(sections, ["First."])
     assert said[0] == "First."
