@@ -1,7 +1,7 @@
 """A whole task over MCP on the real services: assigned, watched, asked about, verified; only the worker is by hand."""
 
 import asyncio
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable
 from datetime import UTC, datetime
 from typing import Any
 
@@ -91,7 +91,9 @@ async def report_everything(worker: HandWorker, held: Assignment) -> None:
     )
 
 
-async def until(call: Caller, holds: Any, **arguments: Any) -> tuple[str, dict[str, Any]]:
+async def until(
+    call: Caller, holds: Callable[[dict[str, Any]], object], **arguments: Any
+) -> tuple[str, dict[str, Any]]:
     """What monitor_task says, once `holds` does of its structure."""
 
     async def found() -> tuple[str, dict[str, Any]] | None:

@@ -157,13 +157,11 @@ class _Tails:
         return lambda: self._subscriptions.changed(uris)
 
 
-async def refuse_handshake_subscriptions(
-    context: ServerRequestContext[Upstreams], call_next: CallNext
-) -> HandlerResult:
+async def refuse_handshake_subscriptions(ctx: Context, call_next: CallNext) -> HandlerResult:
     """Middleware that says why there are none; a handler would announce them."""
-    if context.method in _HANDSHAKE_SUBSCRIPTIONS:
-        raise MCPError(code=METHOD_NOT_FOUND, message=f"{context.method} is not offered: {_NO_SESSION}")
-    return await call_next(context)
+    if ctx.method in _HANDSHAKE_SUBSCRIPTIONS:
+        raise MCPError(code=METHOD_NOT_FOUND, message=f"{ctx.method} is not offered: {_NO_SESSION}")
+    return await call_next(ctx)
 
 
 def announce_truly(server: Server[Upstreams]) -> None:
