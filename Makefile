@@ -1,7 +1,7 @@
 # Everything one does with this repository on one machine. `make` alone lists it.
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo up down status logs doctor test check fmt clean
+.PHONY: help setup demo up down status logs doctor test check fmt docs clean
 
 # The first Python that suits; a name on PATH may be a shim that does not run.
 PYTHON ?= $(shell for python in python3.11 python3.12 python3 python; do \
@@ -49,6 +49,12 @@ check: setup ## Lint, format check, types, import rules
 fmt: setup ## Format the code and mend what can be mended
 	@$(BIN)/ruff check --fix
 	@$(BIN)/ruff format
+
+docs: setup ## Make docs/tools.md anew from the tools' schemas
+	@$(BIN)/python -m mcp_gateway tools --markdown > .mews/tools.md
+	@echo >> .mews/tools.md
+	@$(BIN)/python -m worker_agent tools --markdown >> .mews/tools.md
+	@mv .mews/tools.md docs/tools.md
 
 clean: ## Stop everything and remove all that was made here: data, environment, caches
 	@if test -x $(BIN)/mews; then $(BIN)/mews down; fi

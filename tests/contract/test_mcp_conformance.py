@@ -2,13 +2,14 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from mcp_gateway.app import create_app
 from mcp_gateway.decisions.access import AuthMode
 from mcp_gateway.settings import Settings
-from tests.support.conformance import FIXTURE_RESOURCES, FIXTURE_TOOLS
+from tests.support.conformance import FIXTURE_PROMPTS, FIXTURE_RESOURCES, FIXTURE_TOOLS
 from tests.support.node import NodeTools
 from tests.support.serving import serving
 
@@ -29,6 +30,12 @@ REQUIRED = {
     "resources-read-text",
     "resources-read-binary",
     "resources-templates-read",
+    "prompts-list",
+    "prompts-get-simple",
+    "prompts-get-with-args",
+    "prompts-get-embedded-resource",
+    "prompts-get-with-image",
+    "completion-complete",
     "dns-rebinding-protection",
 }
 
@@ -37,7 +44,8 @@ pytestmark = pytest.mark.node
 
 @pytest.mark.timeout(420)
 async def test_every_scenario_that_applies_passes(node_tools: NodeTools, tmp_path: Path) -> None:
-    app = create_app(Settings(auth_mode=AuthMode.local), tools=FIXTURE_TOOLS, resources=FIXTURE_RESOURCES)
+    fixtures: dict[str, Any] = {"tools": FIXTURE_TOOLS, "resources": FIXTURE_RESOURCES, "prompts": FIXTURE_PROMPTS}
+    app = create_app(Settings(auth_mode=AuthMode.local), **fixtures)
     results = tmp_path / "results"
     async with serving(app) as url:
         ended = await node_tools.conformance(

@@ -55,7 +55,11 @@ async def test_a_client_that_asks_is_told_what_is_offered(url: str, era: str, ve
         assert capabilities is not None
         assert capabilities.tools is not None
         assert capabilities.resources is not None
-        assert capabilities.prompts is None
+        assert capabilities.prompts is not None
+        assert capabilities.completions is not None
+        assert bool(capabilities.resources.subscribe) is (version == MODERN)
+        parts = (capabilities.tools, capabilities.resources, capabilities.prompts)
+        assert not any(part.list_changed for part in parts)
 
 
 @pytest.mark.parametrize("version", [OLDEST, "2025-03-26", "2025-06-18", NEWEST_HANDSHAKE])

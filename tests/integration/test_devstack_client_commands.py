@@ -232,7 +232,7 @@ async def test_a_token_is_sent_and_a_wrong_one_is_explained(world: World, tmp_pa
     accepted = f"alice:{hashlib.sha256(b'right').hexdigest()}"
     async with (
         upstreams(world) as addresses,
-        gateway(addresses, auth_mode=AuthMode.token, gateway_tokens=accepted) as url,
+        gateway(addresses, auth_mode=AuthMode.token, gateway_tokens=accepted, gateway_state_keys="k" * 32) as url,
     ):
         assert (await Mews(tmp_path, url, "right")("tasks")).code == 0
         for token in (None, "wrong"):

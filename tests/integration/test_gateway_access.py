@@ -14,6 +14,7 @@ from tests.support.views import running_task
 
 TOKEN = "correct-horse"
 TOKENS = SecretStr(f"alice:{hashlib.sha256(TOKEN.encode()).hexdigest()},bob:{'0' * 64}")
+GUARDED: dict[str, Any] = {"auth_mode": "token", "gateway_tokens": TOKENS, "gateway_state_keys": SecretStr("k" * 32)}
 PING = {"jsonrpc": "2.0", "id": 1, "method": "ping"}
 ACCEPT = {"Accept": "application/json, text/event-stream"}
 
@@ -31,7 +32,7 @@ async def addresses(world: World) -> AsyncGenerator[Addresses]:
 
 @pytest.fixture
 async def guarded(addresses: Addresses) -> AsyncGenerator[str]:
-    async with gateway(addresses, auth_mode="token", gateway_tokens=TOKENS, max_body_bytes=100_000) as url:
+    async with gateway(addresses, **GUARDED, max_body_bytes=100_000) as url:
         yield url
 
 

@@ -1,10 +1,12 @@
 """A whole task over MCP on the real services: assigned, watched, asked about, verified; only the worker is by hand."""
 
+import asyncio
 from collections.abc import AsyncGenerator
 from datetime import UTC, datetime
 from typing import Any
 
 import pytest
+from mcp.types import ElicitResult
 
 from contracts.batches import ANSWER_BATCH
 from contracts.commands import CommandAction
@@ -174,6 +176,53 @@ async def test_a_question_comes_and_its_answer_goes_back(call: Caller, worker: H
     assert (heard[1].decision and heard[1].decision.amount_granted) == "1 core"
     _, code = await call.refused("decide_request", question_id=question_id, decision="granted")
     assert code == "not_a_request"
+
+
+@pytest.mark.timeout(180)
+@pytest.mark.parametrize("call", ["2026-07-28"], indirect=True)
+async def test_a_manager_is_told_what_changes_and_asked_what_a_worker_asks(
+    call: Caller, worker: HandWorker, bus: Bus
+) -> None:
+    heard: list[str] = []
+    answers: list[Answer] = []
+    made = (await call("assign_task", description="Choose"))[1]
+    task, streams = f"mews://tasks/{made['task_id']}", f"mews://tasks/{made['task_id']}/streams"
+
+    async def listen() -> None:
+        named = [task, streams, "mews://questions"]
+        async with client(call.url, call.era) as manager, manager.listen(resource_subscriptions=named) as stream:
+            async for event in stream:
+                heard.append(getattr(event, "uri", ""))
+
+    async def hear(message: Any) -> None:
+        answers.extend(ANSWER_BATCH.validate_json(message.data).events)
+
+    async def person(_: Any, __: Any) -> ElicitResult:
+        return ElicitResult(action="accept", content={"answer": "b"})
+
+    await bus.subscribe_core("worker.answer.worker-1", hear)
+    listening = asyncio.create_task(listen())
+    held = await worker.take()
+    await worker.progress(held)
+    await eventually(lambda: {task, streams} <= {*heard}, within=10)
+    async with client(call.url, call.era, elicitation_callback=person) as manager:
+        following = asyncio.create_task(manager.call_tool("monitor_task", {"task_id": held.task_id, "wait": True}))
+        heard.clear()
+        body = {"question": "Which framework?", "question_type": "technical", "options": ["a", "b"]}
+        now = datetime.now(UTC)  # noqa: TID251
+        asked = worker.event("question", body, held, question_id=new_id("q"), occurred_at=now)
+        await worker.producer.send(asked)
+        await eventually(lambda: answers, within=10)
+        await eventually(lambda: {task, "mews://questions"} <= {*heard}, within=10)
+        await worker.end(held)
+        report = (await following).structured_content
+    assert (answers[0].answer, answers[0].answered_by) == ("b", "local")
+    assert report is not None
+    assert (report["state"], report["notes"]) == ("completed", [])
+    text = (await call("list_questions"))[0]
+    assert text == "No questions."
+    listening.cancel()
+    await asyncio.gather(listening, return_exceptions=True)
 
 
 @pytest.mark.timeout(180)

@@ -72,6 +72,24 @@ async def test_when_the_time_is_over_the_caller_gets_what_there_is(addresses: Ad
     assert result.structured_content["notes"] == ["not over after 1 s; call again with wait to go on following"]
 
 
+async def test_one_call_that_is_cancelled_midway_is_followed_for_no_longer_and_the_client_goes_on(
+    addresses: Addresses, world: World
+) -> None:
+    world.put(running_task())
+    told: list[str] = []
+
+    async def on_progress(progress: float, total: float | None, message: str | None) -> None:
+        told.append(message or "")
+
+    async with gateway(addresses, monitor_wait_ms=60_000) as url, client(url, "2026-07-28") as manager:
+        call = asyncio.create_task(manager.call_tool("monitor_task", FOLLOW, progress_callback=on_progress))
+        await eventually(lambda: told and world.live_open)
+        call.cancel()
+        await asyncio.gather(call, return_exceptions=True)
+        await eventually(lambda: world.live_open == 0)
+        assert not (await manager.call_tool("list_tasks", {})).is_error
+
+
 @pytest.mark.parametrize("era", ERAS)
 async def test_a_client_that_leaves_is_followed_for_no_longer(addresses: Addresses, world: World, era: str) -> None:
     world.put(running_task())
@@ -93,16 +111,20 @@ async def nobody_polls(url: str, world: World) -> bool:
     return len(world.asked) == before + 5
 
 
-async def test_a_gateway_that_is_told_to_stop_keeps_nobody_waiting(addresses: Addresses, world: World) -> None:
+@pytest.mark.parametrize("era", ERAS)
+async def test_a_gateway_that_is_told_to_stop_keeps_nobody_waiting(
+    addresses: Addresses, world: World, era: str
+) -> None:
     world.put(running_task())
     app = create_app(gateway_settings(addresses, monitor_wait_ms=60_000))
-    async with serving(app) as url, client(f"{url}/mcp", "2026-07-28") as manager, asyncio.TaskGroup() as group:
+    async with serving(app) as url, client(f"{url}/mcp", era) as manager, asyncio.TaskGroup() as group:
         call = group.create_task(manager.call_tool("monitor_task", FOLLOW))
         await eventually(lambda: world.live_open)
         app.state.stopping.set()
         result = await call
     (note,) = result.structured_content["notes"]
     assert "restarting" in note
+    await eventually(lambda: world.live_open == 0)
 
 
 async def test_without_the_live_tail_the_state_is_followed_all_the_same(world: World) -> None:

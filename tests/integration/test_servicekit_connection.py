@@ -6,14 +6,17 @@ import signal
 from pathlib import Path
 
 import nats.errors
+import pytest
 from nats.aio.msg import Msg
 
 from contracts.streams import TELEMETRY
 from servicekit.bus import (
+    Bus,
     Outgoing,
     declare_streams,
     publish_batches,
 )
+from servicekit.settings import ServiceSettings
 from tests.support.buskit import a_bus, batch, outgoing
 from tests.support.stack import TestNats
 from tests.support.waiting import eventually
@@ -146,3 +149,15 @@ async def test_closing_while_the_broker_is_away_leaves_nothing_running(nats_serv
         return asyncio.all_tasks() == {asyncio.current_task()}
 
     await eventually(alone)
+
+
+async def test_connecting_that_is_given_up_leaves_nothing_behind() -> None:
+    before = asyncio.all_tasks()
+    nobody = ServiceSettings(nats_port=9)
+    for wait in (0, 0.001, 0.002, 0.01):
+        connecting = asyncio.create_task(Bus.connect(nobody, "test"))
+        await asyncio.wait({connecting}, timeout=wait)
+        connecting.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await connecting
+    assert asyncio.all_tasks() == before

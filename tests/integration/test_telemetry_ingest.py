@@ -10,7 +10,6 @@ import pytest
 
 from contracts import streams
 from contracts.decided import DecidedEvent, DecidedKind
-from contracts.events import QUESTION_KINDS
 from servicekit.bus import Bus, declare_streams
 from servicekit.ids import new_event_id
 from telemetry_ingest import app, tables
@@ -24,7 +23,7 @@ from tests.support.schema import schema_differences
 from tests.support.stack import Database, TestNats, TestRedis
 from tests.support.waiting import eventually
 
-TELEMETRY_KINDS = sorted(FULL.keys() - QUESTION_KINDS)
+ALL_KINDS = sorted(FULL)
 
 
 @pytest.fixture
@@ -66,7 +65,7 @@ async def stored(client: httpx.AsyncClient, many: int, **query: Any) -> list[dic
 
 
 async def test_every_kind_of_event_is_read_back_as_it_was_sent(client: httpx.AsyncClient, producer: Producer) -> None:
-    sent = [producer.make(kind, FULL[kind]) for kind in TELEMETRY_KINDS]
+    sent = [producer.make(kind, FULL[kind]) for kind in ALL_KINDS]
     await producer.send(*sent)
     items = await stored(client, len(sent))
     assert [item["event"] for item in items] == [one.to_dict() for one in sent]
@@ -199,13 +198,16 @@ async def test_the_tail_shows_the_last_entries_of_the_types_asked_for(
 ) -> None:
     await producer.send(*(producer.make("stream", {"stream_type": "output", "content": f"line {n}"}) for n in range(9)))
     await producer.send(producer.make("milestone", FULL["milestone"]), producer.make("stream", FULL["stream"]))
-    await stored(client, 11)
+    await producer.send(producer.make("question", FULL["question"]))
+    await stored(client, 12)
 
     async def tail(**query: Any) -> list[str]:
         answer = await client.get("/v1/tasks/task-123/tail", params=query)
         return [entry["content"] for entry in answer.json()["entries"]]
 
     assert await tail(last_n=2, types="output") == ["line 7", "line 8"]
+    asked = await eventually(lambda: tail(types="question"))
+    assert FULL["question"]["question"] in asked[0]
     both = await tail(types=["thinking", "milestone"])
     assert sorted(both) == [
         "Considering token refresh strategy…",

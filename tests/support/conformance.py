@@ -1,13 +1,22 @@
-"""The fixture tools and resources that the official conformance suite calls by name, for a test-only gateway."""
+"""The fixtures that the official conformance suite calls by name, for a test-only gateway."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from mcp.types import AudioContent, ContentBlock, EmbeddedResource, ImageContent, TextContent, TextResourceContents
+from mcp.types import (
+    AudioContent,
+    ContentBlock,
+    EmbeddedResource,
+    ImageContent,
+    PromptMessage,
+    TextContent,
+    TextResourceContents,
+)
 
 from contracts.base import Model
 from mcp_gateway.errors import GatewayError
 from mcp_gateway.mcp.catalogue import ToolEntry
+from mcp_gateway.mcp.prompts import PromptEntry
 from mcp_gateway.mcp.resources import ResourceEntry
 from mcp_gateway.ports import Call
 
@@ -18,6 +27,19 @@ IMAGE = ImageContent(data=PNG, mime_type="image/png")
 
 class Nothing(Model):
     """No parameters."""
+
+
+class TwoArguments(Model):
+    """Arguments of a prompt."""
+
+    arg1: str
+    arg2: str
+
+
+class OneResource(Model):
+    """The resource that a prompt embeds; named as the suite does."""
+
+    resourceUri: str
 
 
 class FixtureBroken(GatewayError):
@@ -65,6 +87,35 @@ async def template(names: Mapping[str, str], _: Call) -> str:
     return f'{{"id": "{names["id"]}", "templateTest": true, "data": "Data for ID: {names["id"]}"}}'
 
 
+async def simple_prompt(_: Nothing, __: Call) -> Sequence[PromptMessage]:
+    """A fixed text."""
+    return _said(TextContent(text="This is a simple prompt for testing."))
+
+
+async def prompt_with_arguments(given: TwoArguments, _: Call) -> Sequence[PromptMessage]:
+    """A text with the arguments in it."""
+    return _said(TextContent(text=f"Prompt with arguments: arg1='{given.arg1}', arg2='{given.arg2}'"))
+
+
+async def prompt_with_resource(given: OneResource, _: Call) -> Sequence[PromptMessage]:
+    """A resource, and what to do with it."""
+    resource = embedded(given.resourceUri, "Embedded resource content for testing.", "text/plain")
+    return _said(resource, TextContent(text="Please process the embedded resource above."))
+
+
+async def prompt_with_image(_: Nothing, __: Call) -> Sequence[PromptMessage]:
+    """A picture, and what to do with it."""
+    return _said(IMAGE, TextContent(text="Please analyze the image above."))
+
+
+def _said(*blocks: ContentBlock) -> Sequence[PromptMessage]:
+    return [PromptMessage(role="user", content=block) for block in blocks]
+
+
+def _prompt(name: str, takes: type[Model], write: Any) -> PromptEntry[Any]:
+    return PromptEntry(name, name, "A fixture of the conformance suite.", takes, write)
+
+
 def _tool(name: str, handler: Any) -> ToolEntry[Any, Any]:
     return ToolEntry(
         name=name,
@@ -103,4 +154,11 @@ FIXTURE_RESOURCES = (
     _resource("test://static-text", static_text, "text/plain"),
     _resource("test://static-binary", static_binary, "image/png", blob=True),
     _resource("test://template/{id}/data", template, "application/json"),
+)
+
+FIXTURE_PROMPTS = (
+    _prompt("test_simple_prompt", Nothing, simple_prompt),
+    _prompt("test_prompt_with_arguments", TwoArguments, prompt_with_arguments),
+    _prompt("test_prompt_with_embedded_resource", OneResource, prompt_with_resource),
+    _prompt("test_prompt_with_image", Nothing, prompt_with_image),
 )

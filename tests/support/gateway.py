@@ -39,11 +39,11 @@ async def gateway(addresses: Addresses, **changes: Any) -> AsyncGenerator[str]:
 
 
 @asynccontextmanager
-async def client(url: str, era: str, token: str | None = None) -> AsyncGenerator[Client]:
-    """The official client, of one era."""
+async def client(url: str, era: str, token: str | None = None, **options: Any) -> AsyncGenerator[Client]:
+    """The official client, of one era; `options` are the client's own."""
     headers = {"Authorization": f"Bearer {token}"} if token else {}
     async with (
         httpx2.AsyncClient(headers=headers, timeout=10) as http,
-        Client(streamable_http_client(url, http_client=http), mode=era, cache=None) as connected,
+        Client(streamable_http_client(url, http_client=http), mode=era, cache=None, **options) as connected,
     ):
         yield connected

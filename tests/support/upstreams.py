@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Annotated, Any, TypeVar
 
-from fastapi import Depends, FastAPI, HTTPException, Query, Request, Response
+from fastapi import Depends, FastAPI, Header, HTTPException, Query, Request, Response
 from fastapi.responses import JSONResponse, StreamingResponse
 
 from contracts.base import Model
@@ -18,6 +18,7 @@ from contracts.rules import Rule
 from contracts.tasks import CancelTask, NewTask, TaskState, TaskView
 from contracts.telemetry import TailEntry, TaskFacts
 from contracts.workers import WorkerView
+from tests.support.reporting import Reports, serve_reports
 from tests.support.serving import serving
 
 NOW = datetime(2026, 11, 23, 10, 0, tzinfo=UTC)
@@ -36,6 +37,7 @@ class World:
     rules: list[Rule] = field(default_factory=list[Rule])
     tails: dict[str, list[TailEntry]] = field(default_factory=dict[str, list[TailEntry]])
     facts: dict[str, TaskFacts] = field(default_factory=dict[str, TaskFacts])
+    reports: Reports = field(default_factory=Reports)
     asked: list[tuple[str, str]] = field(default_factory=list[tuple[str, str]])
     """Method and path with query of each request."""
     bodies: list[dict[str, Any]] = field(default_factory=list[dict[str, Any]])
@@ -104,8 +106,20 @@ def _serve_tasks(app: FastAPI, world: World) -> None:
         return _json(world.put(made), 201)
 
     @app.get("/v1/tasks")
-    async def tasks(status: Types = [], cursor: int = 0, limit: int = 50) -> Response:  # noqa: B006
-        found = [task for task in reversed(world.tasks.values()) if not status or task.status in status]
+    async def tasks(
+        status: Types = [],  # noqa: B006
+        worker_id: str | None = None,
+        since: datetime | None = None,
+        cursor: int = 0,
+        limit: int = 50,
+    ) -> Response:
+        found = [
+            task
+            for task in reversed(world.tasks.values())
+            if (not status or task.status in status)
+            and worker_id in {None, task.assigned_worker}
+            and (since is None or task.created_at >= since)
+        ]
         return _page(found, cursor, limit)
 
     @app.get("/v1/tasks/{task_id}")
@@ -158,15 +172,18 @@ def telemetry(world: World) -> FastAPI:
         return JSONResponse({"task_id": task_id, "entries": [entry.to_dict() for entry in entries[-last_n:]]})
 
     @app.get("/v1/tasks/{task_id}/live")
-    async def live(task_id: str) -> Response:
-        return StreamingResponse(_live(world, task_id), media_type="text/event-stream")
+    async def live(task_id: str, last_event_id: Annotated[str, Header()] = "$") -> Response:
+        kept = len(world.tails.get(task_id, []))
+        seen = kept if last_event_id == "$" else int(last_event_id.split("-")[0])
+        return StreamingResponse(_live(world, task_id, seen), media_type="text/event-stream")
 
     return app
 
 
 def analytics(world: World) -> FastAPI:
-    """Facts."""
+    """Facts and reports."""
     app = _app(world)
+    serve_reports(app, world.reports)
 
     @app.get("/v1/tasks/{task_id}/facts")
     async def facts(task_id: str) -> Response:
@@ -193,6 +210,10 @@ def questions(world: World) -> FastAPI:
     @app.get("/v1/rules")
     async def rules(cursor: int = 0, limit: int = 50) -> Response:
         return _page(world.rules, cursor, limit)
+
+    @app.get("/v1/questions/{question_id}")
+    async def question(question_id: str) -> Response:
+        return _json(_found(world.questions, question_id))
 
     @app.post("/v1/questions/{question_id}/answer")
     async def answer(question_id: str, new: NewAnswer) -> Response:
@@ -233,8 +254,7 @@ def _app(world: World) -> FastAPI:
     return app
 
 
-async def _live(world: World, task_id: str) -> AsyncGenerator[str]:
-    seen = len(world.tails.get(task_id, []))
+async def _live(world: World, task_id: str, seen: int) -> AsyncGenerator[str]:
     world.live_open += 1
     try:
         yield ": connected\n\n"

@@ -35,4 +35,5 @@ async def whole_gateway(stack_env: StackEnv) -> AsyncGenerator[str]:
             given = settings.Settings.model_validate(env | FAST)
             service = running_service(room.create_app, given, room.MIGRATIONS, room.SCHEMA)
             found.append(str((await stack.enter_async_context(service)).base_url))
-        yield await stack.enter_async_context(gateway(Addresses(*found), monitor_wait_ms=30_000))
+        bus = {name.lower(): value for name, value in stack_env("gateway").items() if name.startswith("NATS_")}
+        yield await stack.enter_async_context(gateway(Addresses(*found), monitor_wait_ms=30_000, **bus))

@@ -63,6 +63,12 @@ def test_only_the_gateway_runs_without_authentication(world: World):
     assert set(modes.values()) == {None}
 
 
+def test_the_gateway_alone_gets_the_key_that_seals_and_it_is_the_same_after_a_restart(world: World):
+    keys = {service.name: service_env(world, service).get("GATEWAY_STATE_KEYS") for service in SERVICES}
+    assert keys.pop("mcp-gateway") == load_credentials(world.layout.credentials).gateway_state_key
+    assert set(keys.values()) == {None}
+
+
 def test_a_worker_gets_the_bus_its_sandbox_and_the_agents_keys_but_no_database(world: World):
     env = worker_env(world, 1)
     assert env["WORKER_ID"] == "worker-1"

@@ -13,6 +13,13 @@ from mcp_gateway.domain.outputs import Fleet, QuestionList, Streams, TaskList
 from mcp_gateway.domain.ruling import RuleList
 from mcp_gateway.mcp.catalogue import Catalogue, OfferedTool
 from mcp_gateway.mcp.table import TOOLS
+from tests.support.reports import (
+    analytics_of_task,
+    decisions_of_day,
+    errors_of_hour,
+    performance_of_system,
+    quality_of_repository,
+)
 from tests.support.views import (
     completed_task,
     entry,
@@ -40,6 +47,11 @@ ANSWERS = {
     "retry_task": summary(running_task()),
     "manage_workers": Fleet(workers=[online_worker()], next_cursor="n"),
     "view_realtime_streams": Streams(task_id="t", entries=[entry("milestone", "done")]),
+    "get_analytics": analytics_of_task(),
+    "performance_report": performance_of_system(),
+    "quality_dashboard": quality_of_repository(),
+    "analyze_decisions": decisions_of_day(),
+    "error_analysis": errors_of_hour(),
     "list_questions": QuestionList(questions=[open_question()]),
     "answer_worker_question": open_question(answer="authlib"),
     "decide_request": open_question(
@@ -108,7 +120,8 @@ def test_requirements_stay_open() -> None:
 def test_reading_tools_say_so_and_stopping_ones_too() -> None:
     reading = {tool.name for tool in CATALOGUE.listed if tool.annotations and tool.annotations.read_only_hint}
     stopping = {tool.name for tool in CATALOGUE.listed if tool.annotations and tool.annotations.destructive_hint}
-    assert reading == {"monitor_task", "list_tasks", "view_realtime_streams", "list_questions"}
+    reports = {"get_analytics", "performance_report", "quality_dashboard", "analyze_decisions", "error_analysis"}
+    assert reading == {"monitor_task", "list_tasks", "view_realtime_streams", "list_questions"} | reports
     assert stopping == {"cancel_task", "manage_workers", "manage_rules"}
 
 

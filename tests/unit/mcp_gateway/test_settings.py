@@ -10,16 +10,18 @@ DIGEST = hashlib.sha256(b"t").hexdigest()
 
 @pytest.fixture(autouse=True)
 def _no_environment(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("AUTH_MODE", "GATEWAY_TOKENS", "HTTP_HOST", "GATEWAY_ALLOWED_HOSTS"):
+    for name in ("AUTH_MODE", "GATEWAY_TOKENS", "GATEWAY_STATE_KEYS", "HTTP_HOST", "GATEWAY_ALLOWED_HOSTS"):
         monkeypatch.delenv(name, raising=False)
 
 
 def test_the_environment_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("GATEWAY_TOKENS", f"alice:{DIGEST}")
+    monkeypatch.setenv("GATEWAY_STATE_KEYS", f"{'a' * 32},{'b' * 32}")
     monkeypatch.setenv("HTTP_HOST", "0.0.0.0")
     monkeypatch.setenv("GATEWAY_ALLOWED_HOSTS", "mews.example.com, mews.example.com:*")
     settings = Settings()
     assert [entry.name for entry in settings.tokens] == ["alice"]
+    assert settings.state_keys == ("a" * 32, "b" * 32)
     assert settings.gateway_allowed_hosts == ("mews.example.com", "mews.example.com:*")
 
 

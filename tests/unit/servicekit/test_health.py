@@ -2,7 +2,7 @@ import asyncio
 
 import pytest
 
-from servicekit.health import NotReady, Readiness
+from servicekit.health import SOON_S, NotReady, Readiness
 from tests.support.fakes import FakeClock
 from tests.support.waiting import eventually
 
@@ -20,6 +20,21 @@ async def test_answers_are_kept_for_a_while() -> None:
     clock.advance(1)
     await readiness.report()
     assert len(asked) == 2
+
+
+async def test_what_is_missing_is_soon_asked_for_again() -> None:
+    clock, there = FakeClock(), asyncio.Event()
+    readiness = Readiness(clock, ttl_s=1)
+
+    async def check() -> None:
+        if not there.is_set():
+            raise NotReady("no schema")
+
+    readiness.add("one", check)
+    assert not (await readiness.report()).ready
+    there.set()
+    clock.advance(2 * SOON_S)
+    assert (await readiness.report()).ready
 
 
 async def test_each_check_says_its_own_reason() -> None:

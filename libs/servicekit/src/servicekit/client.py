@@ -50,7 +50,12 @@ class ServiceClient:
     """One other service: pooled connections, its token, the current trace, answers parsed into contracts."""
 
     def __init__(
-        self, service: str, base_url: str, token: SecretStr | None = None, timeout_s: float = DEFAULT_TIMEOUT_S
+        self,
+        service: str,
+        base_url: str,
+        token: SecretStr | None = None,
+        timeout_s: float = DEFAULT_TIMEOUT_S,
+        max_connections: int = MAX_CONNECTIONS,
     ) -> None:
         self.service = service
         self._timeout_s = timeout_s
@@ -58,7 +63,7 @@ class ServiceClient:
             base_url=base_url,
             headers={"Authorization": f"Bearer {token.get_secret_value()}"} if token else {},
             timeout=timeout_s,
-            limits=httpx.Limits(max_connections=MAX_CONNECTIONS, keepalive_expiry=IDLE_S),
+            limits=httpx.Limits(max_connections=max_connections, keepalive_expiry=IDLE_S),
             trust_env=False,
         )
 

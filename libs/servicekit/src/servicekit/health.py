@@ -9,6 +9,8 @@ from servicekit.clock import Clock
 Check = Callable[[], Awaitable[None]]
 
 DEFAULT_TTL_S = 1.0
+SOON_S = 0.05
+"""How long a report stands that says what is missing: whoever waits for it wants to go on at once."""
 DEFAULT_TIMEOUT_S = 2.0
 MAX_REASON = 300
 
@@ -50,9 +52,10 @@ class Readiness:
         self._asked_at = float("-inf")
 
     async def report(self) -> Report:
-        """What all checks say now, or said within the last `ttl_s` seconds."""
+        """What all checks say now, or said within the last `ttl_s` seconds; what is missing is soon asked for again."""
         async with self._asking:
-            if self._clock.monotonic() - self._asked_at >= self._ttl_s:
+            stands_s = self._ttl_s if self._report.ready else min(SOON_S, self._ttl_s)
+            if self._clock.monotonic() - self._asked_at >= stands_s:
                 asked_at = self._clock.monotonic()
                 reasons = await asyncio.gather(*(self._ask(name) for name in self._checks))
                 self._report = Report(dict(zip(self._checks, reasons, strict=True)))

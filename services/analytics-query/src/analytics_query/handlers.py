@@ -4,8 +4,8 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 
 from analytics_query.decisions.currency import current_attempts
-from analytics_query.decisions.folding import fold
-from analytics_query.domain import AttemptKey
+from analytics_query.decisions.facts import fold
+from analytics_query.domain.facts import AttemptKey
 from analytics_query.ports import Projections
 from contracts.batches import Batch
 from contracts.decided import DecidedEvent

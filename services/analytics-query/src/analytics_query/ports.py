@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from typing import Protocol
 
-from analytics_query.domain import AttemptKey, Facts
+from analytics_query.domain.facts import AttemptKey, Facts
 from contracts.batches import Batch, ItemT
 from contracts.events import AnalyticsEvent
 from servicekit.bus import Received

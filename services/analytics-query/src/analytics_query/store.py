@@ -6,7 +6,7 @@ from typing import Any
 
 import orjson
 
-from analytics_query.domain import AttemptKey, Facts
+from analytics_query.domain.facts import AttemptKey, Facts
 from contracts.batches import Batch, ItemT
 from contracts.events import AnalyticsEvent
 from servicekit import inbox

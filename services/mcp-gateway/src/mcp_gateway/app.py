@@ -6,25 +6,37 @@ from importlib.metadata import version
 from typing import Any
 
 from fastapi import FastAPI
+from mcp.server.request_state import RequestStateBoundary
 
 from mcp_gateway.decisions.access import AuthMode
 from mcp_gateway.mcp.authentication import ListedTokens
+from mcp_gateway.mcp.briefings import PROMPTS
 from mcp_gateway.mcp.catalogue import Catalogue, ToolEntry
+from mcp_gateway.mcp.elicitation import seal_states
 from mcp_gateway.mcp.endpoint import Doors, build_endpoint
 from mcp_gateway.mcp.measures import observe
+from mcp_gateway.mcp.prompts import PromptBook, PromptEntry
 from mcp_gateway.mcp.resources import Library, ResourceEntry
-from mcp_gateway.mcp.server import Serving, build_server
+from mcp_gateway.mcp.server import NAME, Serving, build_server
 from mcp_gateway.mcp.shelf import RESOURCES
+from mcp_gateway.mcp.subscriptions import ListenLimits, Subscriptions
 from mcp_gateway.mcp.table import TOOLS
 from mcp_gateway.ports import WaitLimits
 from mcp_gateway.settings import Settings
+from mcp_gateway.subscriptions import hear_news
 from mcp_gateway.upstreams import open_upstreams
 from servicekit.clock import Clock, SystemClock
 from servicekit.health import Readiness
 from servicekit.http import create_http_app
+from servicekit.lifecycle import Background
+from servicekit.logs import get_logger
 
 SERVICE = "mcp-gateway"
 LOOPBACK = ("127.0.0.1", "localhost", "[::1]")
+# Live tails of calls that wait, beside those of clients that listen.
+WAITING = 200
+
+log = get_logger(__name__)
 
 
 def create_app(
@@ -32,29 +44,47 @@ def create_app(
     *,
     tools: Iterable[ToolEntry[Any, Any]] = TOOLS,
     resources: Iterable[ResourceEntry] = RESOURCES,
+    prompts: Iterable[PromptEntry[Any]] = PROMPTS,
     clock: Clock | None = None,
 ) -> FastAPI:
-    """The gateway with the tools and resources given; the product's own if none are."""
+    """The gateway with the tools, resources and prompts given; the product's own if none are."""
     clock = clock or SystemClock()
+    subscriptions = Subscriptions(
+        ListenLimits(settings.listen_streams, settings.listen_tasks, settings.listen_together_ms)
+    )
     serving = Serving(
         catalogue=Catalogue(tools),
         library=Library(resources),
-        open_upstreams=lambda: open_upstreams(settings),
+        prompts=PromptBook(prompts),
+        subscriptions=subscriptions,
+        boundary=_boundary(settings),
+        open_upstreams=lambda: open_upstreams(settings, settings.listen_tasks + WAITING),
         wait=WaitLimits(longest_ms=settings.monitor_wait_ms, poll_ms=settings.monitor_poll_ms),
         monotonic=clock.monotonic,
+        now=clock.now,
         stopping=lambda: app.state.stopping.is_set(),
         observe=observe,
     )
     route, sessions = build_endpoint(build_server(serving, version(SERVICE)), _doors(settings))
 
     @asynccontextmanager
-    async def lifespan(_: FastAPI) -> AsyncGenerator[None]:
-        async with sessions.run():
+    async def lifespan(app: FastAPI) -> AsyncGenerator[None]:
+        # Without the bus only news are missing: it is no reason to take no calls.
+        async with sessions.run(), Background() as background:
+            background.start("telling", subscriptions.run)
+            background.start("closing", lambda: subscriptions.close_on(app.state.stopping))
+            background.start("news", lambda: hear_news(settings, SERVICE, subscriptions))
             yield
 
     app = create_http_app(service=SERVICE, settings=settings, lifespan=lifespan, readiness=Readiness(clock))
     app.router.routes.append(route)
     return app
+
+
+def _boundary(settings: Settings) -> RequestStateBoundary:
+    if not settings.state_keys:
+        log.warning("state_keys.random", meaning="no other process can go on with what this one asks a person")
+    return seal_states(settings.state_keys, settings.gateway_state_ttl_ms / 1000, NAME)
 
 
 def _doors(settings: Settings) -> Doors:

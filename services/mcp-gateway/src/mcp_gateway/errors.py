@@ -29,13 +29,14 @@ class NotFound(GatewayError):
 
 
 class Refused(GatewayError):
-    """A service said no; `code` is the service's own."""
+    """A service said no; `code` and `category` are the service's own."""
 
-    category = "conflict"
-
-    def __init__(self, code: str, detail: str, *, errors: list[FieldError] | None = None) -> None:
+    def __init__(
+        self, code: str, detail: str, *, errors: list[FieldError] | None = None, category: str = "conflict"
+    ) -> None:
         super().__init__(detail, errors=errors)
         self.code = code
+        self.category = category
 
 
 class Unavailable(GatewayError):

@@ -1,9 +1,11 @@
 """What the handlers need from outside: the other services, the caller's progress channel, a clock."""
 
-from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Protocol
 
+from contracts.analytics import AnalyticsReport, DecisionAnalysis, ErrorAnalysis
 from contracts.base import Page
 from contracts.commands import Command, NewCommand
 from contracts.questions import NewAnswer, QuestionView, RequestDecision
@@ -11,7 +13,16 @@ from contracts.rules import DryRun, DryRunRequest, NewRule, Rule, RuleChange, Ru
 from contracts.tasks import CancelTask, NewTask, TaskView
 from contracts.telemetry import Tail, TailEntry, TaskFacts
 from contracts.workers import WorkerStatus, WorkerView
-from mcp_gateway.domain.inputs import ListQuestions, ListTasks
+from mcp_gateway.domain.asking import Dialogue
+from mcp_gateway.domain.inputs import (
+    AnalyzeDecisions,
+    ErrorAnalysisInput,
+    GetAnalytics,
+    ListQuestions,
+    ListTasks,
+    PerformanceReport,
+    QualityDashboard,
+)
 from mcp_gateway.domain.principals import Principal
 
 ReportProgress = Callable[[float, float | None, str], Awaitable[None]]
@@ -50,14 +61,20 @@ class Telemetry(Protocol):
 
 
 class Analytics(Protocol):
-    """What is known of a task from its reports."""
+    """What is known from the workers' reports. Every method raises Unavailable and Refused."""
 
     async def facts(self, task_id: str) -> TaskFacts: ...  # noqa: D102
+    async def analytics(self, query: GetAnalytics) -> AnalyticsReport: ...  # noqa: D102
+    async def performance(self, query: PerformanceReport) -> AnalyticsReport: ...  # noqa: D102
+    async def quality(self, query: QualityDashboard) -> AnalyticsReport: ...  # noqa: D102
+    async def decisions(self, query: AnalyzeDecisions) -> DecisionAnalysis: ...  # noqa: D102
+    async def errors(self, query: ErrorAnalysisInput) -> ErrorAnalysis: ...  # noqa: D102
 
 
 class Questions(Protocol):
     """What workers have asked, and the rules that answer some of it."""
 
+    async def question(self, question_id: str) -> QuestionView: ...  # noqa: D102
     async def questions(self, query: ListQuestions) -> Page[QuestionView]: ...  # noqa: D102
     async def answer(self, question_id: str, answer: NewAnswer) -> QuestionView: ...  # noqa: D102
     async def decide(self, question_id: str, decision: RequestDecision) -> QuestionView: ...  # noqa: D102
@@ -69,6 +86,18 @@ class Questions(Protocol):
     async def activate_rule(self, rule_id: str) -> Rule: ...  # noqa: D102
     async def disable_rule(self, rule_id: str) -> Rule: ...  # noqa: D102
     async def dry_run_rule(self, rule_id: str, wanted: DryRunRequest) -> DryRun: ...  # noqa: D102
+
+
+class Listeners(Protocol):
+    """Clients that want to be told when a resource changes."""
+
+    def changed(self, uris: Iterable[str]) -> None:
+        """These may read otherwise now."""
+        ...
+
+    def all_may_have_changed(self) -> None:
+        """News may have been missed."""
+        ...
 
 
 class TokenVerifier(Protocol):
@@ -111,3 +140,6 @@ class Call:
     """Seconds that never go back."""
     stopping: Callable[[], bool]
     """Whether the gateway was told to stop: long calls end on it."""
+    now: Callable[[], datetime]
+    dialogue: Dialogue | None = None
+    """None: nobody can be asked at this client."""

@@ -5,7 +5,7 @@ from typing import Annotated, Self
 from pydantic import BeforeValidator, Field, SecretStr, model_validator
 from pydantic_settings import NoDecode
 
-from mcp_gateway.decisions.access import AuthMode, check_setup, parse_tokens
+from mcp_gateway.decisions.access import AuthMode, check_setup, parse_keys, parse_tokens
 from mcp_gateway.domain.principals import TokenEntry
 from mcp_gateway.errors import UnsafeSetup
 from servicekit.settings import ServiceSettings
@@ -31,6 +31,18 @@ class Settings(ServiceSettings):
     """Host headers that are served beside loopback's, such as `mews.example.com` or `mews.example.com:*`."""
     gateway_allowed_origins: Names = ()
     """Origins of web pages that may call beside loopback's, such as `https://ui.example.com`."""
+    gateway_state_keys: SecretStr = SecretStr("")
+    """Keys that seal what travels with a client between a question to its person and the reply: 32 characters or more
+    each, separated by commas, the same for all replicas. The first seals, all of them open, so that one can be replaced
+    while others are in use. Local mode takes a random one where it is empty."""
+    gateway_state_ttl_ms: int = Field(default=3_600_000, ge=1_000)
+    """How long a person may take for a reply, before the client must begin its call again."""
+    listen_streams: int = Field(default=1_000, ge=1)
+    """Most streams of `subscriptions/listen` that are open at once, in this process."""
+    listen_tasks: int = Field(default=500, ge=1)
+    """Most tasks that all of them together may listen to."""
+    listen_together_ms: int = Field(default=250, ge=1)
+    """A resource is told of at most once in this time, however often it changes."""
     monitor_wait_ms: int = Field(default=600_000, ge=1_000)
     """How long monitor_task with `wait` follows a task before it answers with what there is."""
     monitor_poll_ms: int = Field(default=1_000, ge=10)
@@ -41,10 +53,15 @@ class Settings(ServiceSettings):
         """The accepted tokens."""
         return parse_tokens(self.gateway_tokens.get_secret_value())
 
+    @property
+    def state_keys(self) -> tuple[str, ...]:
+        """The keys that seal; none in local mode means a random one."""
+        return parse_keys(self.gateway_state_keys.get_secret_value())
+
     @model_validator(mode="after")
     def _is_safe(self) -> Self:
         try:
-            check_setup(self.auth_mode, self.http_host, self.tokens)
+            check_setup(self.auth_mode, self.http_host, self.tokens, self.state_keys)
         except UnsafeSetup as error:
             raise ValueError(error.detail) from error
         return self

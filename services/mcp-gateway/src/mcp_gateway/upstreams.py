@@ -7,6 +7,7 @@ from typing import TypeVar
 import httpx
 from pydantic import BaseModel
 
+from contracts.analytics import AnalyticsReport, DecisionAnalysis, ErrorAnalysis
 from contracts.base import Page
 from contracts.commands import Command, NewCommand
 from contracts.questions import NewAnswer, QuestionView, RequestDecision
@@ -14,10 +15,20 @@ from contracts.rules import DryRun, DryRunRequest, NewRule, Rule, RuleChange, Ru
 from contracts.tasks import CancelTask, NewTask, TaskView
 from contracts.telemetry import Tail, TailEntry, TaskFacts
 from contracts.workers import WorkerStatus, WorkerView
-from mcp_gateway.domain.inputs import ListQuestions, ListTasks
+from mcp_gateway.domain.inputs import (
+    AnalyzeDecisions,
+    Entities,
+    ErrorAnalysisInput,
+    GetAnalytics,
+    ListQuestions,
+    ListTasks,
+    PerformanceReport,
+    QualityDashboard,
+    Ranged,
+)
 from mcp_gateway.errors import NotFound, Refused, Unavailable
 from mcp_gateway.ports import LiveEntry, Upstreams
-from servicekit.client import RemoteError, ServiceClient, ServiceUnavailable
+from servicekit.client import MAX_CONNECTIONS, RemoteError, ServiceClient, ServiceUnavailable
 from servicekit.settings import ServiceSettings
 
 View = TypeVar("View", bound=BaseModel)
@@ -29,12 +40,16 @@ QUESTIONS = "question-broker"
 
 
 @asynccontextmanager
-async def open_upstreams(settings: ServiceSettings) -> AsyncGenerator[Upstreams]:
-    """Clients for all services, closed at the end of the block. None need be reachable yet."""
+async def open_upstreams(settings: ServiceSettings, live_tails: int) -> AsyncGenerator[Upstreams]:
+    """Clients for all services, closed at the end of the block; `live_tails` may be open at once.
+
+    None need be reachable yet.
+    """
     async with AsyncExitStack() as stack:
 
-        def client(service: str, url: str) -> ServiceClient:
-            opened = ServiceClient(service, url, settings.service_token, settings.http_timeout_ms / 1000)
+        def client(service: str, url: str, connections: int = MAX_CONNECTIONS) -> ServiceClient:
+            timeout_s = settings.http_timeout_ms / 1000
+            opened = ServiceClient(service, url, settings.service_token, timeout_s, connections)
             stack.push_async_callback(opened.close)
             return opened
 
@@ -42,7 +57,8 @@ async def open_upstreams(settings: ServiceSettings) -> AsyncGenerator[Upstreams]
             orchestrator=HttpOrchestrator(client(ORCHESTRATOR, settings.orchestrator_url)),
             # Live tails stay open for long: in a pool of their own they cannot keep short calls waiting.
             telemetry=HttpTelemetry(
-                client(TELEMETRY, settings.telemetry_ingest_url), client(TELEMETRY, settings.telemetry_ingest_url)
+                client(TELEMETRY, settings.telemetry_ingest_url),
+                client(TELEMETRY, settings.telemetry_ingest_url, live_tails),
             ),
             analytics=HttpAnalytics(client(ANALYTICS, settings.analytics_query_url)),
             questions=HttpQuestions(client(QUESTIONS, settings.question_broker_url)),
@@ -121,7 +137,7 @@ class HttpTelemetry:
 
 
 class HttpAnalytics:
-    """Facts."""
+    """Facts and reports."""
 
     def __init__(self, client: ServiceClient) -> None:
         self._client = client
@@ -130,6 +146,30 @@ class HttpAnalytics:
         """What is known of one task."""
         with _told():
             return await self._client.get(f"/v1/tasks/{task_id}/facts", TaskFacts)
+
+    async def analytics(self, query: GetAnalytics) -> AnalyticsReport:
+        """All figures of some entities, with the last data that was reported."""
+        return await self._report("/v1/analytics", AnalyticsReport, query)
+
+    async def performance(self, query: PerformanceReport) -> AnalyticsReport:
+        """How well tasks, workers or the whole work."""
+        return await self._report("/v1/reports/performance", AnalyticsReport, query)
+
+    async def quality(self, query: QualityDashboard) -> AnalyticsReport:
+        """How good the results are."""
+        return await self._report("/v1/reports/quality", AnalyticsReport, query)
+
+    async def decisions(self, query: AnalyzeDecisions) -> DecisionAnalysis:
+        """What was decided, and how it ended."""
+        return await self._report("/v1/reports/decisions", DecisionAnalysis, query)
+
+    async def errors(self, query: ErrorAnalysisInput) -> ErrorAnalysis:
+        """What went wrong, in groups."""
+        return await self._report("/v1/reports/errors", ErrorAnalysis, query)
+
+    async def _report(self, path: str, into: type[View], query: Ranged) -> View:
+        with _told():
+            return await self._client.get(path, into, _report_params(query))
 
 
 class HttpQuestions:
@@ -142,6 +182,11 @@ class HttpQuestions:
         """One page of questions."""
         with _told():
             return await self._client.get("/v1/questions", Page[QuestionView], _params(query))
+
+    async def question(self, question_id: str) -> QuestionView:
+        """One question."""
+        with _told(_no_question(question_id)):
+            return await self._client.get(f"/v1/questions/{question_id}", QuestionView)
 
     async def answer(self, question_id: str, answer: NewAnswer) -> QuestionView:
         """Close a question."""
@@ -212,7 +257,7 @@ def _retold(error: RemoteError, missing: str | None) -> NotFound | Refused | Una
         return NotFound(missing or error.detail)
     if error.category in {"unavailable", "internal", "not_found"}:
         return Unavailable(error.service, f"{error.service} could not answer ({error.detail})")
-    return Refused(error.code, error.detail, errors=error.errors)
+    return Refused(error.code, error.detail, errors=error.errors, category=error.category)
 
 
 async def _entries(response: httpx.Response) -> AsyncGenerator[LiveEntry]:
@@ -232,6 +277,13 @@ async def _entries(response: httpx.Response) -> AsyncGenerator[LiveEntry]:
 
 def _params(query: BaseModel) -> dict[str, object]:
     return {name: value or None for name, value in query.model_dump(mode="json", exclude_none=True).items()}
+
+
+def _report_params(query: Ranged) -> dict[str, object]:
+    params = _params(query) | {"time_range": query.period}
+    if isinstance(query, Entities):
+        params |= {"entity_id": query.ids or None, "entity_ids": None}
+    return params
 
 
 def _no_task(task_id: str) -> str:

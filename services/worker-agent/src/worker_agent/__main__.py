@@ -20,7 +20,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     stdio = commands.add_parser("mcp-stdio", help="the worker's MCP tools on standard input and output, for an agent")
     stdio.set_defaults(command=_stdio)
     tools = commands.add_parser("tools", help="names and schemas of the worker's MCP tools, as JSON")
-    tools.add_argument("--markdown", action="store_true", help="the reference of the tools instead: docs/tools.md")
+    tools.add_argument("--markdown", action="store_true", help="their part of docs/tools.md instead")
     tools.set_defaults(command=_tools)
     options = parser.parse_args(arguments)
     options.command(options)

@@ -13,7 +13,7 @@ from nats.aio.msg import Msg
 from nats.js import JetStreamContext
 
 from servicekit.bus.acks import AckInbox
-from servicekit.bus.client import LastingClient
+from servicekit.bus.client import CANCEL_AGAIN_S, LastingClient
 from servicekit.health import NotReady
 from servicekit.logs import get_logger
 from servicekit.metrics import BUS_CONNECTED
@@ -61,7 +61,11 @@ class Bus:
         """Connect. Where NATS does not answer within 2 s, return all the same and go on trying in the background."""
         bus = cls(settings, name, inbox_prefix)
         bus._connecting = asyncio.create_task(bus._establish(), name="bus-connect")
-        done, _ = await asyncio.wait({bus._connecting}, timeout=FIRST_CONNECT_S)
+        try:
+            done, _ = await asyncio.wait({bus._connecting}, timeout=FIRST_CONNECT_S)
+        except asyncio.CancelledError:
+            await bus.close()
+            raise
         for task in done:
             task.result()
         return bus
@@ -223,10 +227,16 @@ class Bus:
         return None
 
     async def _stop_tasks(self) -> None:
-        for task in (self._connecting, self._refreshing):
-            if task is not None and not task.done():
-                task.cancel()
-                await asyncio.wait({task}, timeout=DRAIN_TIMEOUT_S)
+        await _end(self._connecting, CANCEL_AGAIN_S)
+        await _end(self._refreshing, DRAIN_TIMEOUT_S)
+
+
+async def _end(task: asyncio.Task[None] | None, again_s: float) -> None:
+    """Cancel a task, again and again for a while: nats-py, while it connects, may lose a cancellation."""
+    until = asyncio.get_running_loop().time() + DRAIN_TIMEOUT_S
+    while task is not None and not task.done() and asyncio.get_running_loop().time() < until:
+        task.cancel()
+        await asyncio.wait({task}, timeout=again_s)
 
 
 def connect_options(settings: ServiceSettings) -> dict[str, Any]:

@@ -11,6 +11,8 @@ from mcp_gateway.errors import UnsafeSetup
 
 _ENTRY = re.compile(r"^(?P<name>[A-Za-z0-9_.@-]{1,100}):(?P<digest>[0-9a-fA-F]{64})$")
 
+MIN_KEY = 32
+
 
 class AuthMode(StrEnum):
     """How callers are known."""
@@ -33,8 +35,22 @@ def parse_tokens(text: str) -> tuple[TokenEntry, ...]:
     return tuple(entries)
 
 
-def check_setup(mode: AuthMode, http_host: str, tokens: tuple[TokenEntry, ...]) -> None:
-    """Raise UnsafeSetup when nobody could be told from anybody, or nobody could call at all."""
+def parse_keys(text: str) -> tuple[str, ...]:
+    """Read keys separated by commas. Raises UnsafeSetup for one that could be guessed, or is there twice."""
+    keys = tuple(filter(None, re.split(r"[,\s]+", text)))
+    for number, key in enumerate(keys, start=1):
+        if len(key) < MIN_KEY:
+            raise UnsafeSetup(
+                f"GATEWAY_STATE_KEYS: key {number} has {len(key)} characters and needs {MIN_KEY} or more; "
+                "make one with: openssl rand -hex 32"
+            )
+    if len(set(keys)) < len(keys):
+        raise UnsafeSetup("GATEWAY_STATE_KEYS: a key is there twice; leave each in once, the one that seals first")
+    return keys
+
+
+def check_setup(mode: AuthMode, http_host: str, tokens: tuple[TokenEntry, ...], keys: tuple[str, ...]) -> None:
+    """Raise UnsafeSetup when nobody could be told from anybody, nobody could call, or replicas could not agree."""
     if mode is AuthMode.local and not is_loopback(http_host):
         raise UnsafeSetup(
             f"AUTH_MODE=local lets everybody in and is for loopback only, but HTTP_HOST is {http_host}; "
@@ -44,6 +60,11 @@ def check_setup(mode: AuthMode, http_host: str, tokens: tuple[TokenEntry, ...]) 
         raise UnsafeSetup(
             "AUTH_MODE=token needs GATEWAY_TOKENS (name:sha256, comma separated), or nobody could call; "
             "for local development on loopback set AUTH_MODE=local"
+        )
+    if mode is AuthMode.token and not keys:
+        raise UnsafeSetup(
+            "AUTH_MODE=token needs GATEWAY_STATE_KEYS (comma separated, the same for all replicas), or none of them "
+            "could go on with what another has asked; make one with: openssl rand -hex 32"
         )
 
 

@@ -1,13 +1,16 @@
 """Follow a task until it ends, telling the caller of every step."""
 
 import asyncio
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Collection
 from contextlib import aclosing, asynccontextmanager
 
 from contracts.events.reporting import StreamType
+from contracts.questions import QuestionView
 from contracts.tasks import TaskView
 from contracts.telemetry import TailEntry
+from mcp_gateway.decisions.asking import askable
 from mcp_gateway.decisions.following import COMPLETE, Followed, Step, has_ended
+from mcp_gateway.domain.inputs import ListQuestions
 from mcp_gateway.errors import GatewayError
 from mcp_gateway.ports import Call
 
@@ -17,8 +20,11 @@ FOLLOWED = (*StreamType, "milestone", "plan", "tests", "question", "completion",
 _WAITING_ENTRIES = 100
 
 
-async def follow(task_id: str, call: Call) -> TaskView:
-    """The task once it has ended, the time allowed is over, or the gateway stops. Raises NotFound, Unavailable."""
+async def follow(task_id: str, call: Call, left: Collection[str] = ()) -> tuple[TaskView, list[QuestionView]]:
+    """The task once it has ended, the time allowed is over, or the gateway stops. Raises NotFound, Unavailable.
+
+    Where somebody can be asked, it also ends when questions are open, and gives them; those `left` do not count.
+    """
     deadline = call.monotonic() + call.wait.longest_ms / 1000
     seen = Followed()
     async with _live_entries(task_id, call) as entries:
@@ -27,9 +33,21 @@ async def follow(task_id: str, call: Call) -> TaskView:
             seen, step = seen.sees_task(task)
             await _tell(call, step)
             if has_ended(task) or call.stopping() or call.monotonic() >= deadline:
-                return task
+                return task, []
+            if questions := await _askable(task_id, call, left):
+                return task, questions
             next_poll = min(call.monotonic() + call.wait.poll_ms / 1000, deadline)
             seen = await _tell_entries(entries, seen, call, next_poll)
+
+
+async def _askable(task_id: str, call: Call, left: Collection[str]) -> list[QuestionView]:
+    if call.dialogue is None:
+        return []
+    try:
+        return askable((await call.upstreams.questions.questions(ListQuestions(task_id=task_id))).items, left)
+    except GatewayError:
+        # The task goes on all the same, and the question is asked when the question-broker is back.
+        return []
 
 
 async def _tell_entries(entries: asyncio.Queue[TailEntry], seen: Followed, call: Call, until: float) -> Followed:

@@ -8,11 +8,14 @@ from contracts.events.reporting import StreamType
 from contracts.questions import QuestionView
 from contracts.tasks import TaskView
 from contracts.telemetry import Tail
+from mcp_gateway.decisions.asking import MAX_ROUNDS, Asked
 from mcp_gateway.decisions.following import has_ended
 from mcp_gateway.decisions.summaries import monitor_report
+from mcp_gateway.domain.asking import Asking
 from mcp_gateway.domain.inputs import ListQuestions, MonitorTask, ViewStreams
 from mcp_gateway.domain.outputs import MonitorReport, Streams
 from mcp_gateway.errors import GatewayError
+from mcp_gateway.handlers.asking import settle
 from mcp_gateway.handlers.following import follow
 from mcp_gateway.ports import Call
 
@@ -23,13 +26,31 @@ Answer = TypeVar("Answer")
 _STREAM_TYPES = tuple(StreamType)
 
 
-async def monitor_task(given: MonitorTask, call: Call) -> MonitorReport:
-    """Report on a task; with `wait`, follow it first. Only the orchestrator must be there, the rest is noted."""
-    notes: list[str] = []
-    if given.wait and not has_ended(await follow(given.task_id, call)):
+async def monitor_task(given: MonitorTask, call: Call) -> MonitorReport | Asking:
+    """Report on a task; with `wait`, follow it first. Only the orchestrator must be there, the rest is noted.
+
+    Following also ends at an open question, if the person at the client can be asked: then it is asked, its answer is
+    given to the worker when the client calls again with it, and the task is followed on.
+    """
+    if not given.wait:
+        return await report_on(given, call, [])
+    asked, stop = await settle(call)
+    if stop:
+        return await report_on(given, call, [*asked.notes])
+    return await _followed(given, call, asked)
+
+
+async def _followed(given: MonitorTask, call: Call, asked: Asked) -> MonitorReport | Asking:
+    task, questions = await follow(given.task_id, call, asked.left)
+    if questions and asked.rounds < MAX_ROUNDS:
+        return asked.ask(questions)
+    notes = [*asked.notes]
+    if questions:
+        notes.append("more questions came than one call may ask; call again with wait to be asked, and to go on")
+    elif not has_ended(task):
         why = "the gateway is restarting" if call.stopping() else f"not over after {call.wait.longest_ms / 1000:g} s"
         notes.append(f"{why}; call again with wait to go on following")
-    return await _report(given, call, notes)
+    return await report_on(given, call, notes)
 
 
 async def view_realtime_streams(given: ViewStreams, call: Call) -> Streams:
@@ -40,7 +61,8 @@ async def view_realtime_streams(given: ViewStreams, call: Call) -> Streams:
     return Streams(task_id=given.task_id, entries=tail.entries)
 
 
-async def _report(given: MonitorTask, call: Call, notes: list[str]) -> MonitorReport:
+async def report_on(given: MonitorTask, call: Call, notes: list[str]) -> MonitorReport:
+    """What there is to see of a task now. Raises NotFound, Unavailable."""
     up = call.upstreams
     task, facts, tail, questions = await asyncio.gather(
         _task(given.task_id, call),

@@ -1,11 +1,12 @@
 """Metrics of the tools."""
 
-from prometheus_client import Counter, Histogram
+from prometheus_client import Counter, Gauge, Histogram
 
 from servicekit.metrics import REGISTRY, SECONDS
 
 TOOL_CALLS = Counter("mews_tool_calls", "Tool calls, by how they ended.", ["tool", "outcome"], registry=REGISTRY)
 TOOL_SECONDS = Histogram("mews_tool_seconds", "Time of a tool call.", ["tool"], buckets=SECONDS, registry=REGISTRY)
+LISTENING = Gauge("mews_listen_streams", "Open streams of subscriptions/listen.", registry=REGISTRY)
 
 
 def observe(tool: str, outcome: str, seconds: float) -> None:

@@ -38,13 +38,23 @@ class Library:
         self.listed = [_listed(entry) for _, entry in self._patterns if not _VARIABLE.search(entry.uri)]
         self.templates = [_template(entry) for _, entry in self._patterns if _VARIABLE.search(entry.uri)]
 
+    def variables(self, uri: str) -> list[str]:
+        """Names of the variables in the address of a resource, or a family of them. Raises NotFound."""
+        for _, entry in self._patterns:
+            if entry.uri == uri:
+                return _VARIABLE.findall(uri)
+        raise NotFound(self._unknown(uri))
+
     async def read(self, uri: str, call: Call) -> Contents:
         """What is at `uri` now. Raises NotFound, and whatever its reading raises."""
         for pattern, entry in self._patterns:
             if match := pattern.fullmatch(uri):
                 return _contents(uri, entry, await entry.read(match.groupdict(), call))
+        raise NotFound(self._unknown(uri))
+
+    def _unknown(self, uri: str) -> str:
         known = ", ".join(entry.uri for _, entry in self._patterns)
-        raise NotFound(f"no resource {uri}; there are: {known}")
+        return f"no resource {uri}; there are: {known}"
 
 
 def _pattern(uri: str) -> re.Pattern[str]:

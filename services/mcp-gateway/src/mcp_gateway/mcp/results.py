@@ -2,7 +2,8 @@
 
 from typing import Any
 
-from mcp.types import CallToolResult, TextContent
+from mcp import MCPError
+from mcp.types import INTERNAL_ERROR, INVALID_PARAMS, CallToolResult, TextContent
 
 from mcp_gateway.decisions.faults import explain
 from mcp_gateway.errors import GatewayError
@@ -26,3 +27,10 @@ def failure(tool: str, error: GatewayError) -> CallToolResult:
     text = explain(tool, error.errors) if error.errors else f"{tool}: {error.detail}"
     meta: dict[str, Any] = {PROBLEM_KEY: problem_of(error).to_dict()}
     return CallToolResult(content=[TextContent(text=text)], is_error=True, _meta=meta)
+
+
+def refusal(what: str, error: GatewayError, **about: str) -> MCPError:
+    """The same where the protocol has no error result: a JSON-RPC error, the problem details in its data."""
+    text = explain(what, error.errors) if error.errors else error.detail
+    code = INTERNAL_ERROR if error.category in {"unavailable", "internal"} else INVALID_PARAMS
+    return MCPError(code=code, message=text, data={**about, PROBLEM_KEY: problem_of(error).to_dict()})

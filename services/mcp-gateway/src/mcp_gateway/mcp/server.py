@@ -3,16 +3,23 @@
 from collections.abc import AsyncGenerator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
+from datetime import datetime
 
 from mcp import MCPError
 from mcp.server import Server, ServerRequestContext
 from mcp.server.auth.middleware.auth_context import get_access_token
 from mcp.server.caching import CacheHint
+from mcp.server.request_state import RequestStateBoundary
 from mcp.types import (
-    INTERNAL_ERROR,
     INVALID_PARAMS,
     CallToolRequestParams,
     CallToolResult,
+    CompleteRequestParams,
+    CompleteResult,
+    GetPromptRequestParams,
+    GetPromptResult,
+    InputRequiredResult,
+    ListPromptsResult,
     ListResourcesResult,
     ListResourceTemplatesResult,
     ListToolsResult,
@@ -21,11 +28,16 @@ from mcp.types import (
     ReadResourceResult,
 )
 
+from mcp_gateway.domain.asking import Asking, Dialogue
 from mcp_gateway.domain.principals import LOCAL
-from mcp_gateway.errors import GatewayError, NotFound
+from mcp_gateway.errors import GatewayError
 from mcp_gateway.mcp.catalogue import Catalogue
+from mcp_gateway.mcp.completion import Completer
+from mcp_gateway.mcp.elicitation import dialogue_of, input_required
+from mcp_gateway.mcp.prompts import PromptBook
 from mcp_gateway.mcp.resources import Library
-from mcp_gateway.mcp.results import failure, success
+from mcp_gateway.mcp.results import failure, refusal, success
+from mcp_gateway.mcp.subscriptions import Subscriptions, announce_truly, refuse_handshake_subscriptions
 from mcp_gateway.ports import Call, Upstreams, WaitLimits
 
 NAME = "mews"
@@ -40,6 +52,8 @@ INSTRUCTIONS = (
 # The table is fixed for the life of a process, so clients may keep what they have listed.
 _HINT = CacheHint(ttl_ms=60_000, scope="private")
 
+_LISTS = ("tools/list", "prompts/list", "resources/list", "resources/templates/list")
+
 OpenUpstreams = Callable[[], AbstractAsyncContextManager[Upstreams]]
 Context = ServerRequestContext[Upstreams]
 
@@ -50,9 +64,14 @@ class Serving:
 
     catalogue: Catalogue
     library: Library
+    prompts: PromptBook
+    subscriptions: Subscriptions
+    boundary: RequestStateBoundary
+    """Seals what a tool that asks gives along."""
     open_upstreams: OpenUpstreams
     wait: WaitLimits
     monotonic: Callable[[], float]
+    now: Callable[[], datetime]
     stopping: Callable[[], bool]
     observe: Callable[[str, str, float], None]
     """Told of every tool call: name, outcome (`ok` or an error's code), seconds."""
@@ -61,12 +80,12 @@ class Serving:
 def build_server(serving: Serving, version: str) -> Server[Upstreams]:
     """The server. Its upstreams are opened once a process, when its session manager starts."""
     gateway = _Gateway(serving)
-    return Server(
+    server = Server(
         NAME,
         version=version,
         title=TITLE,
         instructions=INSTRUCTIONS,
-        cache_hints={"tools/list": _HINT, "resources/list": _HINT, "resources/templates/list": _HINT},
+        cache_hints=dict.fromkeys(_LISTS, _HINT),
         lifespan=gateway.lifespan,
         # Without this every call of the newer era would first run the whole tools/list handler.
         get_tool_input_schema=serving.catalogue.input_schema,
@@ -75,7 +94,15 @@ def build_server(serving: Serving, version: str) -> Server[Upstreams]:
         on_list_resources=gateway.list_resources,
         on_list_resource_templates=gateway.list_resource_templates,
         on_read_resource=gateway.read_resource,
+        on_subscriptions_listen=serving.subscriptions.listen,
+        on_list_prompts=gateway.list_prompts,
+        on_get_prompt=gateway.get_prompt,
+        on_completion=gateway.complete,
     )
+    server.middleware.append(refuse_handshake_subscriptions)
+    server.middleware.append(serving.boundary)
+    announce_truly(server)
+    return server
 
 
 class _Gateway:
@@ -84,6 +111,8 @@ class _Gateway:
         self._tools = ListToolsResult(tools=serving.catalogue.listed)
         self._resources = ListResourcesResult(resources=serving.library.listed)
         self._templates = ListResourceTemplatesResult(resource_templates=serving.library.templates)
+        self._prompts = ListPromptsResult(prompts=serving.prompts.listed)
+        self._completer = Completer(serving.prompts, serving.library)
 
     @asynccontextmanager
     async def lifespan(self, _: Server[Upstreams]) -> AsyncGenerator[Upstreams]:
@@ -101,14 +130,21 @@ class _Gateway:
     ) -> ListResourceTemplatesResult:
         return self._templates
 
-    async def call_tool(self, context: Context, params: CallToolRequestParams) -> CallToolResult:
+    async def list_prompts(self, _: Context, __: PaginatedRequestParams | None) -> ListPromptsResult:
+        return self._prompts
+
+    async def call_tool(self, context: Context, params: CallToolRequestParams) -> CallToolResult | InputRequiredResult:
         tool = self._serving.catalogue.find(params.name)
         if tool is None:
             raise MCPError(code=INVALID_PARAMS, message=f"no tool {params.name}; tools/list shows the tools there are")
         started = self._serving.monotonic()
         outcome = "error"
         try:
-            answer = await tool.entry.handler(tool.parse(params.arguments), self._call(context))
+            call = self._call(context, dialogue_of(context, params))
+            answer = await tool.entry.handler(tool.parse(params.arguments), call)
+            if isinstance(answer, Asking):
+                outcome = "asks"
+                return input_required(answer)
             outcome = "ok"
             return success(tool, answer)
         except GatewayError as error:
@@ -120,12 +156,23 @@ class _Gateway:
     async def read_resource(self, context: Context, params: ReadResourceRequestParams) -> ReadResourceResult:
         try:
             return ReadResourceResult(contents=[await self._serving.library.read(params.uri, self._call(context))])
-        except NotFound as error:
-            raise MCPError(code=INVALID_PARAMS, message=error.detail, data={"uri": params.uri}) from error
         except GatewayError as error:
-            raise MCPError(code=INTERNAL_ERROR, message=error.detail, data={"uri": params.uri}) from error
+            raise refusal("resources/read", error, uri=params.uri) from error
 
-    def _call(self, context: Context) -> Call:
+    async def get_prompt(self, context: Context, params: GetPromptRequestParams) -> GetPromptResult:
+        try:
+            return await self._serving.prompts.get(params.name, params.arguments, self._call(context))
+        except GatewayError as error:
+            raise refusal(params.name, error) from error
+
+    async def complete(self, context: Context, params: CompleteRequestParams) -> CompleteResult:
+        try:
+            completion = await self._completer.complete(params.ref, params.argument, self._call(context))
+        except GatewayError as error:
+            raise refusal("completion/complete", error) from error
+        return CompleteResult(completion=completion)
+
+    def _call(self, context: Context, dialogue: Dialogue | None = None) -> Call:
         token = get_access_token()
         return Call(
             actor=token.client_id if token else LOCAL,
@@ -134,4 +181,6 @@ class _Gateway:
             wait=self._serving.wait,
             monotonic=self._serving.monotonic,
             stopping=self._serving.stopping,
+            now=self._serving.now,
+            dialogue=dialogue,
         )

@@ -6,10 +6,11 @@ from typing import TypeVar
 from pydantic import BaseModel, ValidationError
 
 from contracts.workers import WorkerView
+from mcp_gateway.domain import addresses
 from mcp_gateway.domain.inputs import ListQuestions, ManageWorkers, MonitorTask, ViewStreams, WorkerAction
 from mcp_gateway.domain.outputs import MonitorReport, QuestionList, Streams
 from mcp_gateway.errors import NotFound
-from mcp_gateway.handlers.monitoring import monitor_task, view_realtime_streams
+from mcp_gateway.handlers.monitoring import report_on, view_realtime_streams
 from mcp_gateway.handlers.questions import list_questions
 from mcp_gateway.handlers.workers import manage_workers
 from mcp_gateway.mcp.resources import ResourceEntry
@@ -22,7 +23,7 @@ In = TypeVar("In", bound=BaseModel)
 
 async def _task(names: Mapping[str, str], call: Call) -> MonitorReport:
     given = _parse(MonitorTask, task_id=names["task_id"], include_streams=True, include_analytics=True)
-    return await monitor_task(given, call)
+    return await report_on(given, call, [])
 
 
 async def _streams(names: Mapping[str, str], call: Call) -> Streams:
@@ -47,28 +48,28 @@ def _parse(model: type[In], **given: object) -> In:
 
 RESOURCES: tuple[ResourceEntry, ...] = (
     ResourceEntry(
-        uri="mews://tasks/{task_id}",
+        uri=addresses.TASK,
         name="task",
         title="Task",
         description="A task with its progress, milestones, streams, analytics, evidence and open questions.",
         read=_task,
     ),
     ResourceEntry(
-        uri="mews://tasks/{task_id}/streams",
+        uri=addresses.STREAMS,
         name="task_streams",
         title="Streams of a task",
         description="The last entries of a task's real-time stream.",
         read=_streams,
     ),
     ResourceEntry(
-        uri="mews://workers/{worker_id}",
+        uri=addresses.WORKER,
         name="worker",
         title="Worker",
         description="A worker with its slots, load, capabilities and figures.",
         read=_worker,
     ),
     ResourceEntry(
-        uri="mews://questions",
+        uri=addresses.QUESTIONS,
         name="questions",
         title="Open questions",
         description="What workers ask of the manager.",

@@ -4,13 +4,14 @@ from typing import Any
 
 from mcp.types import ToolAnnotations
 
+from contracts.analytics import AnalyticsReport, DecisionAnalysis, ErrorAnalysis
 from contracts.questions import QuestionView
 from contracts.tasks import NewTask
 from mcp_gateway.domain import inputs, outputs
 from mcp_gateway.domain.ruling import ManageRules, RuleList
-from mcp_gateway.handlers import monitoring, questions, rules, tasks, workers
+from mcp_gateway.handlers import monitoring, questions, reports, rules, tasks, workers
 from mcp_gateway.mcp.catalogue import ToolEntry
-from mcp_gateway.mcp.text import fleet, monitor, questioning, ruling, streaming, tasking
+from mcp_gateway.mcp.text import deciding, failing, fleet, monitor, questioning, reporting, ruling, streaming, tasking
 
 _READ = ToolAnnotations(read_only_hint=True, destructive_hint=False, idempotent_hint=True, open_world_hint=False)
 _ADD = ToolAnnotations(read_only_hint=False, destructive_hint=False, idempotent_hint=False, open_world_hint=False)
@@ -96,6 +97,65 @@ TOOLS: tuple[ToolEntry[Any, Any], ...] = (
         gives=outputs.Streams,
         handler=monitoring.view_realtime_streams,
         render=streaming.viewed,
+        annotations=_READ,
+    ),
+    ToolEntry(
+        name="get_analytics",
+        title="Get analytics",
+        description="All figures of tasks, workers, the whole system, repositories, agents or models over a period, "
+        "with trends, findings and the last reported data of each analytics type. Every figure says how far it is "
+        "checked: reported, observed or verified.",
+        takes=inputs.GetAnalytics,
+        gives=AnalyticsReport,
+        handler=reports.get_analytics,
+        render=reporting.analytics,
+        annotations=_READ,
+    ),
+    ToolEntry(
+        name="performance_report",
+        title="Report on performance",
+        description="How well tasks, workers or the whole system work, or how some compare (report_type comparative "
+        "with entity_ids): times, rates, throughput, queue, resources, cost, bottlenecks and regressions, with the "
+        "differences that matter said in words. metrics narrows it.",
+        takes=inputs.PerformanceReport,
+        gives=AnalyticsReport,
+        handler=reports.performance_report,
+        render=reporting.performance,
+        annotations=_READ,
+    ),
+    ToolEntry(
+        name="quality_dashboard",
+        title="Show the quality dashboard",
+        description="How good the results are, and which way they go: coverage, complexity, maintainability, security, "
+        "tests with flaky ones, bugs, dependencies, performance scores and regressions. metrics narrows it.",
+        takes=inputs.QualityDashboard,
+        gives=AnalyticsReport,
+        handler=reports.quality_dashboard,
+        render=reporting.quality,
+        annotations=_READ,
+    ),
+    ToolEntry(
+        name="analyze_decisions",
+        title="Analyze decisions",
+        description="What workers decided, by type, and how their tasks ended after it, beside tasks without such "
+        "decisions; then the decisions themselves, newest first, with their reasoning on request. Long lists come in "
+        "pages: pass next_cursor back as cursor.",
+        takes=inputs.AnalyzeDecisions,
+        gives=DecisionAnalysis,
+        handler=reports.analyze_decisions,
+        render=deciding.analyzed,
+        annotations=_READ,
+    ),
+    ToolEntry(
+        name="error_analysis",
+        title="Analyze errors",
+        description="Errors that are alike in groups, the most frequent first: since when, on which workers, how they "
+        "grow; the error budget; with include_recovery how often each way to recover worked. Long lists come in "
+        "pages: pass next_cursor back as cursor.",
+        takes=inputs.ErrorAnalysisInput,
+        gives=ErrorAnalysis,
+        handler=reports.error_analysis,
+        render=failing.analyzed,
         annotations=_READ,
     ),
     ToolEntry(

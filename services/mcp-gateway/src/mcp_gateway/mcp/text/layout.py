@@ -1,7 +1,8 @@
 """Aligned tables, and values as a person writes them."""
 
 import re
-from collections.abc import Sequence
+import unicodedata
+from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime
 
 from mcp_gateway.decisions.wording import shorten
@@ -10,16 +11,44 @@ _CELL = 60
 _LINE = 500
 _CONTROL = re.compile(r"\x1b\[[0-9;?]*[ -/]*[@-~]|[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 _NOTHING = "-"
+_DAYS_FROM = 48 * 60
 
 
-def table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """Left-aligned columns, two spaces apart; only the last may be long."""
-    lines = [list(header), *(list(row) for row in rows)]
-    widths = [max(len(line[column]) for line in lines) for column in range(len(header) - 1)]
+def table(header: Sequence[str], rows: Sequence[Sequence[str]], right: Collection[str] = ()) -> str:
+    """A header above its rows; the columns that `right` names are aligned to the right."""
+    return aligned([header, *rows], {number for number, name in enumerate(header) if name in right})
+
+
+def aligned(rows: Sequence[Sequence[str]], right: Collection[int] = ()) -> str:
+    """Columns two spaces apart, aligned left but for those at the places in `right`; only the last may be long."""
+    widths = [max(map(columns, column)) for column in zip(*rows, strict=True)]
+    last = len(widths) - 1
+    widths[last] = widths[last] if last in right else 0
     return "\n".join(
-        "  ".join([cell.ljust(width) for cell, width in zip(line, widths, strict=False)] + [line[-1]]).rstrip()
-        for line in lines
+        "  ".join(_padded(row[at], width, at in right) for at, width in enumerate(widths)).rstrip() for row in rows
     )
+
+
+def filled(header: Sequence[str], rows: Sequence[Sequence[str]], right: Collection[str] = ()) -> str:
+    """A table without the columns in which no row has anything."""
+    kept = [number for number in range(len(header)) if any(row[number] for row in rows)]
+    return table([header[number] for number in kept], [[row[number] for number in kept] for row in rows], right)
+
+
+def columns(text: str) -> int:
+    """How many columns of a terminal a text takes: two for a wide character, none for an accent by itself."""
+    return len(text) if text.isascii() else sum(map(_columns, text))
+
+
+def section(title: str, lines: Iterable[str]) -> str:
+    """A title above its lines; nothing where there are none."""
+    body = list(lines)
+    return "\n".join([title, *body]) if body else ""
+
+
+def indented(text: str, by: str = "  ") -> list[str]:
+    """The lines of a text, each moved to the right."""
+    return [f"{by}{line}" for line in text.splitlines()]
 
 
 def cell(value: object, length: int = _CELL) -> str:
@@ -49,10 +78,19 @@ def number(value: float) -> str:
     return f"{value:.1f}".rstrip("0").rstrip(".")
 
 
+def counted(count: int, noun: str) -> str:
+    """no errors, 1 error, 1,234 errors."""
+    return f"{count:,} {noun}{'' if count == 1 else 's'}" if count else f"no {noun}s"
+
+
 def duration(ms: float | None) -> str:
-    """850 ms, 12.3 s, 4 min 05 s, 2 h 03 min."""
+    """2.5 ms, 850 ms, 12.3 s, 4 min 05 s, 2 h 03 min, 3 d 04 h."""
     if ms is None:
         return _NOTHING
+    if ms < 0:
+        return f"-{duration(-ms)}"
+    if ms < 10:
+        return f"{number(ms)} ms"
     if ms < 1_000:
         return f"{ms:.0f} ms"
     if ms < 60_000:
@@ -60,9 +98,22 @@ def duration(ms: float | None) -> str:
     minutes, seconds = divmod(int(ms) // 1000, 60)
     if minutes < 60:
         return f"{minutes} min {seconds:02d} s"
-    return f"{minutes // 60} h {minutes % 60:02d} min"
+    if minutes < _DAYS_FROM:
+        return f"{minutes // 60} h {minutes % 60:02d} min"
+    return f"{minutes // 1440} d {minutes % 1440 // 60:02d} h"
 
 
 def more(next_cursor: str | None) -> str:
     """The line that says how to get the next page."""
     return f'\n\nMore: call again with cursor "{next_cursor}".' if next_cursor else ""
+
+
+def _padded(cell: str, width: int, right: bool) -> str:
+    padding = " " * (width - columns(cell))
+    return padding + cell if right else cell + padding
+
+
+def _columns(character: str) -> int:
+    if unicodedata.category(character) in {"Mn", "Me", "Cf"}:
+        return 0
+    return 2 if unicodedata.east_asian_width(character) in "WF" else 1

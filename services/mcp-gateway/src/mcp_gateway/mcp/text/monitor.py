@@ -1,14 +1,13 @@
 """One task with all that is known of it, in text."""
 
 import json
-from collections.abc import Iterable
 
 from contracts.base import JsonObject
 from contracts.events.recovery import Completion, Observed, Verified
 from contracts.events.reporting import AnalyticsType
 from contracts.tasks import TERMINAL_STATES
 from mcp_gateway.domain.outputs import Evidence, MonitorReport
-from mcp_gateway.mcp.text.layout import cell, duration, lines_below, number
+from mcp_gateway.mcp.text.layout import cell, duration, lines_below, number, section
 from mcp_gateway.mcp.text.questioning import open_line
 from mcp_gateway.mcp.text.streaming import entry_line
 
@@ -17,17 +16,17 @@ _ORDER = {kind.value: position for position, kind in enumerate(AnalyticsType)}
 
 def monitored(report: MonitorReport) -> str:
     """After `monitor_task`."""
-    sections = [
+    parts = [
         _head(report),
         _milestones(report),
         _streams(report),
         _analytics(report),
         _details(report),
         _evidence(report.evidence),
-        _section("Open Questions:", map(open_line, report.questions)),
-        _section("Notes:", (f"  - {note}" for note in report.notes)),
+        section("Open Questions:", map(open_line, report.questions)),
+        section("Notes:", (f"  - {note}" for note in report.notes)),
     ]
-    return "\n\n".join(section for section in sections if section)
+    return "\n\n".join(part for part in parts if part)
 
 
 def _head(report: MonitorReport) -> str:
@@ -43,7 +42,7 @@ def _head(report: MonitorReport) -> str:
 
 def _milestones(report: MonitorReport) -> str:
     reached = [f"  - {cell(fact.milestone_name, 200)} ({fact.milestone_type})" for fact in report.milestones]
-    return _section("Milestones:", reached or ["  (none yet)"])
+    return section("Milestones:", reached or ["  (none yet)"])
 
 
 def _details(report: MonitorReport) -> str:
@@ -56,7 +55,7 @@ def _details(report: MonitorReport) -> str:
         lines.append(f"  Execution time: {duration(report.execution_time_ms)}")
     if report.reason:
         lines.append(f"  Reason: {lines_below(report.reason, '    ')}")
-    return _section("Details:", lines)
+    return section("Details:", lines)
 
 
 def _streams(report: MonitorReport) -> str:
@@ -65,7 +64,7 @@ def _streams(report: MonitorReport) -> str:
         return ""
     if not entries:
         return "Recent Streams:\n  (none yet)"
-    return _section(f"Recent Streams (last {len(entries)}):", (f"  {entry_line(entry)}" for entry in entries))
+    return section(f"Recent Streams (last {len(entries)}):", (f"  {entry_line(entry)}" for entry in entries))
 
 
 def _analytics(report: MonitorReport) -> str:
@@ -90,7 +89,7 @@ def _evidence(evidence: Evidence) -> str:
     if evidence.analytics:
         levels = (f"{kind} {level}" for kind, level in sorted(evidence.analytics.items()))
         lines.append(f"  analytics: {', '.join(levels)}")
-    return _section("Evidence:", lines)
+    return section("Evidence:", lines)
 
 
 def _claimed(claim: Completion) -> str:
@@ -148,8 +147,3 @@ def _verified(verified: Verified) -> list[str]:
         if result.exit_code != 0 and result.output_tail:
             lines.append(f"        {lines_below(result.output_tail[-1_000:], ' ' * 8, 1_000)}")
     return lines
-
-
-def _section(title: str, lines: Iterable[str]) -> str:
-    body = list(lines)
-    return "\n".join([title, *body]) if body else ""

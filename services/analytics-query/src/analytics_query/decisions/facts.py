@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from analytics_query.domain import Facts, Reached, Told
+from analytics_query.domain.facts import Facts, Reached, Told
 from contracts.events import Event
 from contracts.telemetry import MilestoneFact
 

@@ -3,8 +3,8 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from analytics_query.decisions.folding import fold
-from analytics_query.domain import Facts
+from analytics_query.decisions.facts import fold
+from analytics_query.domain.facts import Facts
 from contracts.events import EventBase
 from tests.support.examples import FULL, event
 

@@ -1,0 +1,47 @@
+"""Input of the tool about workers."""
+
+from enum import StrEnum
+from typing import Annotated, Self
+
+from pydantic import Field, model_validator
+
+from contracts.base import OptionalText, WorkerId
+from contracts.commands import WorkerConfig
+from contracts.workers import WorkerStatus
+from mcp_gateway.domain.inputs.base import Paged
+
+
+class WorkerAction(StrEnum):
+    """What can be done with the fleet."""
+
+    list = "list"
+    pause = "pause"
+    resume = "resume"
+    restart = "restart"
+    update_config = "update_config"
+    drain = "drain"
+
+
+class ManageWorkers(Paged):
+    """Input of `manage_workers`."""
+
+    action: WorkerAction
+    """What to do."""
+    worker_id: WorkerId | None = None
+    """The worker; every action but `list` needs it."""
+    config: WorkerConfig | None = None
+    """What to change; for `update_config` alone."""
+    reason: Annotated[OptionalText, Field(max_length=1_000)] | None = None
+    """Why; the worker's log shows it."""
+    status: WorkerStatus | None = None
+    """For `list`: only workers in this status."""
+
+    @model_validator(mode="after")
+    def _fits_the_action(self) -> Self:
+        if self.action is not WorkerAction.list and self.worker_id is None:
+            raise ValueError(f"worker_id: action {self.action} needs the id of a worker; action list shows them")
+        if self.action is WorkerAction.update_config and not (self.config and self.config.to_dict()):
+            raise ValueError(f"config: action update_config needs one of {', '.join(WorkerConfig.model_fields)}")
+        if self.action is not WorkerAction.update_config and self.config is not None:
+            raise ValueError(f"config: action {self.action} takes no config")
+        return self
