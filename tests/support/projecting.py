@@ -317,12 +317,12 @@ class History:
 
     def __init__(self, seed: int, tasks: int = 3, events: int = 60) -> None:
         self._random = random.Random(seed)
-        self._ids = 0
+        self._ids = (seed % 2**16) << 24
         self.items: list[Item] = []
-        for number in range(tasks):
-            self._live(f"task-{number}")
-        tasks_known = [*(f"task-{number}" for number in range(tasks)), "task-unheard", None]
-        self.items += [self._event(tasks_known) for _ in range(events)]
+        self._tasks = [f"task-{seed}-{number}" for number in range(tasks)]
+        for task_id in self._tasks:
+            self._live(task_id)
+        self.items += [self._event([*self._tasks, f"task-{seed}-unheard", None]) for _ in range(events)]
         self.items += [self._question(), self._sample()]
 
     def sealed(self, producer: str = PRODUCER) -> list[Sealed]:
@@ -378,7 +378,7 @@ class History:
         kind = self._random.choice(sorted(EVENT_TYPES))
         at, task_id = self._at(), self._random.choice(tasks)
         if kind in ("registered", "stream", "tool_call"):
-            task_id = None if kind == "registered" else "task-0"
+            task_id = None if kind == "registered" else self._tasks[0]
         attempt = None if task_id is None else self._random.randint(1, 3)
         envelope = {
             "event_id": self._next_id(at),

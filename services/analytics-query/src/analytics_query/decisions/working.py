@@ -8,9 +8,10 @@ from typing import Any, Generic, TypeVar
 
 from analytics_query.decisions.currency import current_attempts
 from analytics_query.decisions.folding.registry import CREDITS, DIRECT, FOLDS, TASK_CREDITS, TASK_FOLDS
-from analytics_query.decisions.ledger import Ledger
+from analytics_query.decisions.ledger import ALL_KEPT, Ledger
 from analytics_query.domain.documents import AttemptDocument, AttemptKey, TaskDocument
 from analytics_query.domain.records import Record
+from analytics_query.domain.retention import Kept
 from analytics_query.domain.rollups import Figures, Key
 from analytics_query.domain.vocabulary import SYSTEM, Dimension
 from contracts.decided import DecidedEvent
@@ -64,6 +65,8 @@ class Held(Generic[DocumentT]):
     is_stored: bool = False
     is_changed: bool = False
     """Its old credits are taken away; the new ones are due."""
+    newest_at: datetime | None = None
+    """When the newest event since then occurred."""
 
 
 class Working:
@@ -73,11 +76,19 @@ class Working:
         self._attempts: OrderedDict[AttemptKey, Held[AttemptDocument]] = OrderedDict()
         self._tasks: OrderedDict[str, Held[TaskDocument]] = OrderedDict()
         self._rollups: OrderedDict[Key, Figures] = OrderedDict()
-        self._begin()
+        self.begin()
 
     def forget(self) -> None:
         """Forget everything: what is stored may be something else now."""
         self.__init__()
+
+    def begin(self, kept: Kept = ALL_KEPT) -> None:
+        """Begin to gather changes; of older times than `kept` none are gathered so finely."""
+        self._ledger = Ledger(kept)
+        self._touched: dict[AttemptKey, Held[AttemptDocument]] = {}
+        self._touched_tasks: dict[str, Held[TaskDocument]] = {}
+        self._current: list[AttemptKey] = []
+        self._newest_at: datetime | None = None
 
     def missing(self, wanted: Wanted) -> Wanted:
         """What is wanted and not in memory."""
@@ -130,7 +141,11 @@ class Working:
         self._note(news)
 
     def changes(self) -> Changes:
-        """All that has changed since the last call, as it is to be written; it counts as written from now on."""
+        """All that has changed since `begin`, as it is to be written; it counts as written from now on."""
+        for held in self._touched.values():
+            if held.newest_at is not None:
+                known = held.document.updated_at or held.newest_at
+                held.document.updated_at, held.newest_at = max(known, held.newest_at), None
         changed = {key: held for key, held in self._touched.items() if held.is_changed or not held.is_stored}
         counted = {key: held for key, held in self._touched.items() if key not in changed}
         tasks = self._touched_tasks
@@ -150,7 +165,6 @@ class Working:
         )
         for held in (*self._touched.values(), *tasks.values()):
             held.is_stored, held.is_changed = True, False
-        self._begin()
         return changes
 
     def unknown(self, keys: Iterable[Key]) -> list[Key]:
@@ -182,24 +196,17 @@ class Working:
             while len(cache) > most:
                 cache.popitem(last=False)
 
-    def _begin(self) -> None:
-        self._ledger = Ledger()
-        self._touched: dict[AttemptKey, Held[AttemptDocument]] = {}
-        self._touched_tasks: dict[str, Held[TaskDocument]] = {}
-        self._current: list[AttemptKey] = []
-        self._newest_at: datetime | None = None
-
     def _fold_into_attempt(self, key: AttemptKey, kind: str, event: Any) -> None:
         held = self._touch(key)
         folds = FOLDS.get(kind)
         if folds is not None:
             self._change(key, held)
-        document = held.document
-        document.events[kind] = document.events.get(kind, 0) + 1
-        if document.updated_at is None or event.occurred_at > document.updated_at:
-            document.updated_at = event.occurred_at
+        counts = held.document.events
+        counts[kind] = counts.get(kind, 0) + 1
+        if held.newest_at is None or event.occurred_at > held.newest_at:
+            held.newest_at = event.occurred_at
         for fold in folds or ():
-            fold(document, event)
+            fold(held.document, event)
 
     def _fold_into_task(self, task_id: str, kind: str, event: Any) -> None:
         held = self._tasks[task_id]
