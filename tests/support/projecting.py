@@ -206,6 +206,20 @@ class Memory:
             totals[rollup.key.entity] = totals.get(rollup.key.entity, 0) + count
         return sorted(((e, n) for e, n in totals.items() if n > 0), key=lambda one: (-one[1], one[0]))[:limit]
 
+    def _within(
+        self, dimension: Dimension, entities: Sequence[str] | None, stretches: Sequence[Stretch]
+    ) -> list[Rollup]:
+        found = [
+            Rollup(key, _figures(self.state, key))
+            for key in self.state.rollups
+            for stretch in stretches
+            if key.dimension is dimension
+            and (entities is None or key.entity in entities)
+            and key.resolution is stretch.resolution
+            and stretch.since.timestamp() <= key.bucket_s < stretch.until.timestamp()
+        ]
+        return sorted(found, key=lambda one: (one.key.entity, one.key.bucket_s))
+
     async def task(self, task_id: str) -> TaskDocument | None:
         """What is kept of a task."""
         stored = self.state.tasks.get(task_id)
@@ -313,20 +327,16 @@ class Sealed:
 
 
 class History:
-    """A made-up history: tasks, their attempts, and everything that workers may say, at random but repeatable.
+    """A made-up history: tasks, their attempts, and everything that workers may say, at random but repeatable."""
 
-    The number of the first task keeps one history's tasks apart from another's: an attempt is assigned once.
-    """
-
-    def __init__(self, seed: int, tasks: int = 3, events: int = 60, first: int = 0) -> None:
+    def __init__(self, seed: int, tasks: int = 3, events: int = 60) -> None:
         self._random = random.Random(seed)
-        self._ids = 0
+        self._ids = (seed % 2**16) << 24
         self.items: list[Item] = []
-        names = [f"task-{number}" for number in range(first, first + tasks)]
-        for name in names:
-            self._live(name)
-        tasks_known = [*names, "task-unheard", None]
-        self.items += [self._event(tasks_known) for _ in range(events)]
+        self._tasks = [f"task-{seed}-{number}" for number in range(tasks)]
+        for task_id in self._tasks:
+            self._live(task_id)
+        self.items += [self._event([*self._tasks, f"task-{seed}-unheard", None]) for _ in range(events)]
         self.items += [self._question(), self._sample()]
 
     def sealed(self, producer: str = PRODUCER) -> list[Sealed]:
@@ -370,7 +380,7 @@ class History:
         if chance() < 0.8:
             self._tell(DecidedKind.task_queued, at, about, task_id=task_id)
         for attempt in range(1, self._random.randint(1, 3) + 1):
-            whose = {"task_id": task_id, "attempt": attempt, "worker_id": f"w{attempt % 2 + 1}"}
+            whose: dict[str, Any] = {"task_id": task_id, "attempt": attempt, "worker_id": f"w{attempt % 2 + 1}"}
             self._tell(DecidedKind.task_assigned, at := at + timedelta(seconds=chance() * 10), about, **whose)
             if chance() < 0.7:
                 self._tell(DecidedKind.task_running, at := at + timedelta(seconds=chance()), **whose)
@@ -382,7 +392,7 @@ class History:
         kind = self._random.choice(sorted(EVENT_TYPES))
         at, task_id = self._at(), self._random.choice(tasks)
         if kind in ("registered", "stream", "tool_call"):
-            task_id = None if kind == "registered" else "task-0"
+            task_id = None if kind == "registered" else self._tasks[0]
         attempt = None if task_id is None else self._random.randint(1, 3)
         envelope = {
             "event_id": self._next_id(at),
@@ -407,8 +417,12 @@ class History:
 
     def _question(self) -> DecidedEvent:
         at = self._at()
-        data = {"question_type": "technical", "state": "auto_answered", "asked_at": NOW.isoformat()}
-        about = {"question_id": "q-1", "worker_id": "w1"}
+        data: dict[str, Any] = {
+            "question_type": "technical",
+            "state": "auto_answered",
+            "asked_at": NOW.isoformat(),
+        }
+        about: dict[str, Any] = {"question_id": "q-1", "worker_id": "w1"}
         kind = DecidedKind.question_answered
         return DecidedEvent(event_id=self._next_id(at), kind=kind, occurred_at=at, data=data, **about)
 

@@ -1,7 +1,7 @@
 """Covering a stretch of time with roll-ups, in as few as there can be."""
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import NamedTuple
 
 from analytics_query.domain.retention import Kept
@@ -18,6 +18,15 @@ class Stretch(NamedTuple):
     until: datetime
 
 
+class Step(NamedTuple):
+    """A resolution in seconds."""
+
+    resolution: Resolution
+    width_s: int
+    since_s: float
+    """From when on it is kept."""
+
+
 def cover(since: datetime, until: datetime, resolutions: Sequence[Resolution], kept: Kept = ALL_KEPT) -> list[Stretch]:
     """Stretches that cover [since, until) without overlap, in order of time.
 
@@ -26,8 +35,16 @@ def cover(since: datetime, until: datetime, resolutions: Sequence[Resolution], k
     """
     if since >= until:
         return []
-    present = [one for one in resolutions if kept.has(one, bucket_of(since, one).timestamp())]
-    return _cover(since, until, list(resolutions), present or [resolutions[-1]])
+    steps = [Step(one, int(WIDTH[one].total_seconds()), kept.since_s(one)) for one in resolutions]
+    at_s, end_s = int(since.timestamp()), -(-until.timestamp() // steps[0].width_s) * steps[0].width_s
+    at_s -= at_s % _finest(at_s, steps).width_s
+    pieces: list[tuple[Resolution, int, int]] = []
+    while at_s < end_s:
+        step = _widest(at_s, end_s, steps)
+        begin_s = pieces.pop()[1] if pieces and pieces[-1][0] is step.resolution else at_s
+        at_s += step.width_s
+        pieces.append((step.resolution, begin_s, at_s))
+    return [Stretch(resolution, _time(begin_s), _time(after_s)) for resolution, begin_s, after_s in pieces]
 
 
 def ceiling_of(at: datetime, resolution: Resolution) -> datetime:
@@ -36,18 +53,18 @@ def ceiling_of(at: datetime, resolution: Resolution) -> datetime:
     return bucket if bucket == at else bucket + WIDTH[resolution]
 
 
-def _cover(
-    since: datetime, until: datetime, resolutions: list[Resolution], at_start: list[Resolution]
-) -> list[Stretch]:
-    """`at_start`: the resolutions that are kept of the beginning; those that are not are kept from later on."""
-    finest, coarser = resolutions[0], resolutions[1:]
-    is_whole = finest in at_start
-    begin, end = bucket_of(since, finest if is_whole else at_start[0]), ceiling_of(until, finest)
-    if not coarser:
-        return [Stretch(finest, begin, end)]
-    first, last = ceiling_of(begin, coarser[0]), bucket_of(end, coarser[0])
-    if first >= last:
-        return [Stretch(finest, begin, end)] if is_whole else _cover(begin, end, coarser, at_start)
-    middle = _cover(first, last, coarser, at_start)
-    ends = (Stretch(finest, begin, first), Stretch(finest, last, end))
-    return [one for one in (ends[0], *middle, ends[1]) if one.since < one.until]
+def _finest(at_s: int, steps: Sequence[Step]) -> Step:
+    """The finest that is kept of a time; the coarsest always is."""
+    return next((one for one in steps if at_s - at_s % one.width_s >= one.since_s), steps[-1])
+
+
+def _widest(at_s: int, end_s: float, steps: Sequence[Step]) -> Step:
+    """The coarsest that is kept, with a bucket that begins here and ends in time; else the finest."""
+    for one in reversed(steps):
+        if at_s % one.width_s == 0 and at_s + one.width_s <= end_s and at_s >= one.since_s:
+            return one
+    return _finest(at_s, steps)
+
+
+def _time(at_s: int) -> datetime:
+    return datetime.fromtimestamp(at_s, UTC)

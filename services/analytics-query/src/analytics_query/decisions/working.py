@@ -9,9 +9,10 @@ from typing import Any, Generic, TypeVar
 from analytics_query.decisions.currency import current_attempts
 from analytics_query.decisions.folding.registry import CREDITS_ON, DIRECT, FOLDS, TASK_CREDITS, TASK_FOLDS
 from analytics_query.decisions.folding.tables import Credit
-from analytics_query.decisions.ledger import Ledger
+from analytics_query.decisions.ledger import ALL_KEPT, Ledger
 from analytics_query.domain.documents import AttemptDocument, AttemptKey, TaskDocument
 from analytics_query.domain.records import Record
+from analytics_query.domain.retention import Kept
 from analytics_query.domain.rollups import Figures, Key
 from analytics_query.domain.vocabulary import SYSTEM, Dimension
 from contracts.decided import DecidedEvent
@@ -68,6 +69,10 @@ class Held(Generic[DocumentT]):
     """Kinds of events that changed it."""
     due: dict[Credit, None] = field(default_factory=dict[Credit, None])
     """The old of these credits are taken away; the new ones are due. Of tasks all are."""
+    newest_at: datetime | None = None
+    """When the newest event of this transaction occurred."""
+    newest_s: float = float("-inf")
+    """The same in seconds since 1970: comparing times costs more than all else that is done for most events."""
 
 
 class Working:
@@ -77,11 +82,20 @@ class Working:
         self._attempts: OrderedDict[AttemptKey, Held[AttemptDocument]] = OrderedDict()
         self._tasks: OrderedDict[str, Held[TaskDocument]] = OrderedDict()
         self._rollups: OrderedDict[Key, Figures] = OrderedDict()
-        self._begin()
+        self.begin()
 
     def forget(self) -> None:
         """Forget everything: what is stored may be something else now."""
         self.__init__()
+
+    def begin(self, kept: Kept = ALL_KEPT) -> None:
+        """Begin to gather changes; of older times than `kept` none are gathered so finely."""
+        self._ledger = Ledger(kept)
+        self._touched: dict[AttemptKey, Held[AttemptDocument]] = {}
+        self._touched_tasks: dict[str, Held[TaskDocument]] = {}
+        self._current: list[AttemptKey] = []
+        self._newest_at: datetime | None = None
+        self._newest_s = float("-inf")
 
     def missing(self, wanted: Wanted) -> Wanted:
         """What is wanted and not in memory."""
@@ -105,16 +119,17 @@ class Working:
         """Fold in what workers reported; all that `wanted` names is in memory."""
         counts: defaultdict[tuple[str, str, int], int] = defaultdict(int)
         for event in events:
-            kind, at = event.kind, event.occurred_at
-            counts[event.worker_id, kind, int(at.timestamp()) // MINUTE_S] += 1
+            kind, at_s = event.kind, event.occurred_at.timestamp()
+            counts[event.worker_id, kind, int(at_s) // MINUTE_S] += 1
+            if at_s > self._newest_s:
+                self._newest_s, self._newest_at = at_s, event.occurred_at
             if event.task_id is not None and event.attempt is not None:
-                self._fold_into_attempt(AttemptKey(event.task_id, event.attempt, event.worker_id), kind, event)
+                self._fold_into_attempt((event.task_id, event.attempt, event.worker_id), kind, event, at_s)
                 if kind in TASK_FOLDS:
                     self._fold_into_task(event.task_id, kind, event)
             for enter in DIRECT.get(kind, ()):
                 enter(event, self._ledger)
         self._count(counts)
-        self._note(events)
 
     def follow(self, news: Sequence[DecidedEvent]) -> None:
         """Fold in what services decided."""
@@ -130,11 +145,17 @@ class Working:
                 self._fold_into_task(event.task_id, kind, event)
             for enter in DIRECT.get(kind, ()):
                 enter(event, self._ledger)
+            if (at_s := event.occurred_at.timestamp()) > self._newest_s:
+                self._newest_s, self._newest_at = at_s, event.occurred_at
         self._current += current_attempts(news).values()
-        self._note(news)
 
     def changes(self) -> Changes:
-        """All that has changed since the last call, as it is to be written; it counts as written from now on."""
+        """All that has changed since `begin`, as it is to be written; it counts as written from now on."""
+        for held in self._touched.values():
+            if held.newest_at is not None:
+                known = held.document.updated_at or held.newest_at
+                held.document.updated_at = max(known, held.newest_at)
+                held.newest_at, held.newest_s = None, float("-inf")
         changed = {key: held for key, held in self._touched.items() if held.is_changed or not held.is_stored}
         counted = {key: held for key, held in self._touched.items() if key not in changed}
         tasks = self._touched_tasks
@@ -155,7 +176,6 @@ class Working:
             held.is_stored, held.is_changed = True, False
             held.changed_by.clear()
             held.due.clear()
-        self._begin()
         return changes
 
     def unknown(self, keys: Iterable[Key]) -> list[Key]:
@@ -187,24 +207,18 @@ class Working:
             while len(cache) > most:
                 cache.popitem(last=False)
 
-    def _begin(self) -> None:
-        self._ledger = Ledger()
-        self._touched: dict[AttemptKey, Held[AttemptDocument]] = {}
-        self._touched_tasks: dict[str, Held[TaskDocument]] = {}
-        self._current: list[AttemptKey] = []
-        self._newest_at: datetime | None = None
-
-    def _fold_into_attempt(self, key: AttemptKey, kind: str, event: Any) -> None:
-        held = self._touch(key)
+    def _fold_into_attempt(self, place: tuple[str, int, str], kind: str, event: Any, at_s: float) -> None:
+        # A plain tuple finds what its key would, and most events are of few attempts.
+        held = self._touched.get(place) or self._touch(AttemptKey(*place))  # pyright: ignore[reportArgumentType, reportCallIssue]
         folds = FOLDS.get(kind)
         if folds is not None:
-            self._change(key, held, kind)
-        document = held.document
-        document.events[kind] = document.events.get(kind, 0) + 1
-        if document.updated_at is None or event.occurred_at > document.updated_at:
-            document.updated_at = event.occurred_at
+            self._change(AttemptKey(*place), held, kind)
+        counts = held.document.events
+        counts[kind] = counts.get(kind, 0) + 1
+        if at_s > held.newest_s:
+            held.newest_s, held.newest_at = at_s, event.occurred_at
         for fold in folds or ():
-            fold(document, event)
+            fold(held.document, event)
 
     def _fold_into_task(self, task_id: str, kind: str, event: Any) -> None:
         held = self._tasks[task_id]
@@ -252,20 +266,17 @@ class Working:
             self._ledger.count(entities, at, "events", times)
             self._ledger.count(entities, at, f"events:{kind}", times)
 
-    def _note(self, events: Sequence[Event] | Sequence[DecidedEvent]) -> None:
-        for event in events:
-            if self._newest_at is None or event.occurred_at > self._newest_at:
-                self._newest_at = event.occurred_at
-
 
 def wanted(events: Iterable[Event], news: Iterable[DecidedEvent]) -> Wanted:
     """The documents that these change."""
     found = Wanted()
+    places: set[tuple[str, int, str]] = set()
     for event in events:
         if event.task_id is not None and event.attempt is not None:
-            found.attempts.add(AttemptKey(event.task_id, event.attempt, event.worker_id))
+            places.add((event.task_id, event.attempt, event.worker_id))
             if event.kind in TASK_FOLDS:
                 found.tasks.add(event.task_id)
+    found.attempts.update(AttemptKey(*place) for place in places)
     for told in news:
         kind = told.kind.value
         if kind in FOLDS and told.task_id and told.attempt and told.worker_id:

@@ -15,5 +15,9 @@ class Kept:
 
     def has(self, resolution: Resolution, bucket_s: float) -> bool:
         """Whether roll-ups that begin then are kept. Older ones get no more entries: a part of them would be wrong."""
+        return bucket_s >= self.since_s(resolution)
+
+    def since_s(self, resolution: Resolution) -> float:
+        """From when on, in seconds since 1970; minus infinity: all."""
         since = self.since.get(resolution)
-        return since is None or bucket_s >= since.timestamp()
+        return float("-inf") if since is None else since.timestamp()

@@ -54,7 +54,7 @@ class Spread:
     @property
     def is_nothing(self) -> bool:
         """Whether adding it would change nothing."""
-        return not (self.count or self.micros or any(self.bins.values()))
+        return not self.count and not self.micros and not any(self.bins.values())
 
     def quantile(self, q: float) -> float | None:
         """The value below which a share `q` (0 to 1) lies, within `ACCURACY`; None of nothing."""
@@ -153,12 +153,15 @@ class Figures:
         plain = _add(self.counts, other.counts, sign)
         spreads = False
         for metric, spread in other.spreads.items():
-            if not spread.is_nothing:
-                spreads = True
-                known = self.spreads.setdefault(metric, Spread())
-                known.merge(spread, sign)
-                if known.is_nothing:
-                    del self.spreads[metric]
+            if spread.is_nothing:
+                continue
+            spreads = True
+            known = self.spreads.get(metric)
+            if known is None:
+                known = self.spreads[metric] = Spread()
+            known.merge(spread, sign)
+            if known.is_nothing:
+                del self.spreads[metric]
         if sign > 0:
             for metric, last in other.lasts.items():
                 known_last = self.lasts.get(metric)

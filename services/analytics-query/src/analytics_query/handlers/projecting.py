@@ -47,6 +47,7 @@ class Projector:
                 async with self._projections.transaction() as into:
                     if self._number != into.position.number - 1:
                         self._working.forget()
+                    self._working.begin(into.position.kept)
                     yield into
             except BaseException:
                 self._working.forget()
@@ -84,10 +85,8 @@ async def write(into: Transaction, working: Working) -> None:
 
 
 async def _write_rollups(into: Transaction, working: Working, entries: Mapping[Key, Figures]) -> None:
-    kept = into.position.kept
-    kept_entries = {key: entry for key, entry in entries.items() if kept.has(key.resolution, key.bucket_s)}
-    stored = await into.load_rollups(working.unknown(kept_entries))
-    merged = working.merge(kept_entries, stored)
+    stored = await into.load_rollups(working.unknown(entries))
+    merged = working.merge(entries, stored)
     await into.save_rollups(merged.saved)
     await into.count_rollups(merged.counted)
     await into.remove_rollups(merged.removed)

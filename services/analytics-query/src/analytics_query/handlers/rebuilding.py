@@ -65,6 +65,7 @@ class Rebuilder:
         applied, self._expected = await into.applied(), await into.events_before()
         await self._wait_for_log(applied)
         await into.empty()
+        self._working.begin(into.position.kept)
         await self._read_log(into, Selection(applied))
         await write(into, self._working)
         await into.finish(FOLD_VERSION)
@@ -102,6 +103,7 @@ class Rebuilder:
         if self._since_write >= self._pace.write_events:
             self._since_write = 0
             await write(into, self._working)
+            self._working.begin(into.position.kept)
             self._working.trim(self._pace.most_documents, self._pace.most_rollups)
         self._tell_progress()
 
