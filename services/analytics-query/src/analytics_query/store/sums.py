@@ -2,6 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Sequence
+from functools import lru_cache
 
 from analytics_query.decisions.cover import cover
 from analytics_query.domain.rollups import Figures
@@ -75,7 +76,7 @@ class PostgresSums:
         stretches = [
             (one.dimension.value, stretch.resolution.value, stretch.since, stretch.until)
             for one in asked
-            for stretch in cover(one.since, one.until, _from(one.dimension, one.finest))
+            for stretch in _cover(one.since, one.until, _from(one.dimension, one.finest))
         ]
         async with self._database.acquire() as connection:
             found = await connection.fetch(BUSIEST, *dimensions, *columns(stretches, 4))
@@ -85,15 +86,19 @@ class PostgresSums:
         return dict(ranked)
 
 
+# Most of what a report asks for is about the same times.
+_cover = lru_cache(maxsize=256)(cover)
+
+
 def _stretches(one: Stretched) -> list[tuple[object, ...]]:
     without = ",".join(one.without)
     return [
         (one.label, one.dimension.value, entity, stretch.resolution.value, stretch.since, stretch.until, without)
-        for stretch in cover(one.since, one.until, _from(one.dimension, one.finest))
+        for stretch in _cover(one.since, one.until, _from(one.dimension, one.finest))
         for entity in one.entities
     ]
 
 
-def _from(dimension: Dimension, finest: Resolution) -> Sequence[Resolution]:
+def _from(dimension: Dimension, finest: Resolution) -> tuple[Resolution, ...]:
     kept = RESOLUTIONS[dimension]
     return kept[kept.index(finest) :] if finest in kept else kept
