@@ -57,7 +57,7 @@ class AttemptRow(Base, table=True):
     __table_args__ = (
         Index(
             "attempts_disagreements",
-            text("(document -> 'outcome' ->> 'at')"),
+            text("((document -> 'outcome'::text) ->> 'at'::text)"),
             postgresql_where=text("document -> 'outcome' -> 'data' -> 'discrepancies' -> 0 IS NOT NULL"),
         ),
     )
