@@ -2,13 +2,16 @@
 
 import asyncio
 from dataclasses import replace
+from functools import partial
 
 import pytest
+from nats.aio.msg import Msg
+from nats.js import JetStreamContext
 from nats.js.api import StreamConfig
 from nats.js.errors import APIError
 
 from contracts import subjects
-from contracts.streams import BUCKETS, COMMANDS, QUESTIONS, STREAMS, TASKS, TELEMETRY
+from contracts.streams import BUCKETS, COMMANDS, EVENTS, QUESTIONS, STREAMS, TASKS, TELEMETRY, Durable
 from servicekit.bus import (
     Bus,
     Outgoing,
@@ -95,6 +98,36 @@ async def test_a_durable_with_an_old_filter_gets_the_declared_one(nats_server: T
             "worker.progress.*",
             "worker.registered",
         ]
+
+
+async def test_a_durable_that_took_a_part_of_its_stream_gets_all_of_it_from_then_on(nats_server: TestNats) -> None:
+    async with a_bus(nats_server) as bus:
+        narrow = Durable("telemetry-ingest-events", ("event.task.*",))
+        before = tuple(replace(s, durables=(narrow,)) if s.name == EVENTS else s for s in STREAMS)
+        await declare_streams(bus.js, declared=before)
+        assert all(await publish_batches(bus, [Outgoing("event.task.queued", "p.1", b"1")]))
+        puller = await bus.js.pull_subscribe_bind(narrow.name, EVENTS)
+        assert [m.subject for m in await _taken(puller, 1)] == ["event.task.queued"]
+        bus.on_reconnect(partial(declare_streams, bus.js))
+        bus.refresh()
+        await eventually(lambda: _takes_all(bus, narrow.name))
+        later = [Outgoing("event.worker.sampled", "p.2", b"1"), Outgoing("event.task.queued", "p.3", b"1")]
+        assert all(await publish_batches(bus, later))
+        assert [m.subject for m in await _taken(puller, 2)] == ["event.worker.sampled", "event.task.queued"]
+
+
+async def _taken(puller: JetStreamContext.PullSubscription, many: int) -> list[Msg]:
+    messages: list[Msg] = []
+    while len(messages) < many:
+        messages += await puller.fetch(many - len(messages), timeout=5)
+    for message in messages:
+        await message.ack_sync()
+    return messages
+
+
+async def _takes_all(bus: Bus, durable: str) -> bool:
+    config = (await bus.js.consumer_info(EVENTS, durable)).config
+    return not config.filter_subject and not config.filter_subjects
 
 
 async def test_a_new_stream_takes_nothing_before_its_durables_are_there(nats_server: TestNats) -> None:

@@ -1,6 +1,8 @@
 """The inbox: which batches a consumer has applied, recorded in the transaction that applies them."""
 
+from collections import defaultdict
 from collections.abc import Sequence
+from functools import lru_cache
 from itertools import compress
 from typing import Any, TypeVar
 
@@ -78,21 +80,21 @@ def create_inbox(op: Operations) -> None:
     execute_all(op, INBOX_DDL)
 
 
-def _by_producer(received: Sequence[Received[Batch[Any]]]) -> dict[str, list[int]]:
-    """The places of each producer's batches.
+@lru_cache(maxsize=8_192)
+def producer_name(subject: str, producer: str) -> str:
+    """The name under which the batches of a producer on a subject are marked.
 
     A producer is known by its sender's name too: a worker that uses another's producer id disturbs nobody but itself.
     """
-    names: dict[tuple[str, str], str] = {}
-    places: dict[str, list[int]] = {}
+    sender = subjects.sender(subject)
+    return producer if sender is None else f"{sender}/{producer}"
+
+
+def _by_producer(received: Sequence[Received[Batch[Any]]]) -> dict[str, list[int]]:
+    """The places of each producer's batches."""
+    places: defaultdict[str, list[int]] = defaultdict(list)
     for place, one in enumerate(received):
-        said = (one.message.subject, one.batch.producer)
-        name = names.get(said)
-        if name is None:
-            sender = subjects.sender(said[0])
-            name = names[said] = said[1] if sender is None else f"{sender}/{said[1]}"
-            places.setdefault(name, [])
-        places[name].append(place)
+        places[producer_name(one.message.subject, one.batch.producer)].append(place)
     return places
 
 

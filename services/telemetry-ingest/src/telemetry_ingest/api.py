@@ -1,4 +1,4 @@
-"""The read side over HTTP: the log by page, a task's tail, and the tail as it grows."""
+"""The read side over HTTP: the log by page or as a whole, a task's tail, and the tail as it grows."""
 
 import asyncio
 from collections.abc import AsyncGenerator
@@ -6,24 +6,32 @@ from typing import Annotated, Literal
 from uuid import UUID
 
 from fastapi import APIRouter, Depends, Header, Query, Request
+from fastapi.responses import StreamingResponse
 from fastapi.sse import EventSourceResponse, ServerSentEvent
 from pydantic import AwareDatetime
 
-from contracts.base import Page, TaskId, WorkerId
+from contracts.base import EventId, Page, TaskId, WorkerId
 from contracts.events import EVENT_TYPES
 from contracts.events.reporting import StreamType
-from contracts.telemetry import StoredEvent, Tail
+from contracts.telemetry import LogMarks, StoredEvent, Tail
 from servicekit.paging import PageCursor, PageLimit, decode_cursor, invalid_cursor, page
 from telemetry_ingest import handlers
 from telemetry_ingest.decisions.filtering import filter_of
 from telemetry_ingest.domain import EventFilter
-from telemetry_ingest.errors import UnknownType
+from telemetry_ingest.errors import Stopping, UnknownType
 from telemetry_ingest.ports import EventLog, LiveTail
 
 MAX_TAIL = 1_000
+Moment = AwareDatetime | None
 Types = Annotated[list[str], Query(description="Stream types and event kinds alike; none: all.")]
 
 router = APIRouter(prefix="/v1")
+
+
+class NdjsonResponse(StreamingResponse):
+    """Lines of JSON, as they come."""
+
+    media_type = "application/x-ndjson"
 
 
 @router.get("/events", response_model_exclude_none=True)
@@ -33,8 +41,8 @@ async def events(
     worker_id: WorkerId | None = None,
     kind: Annotated[list[str], Query()] = [],  # noqa: B006
     stream_type: Annotated[list[StreamType], Query()] = [],  # noqa: B006
-    since: AwareDatetime | None = None,
-    until: AwareDatetime | None = None,
+    since: Moment = None,
+    until: Moment = None,
     order: Literal["asc", "desc"] = "asc",
     cursor: PageCursor = None,
     limit: PageLimit = 50,
@@ -50,6 +58,28 @@ async def events(
         descending=order == "desc",
     )
     return page(rows, limit, lambda row: (row.event.event_id,), lambda row: row)
+
+
+@router.get("/log/events", response_class=NdjsonResponse)
+async def log_events(
+    request: Request, after: EventId | None = None, since: Moment = None, until: Moment = None
+) -> NdjsonResponse:
+    """All that workers reported and asked: a LoggedEvent a line, in order of the ids, beyond the id `after`."""
+    return NdjsonResponse(_unless_stopping(request, _log(request).export_events(after, since, until)))
+
+
+@router.get("/log/decided", response_class=NdjsonResponse)
+async def log_decided(
+    request: Request, after: EventId | None = None, since: Moment = None, until: Moment = None
+) -> NdjsonResponse:
+    """All that services decided: a LoggedDecision a line, in order of the ids, beyond the id `after`."""
+    return NdjsonResponse(_unless_stopping(request, _log(request).export_decided(after, since, until)))
+
+
+@router.get("/log/marks", response_model_exclude_none=True)
+async def log_marks(request: Request) -> LogMarks:
+    """Which batches are in the log: whoever asks first and exports then finds all of them."""
+    return await _log(request).marks()
 
 
 @router.get("/tasks/{task_id}/tail", response_model_exclude_none=True)
@@ -84,6 +114,16 @@ async def live(
             yield ServerSentEvent(raw_data=entry.to_json().decode(), event=entry.kind, id=item_id)
         if not entries:
             yield ServerSentEvent(comment="alive", id=item_id)
+
+
+async def _unless_stopping(request: Request, pieces: AsyncGenerator[bytes]) -> AsyncGenerator[bytes]:
+    """The pieces that are not empty. When this process stops the answer breaks off, so that it looks like no whole."""
+    stopping: asyncio.Event = request.app.state.stopping
+    async for piece in pieces:
+        if stopping.is_set():
+            raise Stopping("the export was cut off since the service stops; go on with `after` = the last event_id")
+        if piece:
+            yield piece
 
 
 def _after(cursor: str | None) -> str | None:

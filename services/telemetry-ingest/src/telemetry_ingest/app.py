@@ -5,6 +5,7 @@ from contextlib import asynccontextmanager
 
 from fastapi import FastAPI
 
+from contracts import streams
 from servicekit.bus import Bus, DeadLetters, keep_declared
 from servicekit.cache import Cache
 from servicekit.clock import SystemClock
@@ -34,7 +35,7 @@ def create_app(settings: Settings) -> FastAPI:
         database = await Database.connect(settings, SCHEMA)
         bus = await Bus.connect(settings, SERVICE)
         cache = Cache.connect(settings)
-        log = PostgresEventLog(database, subscriptions.CONSUMER)
+        log = PostgresEventLog(database)
         tail = RedisTail(cache.client, items=settings.tail_items, ttl_s=settings.tail_ttl_s, clock=clock)
         app.state.log, app.state.tail = log, tail
         # A blocking read must end before the client takes the server for dead.
@@ -46,9 +47,12 @@ def create_app(settings: Settings) -> FastAPI:
         gathering = subscriptions.Gathering(settings.ingest_max_events, settings.ingest_wait_ms)
         async with Background(readiness) as background:
             background.start("partitions", loops.keep_partitions(log, clock))
-            events = subscriptions.consume_events(bus, dead_letters, log, tail, clock, gathering)
-            background.start("events", loops.after_partitions(log, clock, events))
-            background.start("news", subscriptions.consume_news(bus, dead_letters, log))
+            if settings.log_retention_days is not None:
+                background.start("retention", loops.forget_old(log, clock, settings.log_retention_days))
+            for name, stream in (("events", streams.TELEMETRY), ("questions", streams.QUESTIONS)):
+                events = subscriptions.consume_events(bus, dead_letters, log, tail, clock, gathering, stream)
+                background.start(name, loops.after_partitions(log, clock, events))
+            background.start("decided", subscriptions.consume_decided(bus, dead_letters, log, clock))
             yield
         await bus.drain()
         await cache.close()

@@ -4,7 +4,15 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from functools import lru_cache
 
+from contracts import streams
 from contracts.events import Event
+
+CONSUMERS = {
+    streams.TELEMETRY: "telemetry-ingest",
+    streams.QUESTIONS: "telemetry-ingest-questions",
+    streams.EVENTS: "telemetry-ingest-events",
+}
+"""The durable consumer of each stream that goes into the log."""
 
 DAY_MS = 86_400_000
 EPOCH = date(1970, 1, 1)
@@ -45,6 +53,12 @@ class EventFilter:
 def day_of(event_id: str) -> date:
     """The UTC day of a UUIDv7: the partition that holds the event. Absurdly late ids fall on the last day there is."""
     return _day(int(event_id[:8] + event_id[9:13], 16) // DAY_MS)
+
+
+def first_id_of(day: date) -> str:
+    """The least event id that can have been made on a UTC day, or later."""
+    digits = f"{(day - EPOCH).days * DAY_MS:012x}"
+    return f"{digits[:8]}-{digits[8:]}-0000-0000-000000000000"
 
 
 @lru_cache(maxsize=64)

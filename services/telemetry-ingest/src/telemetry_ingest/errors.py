@@ -16,3 +16,10 @@ class UnknownType(TelemetryError):
     """A filter names neither a stream type nor an event kind."""
 
     code = "unknown_type"
+
+
+class Stopping(TelemetryError):
+    """An export is cut off, since this process stops: its reader must not take what it has for all there is."""
+
+    code = "stopping"
+    category = "unavailable"

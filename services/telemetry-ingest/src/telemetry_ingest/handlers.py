@@ -9,7 +9,6 @@ from contracts.events import Event
 from contracts.telemetry import Tail
 from servicekit.bus import Received
 from telemetry_ingest.decisions.filtering import filter_of
-from telemetry_ingest.decisions.staleness import current_attempts
 from telemetry_ingest.decisions.telling import tell
 from telemetry_ingest.ports import EventLog, LiveTail
 
@@ -17,14 +16,18 @@ PARTITIONS_BEHIND = 1
 PARTITIONS_AHEAD = 7
 
 
-async def ingest(received: Sequence[Received[Batch[Event]]], log: EventLog, tail: LiveTail, now: datetime) -> None:
+async def ingest(
+    received: Sequence[Received[Batch[Event]]], consumer: str, log: EventLog, tail: LiveTail, now: datetime
+) -> None:
     """Record batches once each, then show what is new; the log decides, the tail follows."""
-    await tail.push(await log.record(received, now))
+    await tail.push(await log.record(received, consumer, now))
 
 
-async def note_attempts(news: Sequence[DecidedEvent], log: EventLog) -> None:
-    """Remember the newest assignment of each task that the orchestrator speaks of; a repeat changes nothing."""
-    await log.note_attempts(current_attempts(news))
+async def record_decided(
+    received: Sequence[Received[Batch[DecidedEvent]]], consumer: str, log: EventLog, now: datetime
+) -> None:
+    """Record what services decided, and with it which attempt each task is at; a repeat changes nothing."""
+    await log.record_decided(received, consumer, now)
 
 
 async def read_tail(task_id: str, types: Sequence[str], limit: int, log: EventLog, tail: LiveTail) -> Tail:
@@ -43,3 +46,8 @@ async def keep_partitions(log: EventLog, now: datetime) -> None:
     await log.ensure_partitions(
         [today + timedelta(days=offset) for offset in range(-PARTITIONS_BEHIND, PARTITIONS_AHEAD + 1)]
     )
+
+
+async def forget_old(log: EventLog, now: datetime, days: int) -> int:
+    """Forget what is older than so many whole days; gives how many partitions were dropped."""
+    return await log.forget(now.date() - timedelta(days=days), now - timedelta(days=days))

@@ -4,12 +4,15 @@ import asyncio
 from collections.abc import Awaitable, Callable
 
 from servicekit.clock import Clock
+from servicekit.logs import get_logger
 from telemetry_ingest import handlers
 from telemetry_ingest.ports import EventLog
 
-PARTITION_TICK_S = 3_600.0
+TICK_S = 3_600.0
 
 Loop = Callable[[], Awaitable[None]]
+
+logger = get_logger(__name__)
 
 
 def after_partitions(log: EventLog, clock: Clock, consume: Loop) -> Loop:
@@ -28,6 +31,19 @@ def keep_partitions(log: EventLog, clock: Clock) -> Loop:
     async def loop() -> None:
         while True:
             await handlers.keep_partitions(log, clock.now())
-            await asyncio.sleep(PARTITION_TICK_S)
+            await asyncio.sleep(TICK_S)
+
+    return loop
+
+
+def forget_old(log: EventLog, clock: Clock, days: int) -> Loop:
+    """A loop that forgets what is older than so many days."""
+
+    async def loop() -> None:
+        while True:
+            dropped = await handlers.forget_old(log, clock.now(), days)
+            if dropped:
+                logger.info("log.forgotten", days=days, partitions=dropped)
+            await asyncio.sleep(TICK_S)
 
     return loop

@@ -1,25 +1,28 @@
 """What the handlers need of the outside."""
 
-from collections.abc import AsyncGenerator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Sequence
 from datetime import date, datetime
 from typing import Protocol
 
 from contracts.batches import Batch
+from contracts.decided import DecidedEvent
 from contracts.events import Event
-from contracts.telemetry import StoredEvent, TailEntry
+from contracts.telemetry import LogMarks, StoredEvent, TailEntry
 from servicekit.bus import Received
-from telemetry_ingest.domain import Current, EventFilter, Recorded
+from telemetry_ingest.domain import EventFilter, Recorded
 
 
 class EventLog(Protocol):
     """The durable log."""
 
-    async def record(self, received: Sequence[Received[Batch[Event]]], now: datetime) -> list[Recorded]:
+    async def record(self, received: Sequence[Received[Batch[Event]]], consumer: str, now: datetime) -> list[Recorded]:
         """Write the events of all batches that were not applied before, in one transaction, and return them."""
         ...
 
-    async def note_attempts(self, current: Mapping[str, Current]) -> None:
-        """Remember the current attempt of each task, unless a newer one is known."""
+    async def record_decided(
+        self, received: Sequence[Received[Batch[DecidedEvent]]], consumer: str, now: datetime
+    ) -> None:
+        """Write what services decided, each batch once, and the newest attempt of each task of which it speaks."""
         ...
 
     async def page(
@@ -35,8 +38,29 @@ class EventLog(Protocol):
         """At most `limit` events in order of their ids, beyond the id `after`."""
         ...
 
+    def export_events(self, after: str | None, since: datetime | None, until: datetime | None) -> AsyncGenerator[bytes]:
+        """Lines of LoggedEvent beyond the id `after`, in pieces, some of them empty."""
+        ...
+
+    def export_decided(
+        self, after: str | None, since: datetime | None, until: datetime | None
+    ) -> AsyncGenerator[bytes]:
+        """Lines of LoggedDecision beyond the id `after`, in pieces, some of them empty."""
+        ...
+
+    async def marks(self) -> LogMarks:
+        """Which batches are in the log."""
+        ...
+
     async def ensure_partitions(self, days: Sequence[date]) -> None:
         """Make the partitions of these days where they are missing."""
+        ...
+
+    async def forget(self, first_kept: date, strays_before: datetime) -> int:
+        """Drop the partitions of all days before; delete decisions of those days, and strays, in slices.
+
+        Gives how many partitions were dropped.
+        """
         ...
 
 

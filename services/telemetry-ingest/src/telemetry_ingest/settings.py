@@ -18,3 +18,5 @@ class Settings(ServiceSettings):
     """How long a task's live tail outlives its last event."""
     live_heartbeat_ms: int = Field(default=1_000, ge=100)
     """How often a silent live stream sends a comment, so that proxies keep it open."""
+    log_retention_days: int | None = Field(default=None, ge=1)
+    """How many whole days of the log are kept; empty for all. What is forgotten cannot be projected again."""

@@ -1,4 +1,4 @@
-"""What arrives on the bus: events of workers to record, and news of attempts."""
+"""What arrives on the bus: what workers report and ask, and what services decided."""
 
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
@@ -10,10 +10,8 @@ from contracts.events import Event
 from servicekit.bus import BatchConsumer, Bus, DeadLetters, Received, foreign_event
 from servicekit.clock import Clock
 from telemetry_ingest import handlers
+from telemetry_ingest.domain import CONSUMERS
 from telemetry_ingest.ports import EventLog, LiveTail
-
-CONSUMER = "telemetry-ingest"
-NEWS_CONSUMER = "telemetry-ingest-events"
 
 Loop = Callable[[], Awaitable[None]]
 
@@ -27,17 +25,18 @@ class Gathering:
 
 
 def consume_events(
-    bus: Bus, dead_letters: DeadLetters, log: EventLog, tail: LiveTail, clock: Clock, gathering: Gathering
+    bus: Bus, dead_letters: DeadLetters, log: EventLog, tail: LiveTail, clock: Clock, gathering: Gathering, stream: str
 ) -> Loop:
-    """A loop that records what workers report."""
+    """A loop that records the events of one stream: what workers report, or what they ask."""
+    consumer = CONSUMERS[stream]
 
     async def record(received: Sequence[Received[Batch[Event]]]) -> None:
-        await handlers.ingest(received, log, tail, clock.now())
+        await handlers.ingest(received, consumer, log, tail, clock.now())
 
     return BatchConsumer(
         bus,
-        streams.TELEMETRY,
-        CONSUMER,
+        stream,
+        consumer,
         EVENT_BATCH,
         record,
         dead_letters,
@@ -47,10 +46,14 @@ def consume_events(
     ).run
 
 
-def consume_news(bus: Bus, dead_letters: DeadLetters, log: EventLog) -> Loop:
-    """A loop that learns of new attempts before their events come, so that older ones are known to be stale."""
+def consume_decided(bus: Bus, dead_letters: DeadLetters, log: EventLog, clock: Clock) -> Loop:
+    """A loop that records what services decided.
 
-    async def note(received: Sequence[Received[Batch[DecidedEvent]]]) -> None:
-        await handlers.note_attempts([event for item in received for event in item.batch.events], log)
+    It learns of new attempts before their events come, so that older ones are known to be stale.
+    """
+    consumer = CONSUMERS[streams.EVENTS]
 
-    return BatchConsumer(bus, streams.EVENTS, NEWS_CONSUMER, DECIDED_BATCH, note, dead_letters).run
+    async def record(received: Sequence[Received[Batch[DecidedEvent]]]) -> None:
+        await handlers.record_decided(received, consumer, log, clock.now())
+
+    return BatchConsumer(bus, streams.EVENTS, consumer, DECIDED_BATCH, record, dead_letters).run

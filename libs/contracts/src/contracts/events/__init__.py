@@ -83,7 +83,7 @@ EVENT_TYPES: dict[str, type[EventBase]] = {
 QUESTION_KINDS = frozenset(
     {"question", "resource_request", "collaboration_request", "collaboration_response", "learning"}
 )
-"""Kinds that the question-broker owns; all others are in the event log."""
+"""Kinds that the question-broker answers or keeps; they travel on QUESTIONS, and are in the event log as all are."""
 
 __all__ = [
     "EVENT_TYPES",

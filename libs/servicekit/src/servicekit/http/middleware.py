@@ -13,6 +13,7 @@ from servicekit.metrics import HTTP_OPEN, HTTP_REQUESTS, HTTP_SECONDS
 from servicekit.traces import continued
 
 UNMATCHED = "unmatched"
+STREAMS = ("text/event-stream", "application/x-ndjson")
 KNOWN_METHODS = frozenset({"GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS"})
 
 
@@ -48,7 +49,7 @@ class MetricsMiddleware:
             nonlocal status, is_stream
             if message["type"] == "http.response.start":
                 status = message["status"]
-                is_stream = Headers(raw=message["headers"]).get("content-type", "").startswith("text/event-stream")
+                is_stream = Headers(raw=message["headers"]).get("content-type", "").startswith(STREAMS)
             await send(message)
 
         start = perf_counter()

@@ -123,6 +123,24 @@ def _checkpoint(body: Any) -> str:
     return f"checkpoint {body.name}" + (f": {body.description}" if body.description else "")
 
 
+def _question(body: Any) -> str:
+    options = f" ({' | '.join(body.options)})" if body.options else ""
+    return f"{body.question_type.value} question: {body.question}{options}"
+
+
+def _resource_request(body: Any) -> str:
+    why = f": {body.justification}" if body.justification else ""
+    return f"asks for {body.amount_needed} ({body.resource_type.value}){why}"
+
+
+def _collaboration_request(body: Any) -> str:
+    return f"asks {body.target_worker or 'any worker'} for {body.collaboration_type.value}: {body.task_description}"
+
+
+def _collaboration_response(body: Any) -> str:
+    return f"{body.status.value} {body.question_id}" + (f": {body.response}" if body.response else "")
+
+
 _LINES: dict[str, Callable[[Any], str]] = {
     "stream": lambda body: body.content,
     "progress": _progress,
@@ -152,5 +170,10 @@ _LINES: dict[str, Callable[[Any], str]] = {
     "recovery": _recovery,
     "blocker": _blocker,
     "session_end": lambda body: "the worker is to leave" + (f": {body.reason}" if body.reason else ""),
+    "question": _question,
+    "resource_request": _resource_request,
+    "collaboration_request": _collaboration_request,
+    "collaboration_response": _collaboration_response,
+    "learning": lambda body: f"learned: {body.title}",
     "registered": lambda body: f"worker {body.worker_id} registered on {body.hostname}",
 }
