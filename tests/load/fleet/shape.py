@@ -1,10 +1,11 @@
 """How large a fleet is, who is in it, and what is planted in its history for reports to find."""
 
+import json
 import random
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime
 from functools import cached_property
-from typing import NamedTuple
+from typing import NamedTuple, Self
 
 DAY_MS = 86_400_000
 WORK = ("feature", "bug_fix", "tests", "refactoring", "upgrade", "audit")
@@ -80,6 +81,16 @@ class Shape:
     """Events that an attempt reports on average."""
     sampled_every_ms: int | None = None
     """How often the fleet is sampled; None: once a minute, or as seldom as keeps it at a hundredth of the events."""
+
+    def to_json(self) -> str:
+        """All that makes the history."""
+        return json.dumps(asdict(self) | {"until": self.until.isoformat()})
+
+    @classmethod
+    def from_json(cls, text: str) -> Self:
+        """What `to_json` wrote."""
+        given = json.loads(text)
+        return cls(**given | {"until": datetime.fromisoformat(given["until"])})
 
     @property
     def end_ms(self) -> int:

@@ -1,0 +1,126 @@
+"""Projects a fleet's month in a process of its own, through the code that the service runs.
+
+    python -m tests.load.projecting SHAPE
+
+SHAPE is a `Shape` as JSON; the database is that of the environment. Messages are decoded as a consumer decodes them,
+and gathered into transactions of as many events as the service gathers. Prints what it took, as JSON; the time in which
+the history is made up does not count.
+"""
+
+import asyncio
+import json
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from typing import Any, cast
+
+from nats.aio.msg import Msg
+
+from analytics_query import handlers, subscriptions
+from analytics_query.app import SCHEMA
+from analytics_query.settings import Settings
+from analytics_query.store import PostgresProjections
+from contracts.batches import DECIDED_BATCH, EVENT_BATCH
+from servicekit.bus import Received
+from servicekit.pg import Database
+from tests.load.fleet.history import History
+from tests.load.fleet.lines import Sealed
+from tests.load.fleet.shape import Shape
+
+
+@dataclass
+class Spent:
+    """What projecting took."""
+
+    events: int = 0
+    news: int = 0
+    transactions: int = 0
+    decoding_s: float = 0.0
+    projecting_s: float = 0.0
+    cpu_s: float = 0.0
+    """CPU time of this process in both; PostgreSQL's is not in it."""
+
+    @contextmanager
+    def timed(self, part: str) -> Iterator[None]:
+        """Add the time in the block to a part."""
+        started, cpu = time.perf_counter(), time.process_time()
+        yield
+        setattr(self, part, getattr(self, part) + time.perf_counter() - started)
+        self.cpu_s += time.process_time() - cpu
+
+
+class Projecting:
+    """The consumers of the service, fed from a history instead of the bus."""
+
+    def __init__(self, projections: PostgresProjections, max_events: int) -> None:
+        self.spent = Spent()
+        self._projections, self._max_events = projections, max_events
+        self._gathered: dict[str, list[Sealed]] = {}
+        self._waiting = 0
+
+    async def run(self, shape: Shape) -> None:
+        """Everything, a transaction at a time for each consumer."""
+        for batch in History(shape).batches():
+            self._gathered.setdefault(_consumer(batch), []).append(batch)
+            self._waiting += len(batch.lines)
+            if self._waiting >= self._max_events:
+                await self._apply()
+        await self._apply()
+
+    async def _apply(self) -> None:
+        gathered, self._gathered, self._waiting = self._gathered, {}, 0
+        for consumer, batches in gathered.items():
+            payloads = [(batch.subject, batch.payload()) for batch in batches]
+            adapter: Any = DECIDED_BATCH if batches[0].is_news else EVENT_BATCH
+            with self.spent.timed("decoding_s"):
+                received = [_received(subject, adapter.validate_json(payload)) for subject, payload in payloads]
+            with self.spent.timed("projecting_s"):
+                await self._take(consumer, received)
+            self._count(batches)
+
+    async def _take(self, consumer: str, received: Sequence[Received[Any]]) -> None:
+        if consumer == subscriptions.NEWS_CONSUMER:
+            await handlers.follow(received, consumer, self._projections)
+        else:
+            await handlers.project(received, consumer, self._projections)
+
+    def _count(self, batches: Sequence[Sealed]) -> None:
+        lines = sum(len(batch.lines) for batch in batches)
+        self.spent.transactions += 1
+        if batches[0].is_news:
+            self.spent.news += lines
+        else:
+            self.spent.events += lines
+
+
+def _consumer(batch: Sealed) -> str:
+    if batch.is_news:
+        return subscriptions.NEWS_CONSUMER
+    is_question = batch.subject.startswith("manager.")
+    return subscriptions.QUESTIONS_CONSUMER if is_question else subscriptions.TELEMETRY_CONSUMER
+
+
+def _received(subject: str, batch: Any) -> Received[Any]:
+    return Received(batch, Msg(cast(Any, None), subject=subject))
+
+
+async def project(shape: Shape) -> Spent:
+    """Project all of a shape's history."""
+    settings = Settings()
+    database = await Database.connect(settings, SCHEMA)
+    projecting = Projecting(PostgresProjections(database), settings.projection_max_events)
+    await projecting.run(shape)
+    await database.close()
+    return projecting.spent
+
+
+def main() -> None:
+    """Project and print."""
+    spent = asyncio.run(project(Shape.from_json(sys.argv[1])))
+    print(json.dumps(asdict(spent)))
+
+
+if __name__ == "__main__":
+    main()
