@@ -116,6 +116,10 @@ async def test_a_request_becomes_a_task_for_another_worker_on_the_same_code(o: O
     assert await asking.worker.has_nothing()
     assigned = await told_of(o, "task.assigned")
     assert [(one.question_id, one.worker_id, one.task_id) for one in assigned] == [("q-1", "helper", linked.task_id)]
+    [queued] = await told_of(o, "task.queued")
+    assert queued.data["parent_task_id"] == asking.assignment.task_id
+    about = {"priority": "high", "repository": PARENT["repository"]}
+    assert [about.items() <= one.data.items() for one in (queued, *assigned)] == [True, True]
 
 
 async def test_the_request_may_name_its_helper(o: Orchestra) -> None:

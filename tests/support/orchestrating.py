@@ -30,8 +30,8 @@ from tests.support.running import running_service
 from tests.support.stack import Database, TestNats
 from tests.support.waiting import eventually
 
-# Backoffs and ticks of production would make every test of a second attempt slow.
-FAST = {"schedule_tick_ms": 20, "watch_tick_ms": 50, "retry_base_ms": 20, "retry_cap_ms": 100}
+# Backoffs and ticks of production would make every test of a second attempt slow. Samples come where a test asks.
+FAST = {"schedule_tick_ms": 20, "watch_tick_ms": 50, "retry_base_ms": 20, "retry_cap_ms": 100, "fleet_sample_ms": 0}
 
 
 class Orchestra:

@@ -1,5 +1,5 @@
 from analytics_query.decisions.currency import current_attempts
-from analytics_query.domain.facts import AttemptKey
+from analytics_query.domain.documents import AttemptKey
 from contracts.decided import DecidedEvent, DecidedKind
 from tests.support.examples import NOW
 

@@ -5,11 +5,11 @@ from typing import Any
 import orjson
 import pytest
 
-from contracts.decided import DecidedEvent, DecidedKind
+from contracts.decided import DecidedEvent, DecidedKind, TaskAbout
 from contracts.tasks import Assignment, CollaborationTerms, NewTask, Requirements, TaskState, TaskView
 from orchestrator.domain import AttemptRef, NewTaskRow
-from orchestrator.handlers.creating import view_json
-from orchestrator.handlers.telling import about_task, about_worker
+from orchestrator.handlers.creating import prepare, traits_of, view_json
+from orchestrator.handlers.telling import about_task, about_worker, traits_data
 from orchestrator.store.rows import assignment_json
 from tests.support.examples import NOW
 
@@ -68,3 +68,27 @@ def test_domain_events_are_written_as_their_contract() -> None:
     assert (fresh.attempt, fresh.worker_id, fresh.data) == (None, None, {})
     worker = DecidedEvent.model_validate_json(about_worker(DecidedKind.worker_online, "w1", NOW).json)
     assert (worker.worker_id, worker.task_id) == ("w1", None)
+
+
+@pytest.mark.parametrize(
+    ("requirements", "told"),
+    [
+        ({}, {}),
+        (
+            {"repository": "https://me:s3cret@host/a.git", "agent": "claude", "task_class": "nightly"},
+            {"repository": "https://host/a.git", "agent": "claude", "task_class": "nightly"},
+        ),
+        ({"task_class": 7}, {}),
+        ({"task_class": ""}, {}),
+        ({"task_class": "x" * 201}, {}),
+    ],
+)
+def test_what_reports_group_tasks_by_is_told_as_its_contract(requirements: Any, told: dict[str, Any]) -> None:
+    task = NewTask.model_validate(FULL | {"requirements": requirements})
+    data = traits_data(traits_of(prepare(task, NOW)))
+    event = DecidedEvent.model_validate_json(
+        about_task(DecidedKind.task_queued, AttemptRef("t", 0), NOW, data=data).json
+    )
+    about = {"priority": "critical", "created_at": NOW, "estimated_duration_ms": 0} | told
+    assert TaskAbout.model_validate(event.data, strict=False) == TaskAbout.model_validate(about)
+    assert event.data == TaskAbout.model_validate(about).to_dict()

@@ -7,8 +7,9 @@ from fastapi import FastAPI
 
 from analytics_query import subscriptions
 from analytics_query.api import router
+from analytics_query.handlers.projecting import Projector
 from analytics_query.settings import Settings
-from analytics_query.store import PostgresProjections
+from analytics_query.store import PostgresDocuments, PostgresProjections
 from contracts import streams
 from servicekit.bus import Bus, DeadLetters, keep_declared
 from servicekit.clock import SystemClock
@@ -35,7 +36,8 @@ def create_app(settings: Settings) -> FastAPI:
     async def lifespan(app: FastAPI) -> AsyncGenerator[None]:
         database = await Database.connect(settings, SCHEMA)
         bus = await Bus.connect(settings, SERVICE)
-        projections = app.state.projections = PostgresProjections(database)
+        app.state.documents = PostgresDocuments(database)
+        projector = Projector(PostgresProjections(database))
         readiness.add("schema", schema_check(database, MIGRATIONS))
         readiness.add("bus", bus.check)
         await keep_declared(bus, settings)
@@ -43,9 +45,9 @@ def create_app(settings: Settings) -> FastAPI:
         gathering = subscriptions.Gathering(settings.projection_max_events, settings.projection_wait_ms)
         async with Background(readiness) as background:
             for stream, consumer in CONSUMED.items():
-                loop = subscriptions.consume_events(bus, dead_letters, projections, gathering, stream, consumer)
+                loop = subscriptions.consume_events(bus, dead_letters, projector, gathering, stream, consumer)
                 background.start(stream.lower(), loop)
-            background.start("news", subscriptions.consume_news(bus, dead_letters, projections))
+            background.start("news", subscriptions.consume_news(bus, dead_letters, projector))
             yield
         await bus.drain()
         await database.close()

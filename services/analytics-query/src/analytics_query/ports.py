@@ -1,46 +1,159 @@
 """What the handlers need of the outside."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass
+from datetime import datetime
 from typing import Protocol
 
-from analytics_query.domain.facts import AttemptKey, Facts
+from analytics_query.domain.documents import AttemptDocument, AttemptKey, TaskDocument
+from analytics_query.domain.records import Record
+from analytics_query.domain.rollups import Figures, Key, Rollup
+from analytics_query.domain.vocabulary import Dimension, Resolution
 from contracts.batches import Batch, ItemT
-from contracts.events import AnalyticsEvent
 from servicekit.bus import Received
 
 
+@dataclass(frozen=True, slots=True)
+class Position:
+    """How far the projections are. `number` changes with every change: what was read at one number is of one piece."""
+
+    number: int
+    applied_at: datetime | None = None
+    """When the last change was made."""
+    newest_event_at: datetime | None = None
+    """When the newest event occurred that is in them."""
+    fold_version: int = 0
+    """The version of the folding that made them; see `decisions.folding.FOLD_VERSION`."""
+    minutes_since: datetime | None = None
+    """Roll-ups of a minute are kept from here on; None: all."""
+    hours_since: datetime | None = None
+    """The same of an hour."""
+
+
 class Transaction(Protocol):
-    """The projections inside one transaction."""
+    """The projections inside one transaction, which overlaps with no other. Given nothing, it does nothing."""
+
+    @property
+    def position(self) -> Position:
+        """The position that this transaction makes: `number` is one more than that of the transaction before."""
+        ...
 
     async def claim(self, consumer: str, received: Sequence[Received[Batch[ItemT]]]) -> list[ItemT]:
         """What is in those of the batches that were not applied before; from now on they count as applied."""
         ...
 
-    async def load(self, keys: Sequence[AttemptKey]) -> dict[AttemptKey, Facts]:
-        """The facts of these attempts, held until the end of the transaction; empty ones for new attempts."""
+    async def load_attempts(self, keys: Sequence[AttemptKey]) -> dict[AttemptKey, AttemptDocument]:
+        """Those of the documents that there are."""
         ...
 
-    async def save(self, facts: Mapping[AttemptKey, Facts]) -> None:
-        """Replace the facts of these attempts."""
+    async def load_tasks(self, task_ids: Sequence[str]) -> dict[str, TaskDocument]:
+        """Those of the documents that there are."""
         ...
 
-    async def make_current(self, keys: Iterable[AttemptKey]) -> None:
+    async def load_rollups(self, keys: Sequence[Key]) -> dict[Key, Figures]:
+        """Those of the roll-ups that there are."""
+        ...
+
+    async def save_attempts(self, documents: Mapping[AttemptKey, AttemptDocument]) -> None:
+        """Write whole documents."""
+        ...
+
+    async def count_attempts(self, documents: Mapping[AttemptKey, AttemptDocument]) -> None:
+        """Write what is counted of documents of which nothing else has changed: `events` and `updated_at`."""
+        ...
+
+    async def save_tasks(self, documents: Mapping[str, TaskDocument]) -> None:
+        """Write whole documents."""
+        ...
+
+    async def save_rollups(self, rollups: Mapping[Key, Figures]) -> None:
+        """Write whole roll-ups."""
+        ...
+
+    async def count_rollups(self, rollups: Mapping[Key, Figures]) -> None:
+        """Write counts and newest values of roll-ups that exist, and whose spreads have not changed."""
+        ...
+
+    async def remove_rollups(self, keys: Sequence[Key]) -> None:
+        """Remove roll-ups that have come to nothing."""
+        ...
+
+    async def make_current(self, keys: Sequence[AttemptKey]) -> None:
         """Remember the attempts that tasks are at, unless newer ones are known."""
         ...
 
-    async def add_analytics(self, events: Sequence[AnalyticsEvent]) -> None:
-        """Add the rows of the `analytics` table."""
+    async def add_records(self, records: Sequence[Record]) -> None:
+        """Add rows to the tables of single things."""
+        ...
+
+    async def note_event(self, newest: datetime) -> None:
+        """Remember when the newest event occurred, if it is newer than what is known."""
         ...
 
 
 class Projections(Protocol):
-    """All projections."""
+    """All projections, to write."""
 
     def transaction(self) -> AbstractAsyncContextManager[Transaction]:
-        """Everything in the block, or nothing."""
+        """Everything in the block, or nothing; one at a time, whichever process it is in."""
         ...
 
-    async def facts(self, task_id: str) -> tuple[int, Facts]:
-        """The number of a task's current attempt (0: none is known) and its facts, empty where there are none."""
+
+class Rollups(Protocol):
+    """Roll-ups, to read."""
+
+    async def read(
+        self,
+        dimension: Dimension,
+        entities: Sequence[str] | None,
+        since: datetime,
+        until: datetime,
+        resolution: Resolution | None = None,
+    ) -> list[Rollup]:
+        """Roll-ups that cover [since, until) without overlap, in as few as there can be: days, and hours or minutes at
+        its ends, as fine as they are kept of the dimension. Both ends are moved outward to whole ones of these.
+
+        `entities` None: all. `resolution`: none finer. In order of entity and time.
+        """
+        ...
+
+    async def series(
+        self,
+        dimension: Dimension,
+        entities: Sequence[str] | None,
+        since: datetime,
+        until: datetime,
+        resolution: Resolution,
+    ) -> list[Rollup]:
+        """Roll-ups of one resolution whose buckets touch [since, until), in order of entity and time."""
+        ...
+
+    async def entities(
+        self, dimension: Dimension, since: datetime, until: datetime, by_metric: str, limit: int
+    ) -> list[tuple[str, int]]:
+        """The entities with the largest sum of a count in [since, until), largest first, with that sum."""
+        ...
+
+
+class Documents(Protocol):
+    """Documents, to read."""
+
+    async def task(self, task_id: str) -> TaskDocument | None:
+        """What is kept of a task; None: the orchestrator has not spoken of it."""
+        ...
+
+    async def attempts(self, task_ids: Sequence[str]) -> dict[AttemptKey, AttemptDocument]:
+        """What is kept of all attempts of these tasks, by key, the newest attempts first."""
+        ...
+
+    async def current_attempt(self, task_id: str) -> tuple[AttemptKey | None, AttemptDocument]:
+        """A task's current attempt, and its document, empty where there is none.
+
+        Without news of the task the newest attempt that reported anything is taken for the current one.
+        """
+        ...
+
+    async def position(self) -> Position:
+        """How far the projections are."""
         ...

@@ -1,10 +1,9 @@
-"""What arrives on the bus: what workers report and ask, and news of attempts."""
+"""What arrives on the bus: what workers report and ask, and what services decided."""
 
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 
-from analytics_query import handlers
-from analytics_query.ports import Projections
+from analytics_query.handlers.projecting import Projector
 from contracts import streams
 from contracts.batches import DECIDED_BATCH, EVENT_BATCH, Batch
 from contracts.decided import DecidedEvent
@@ -27,12 +26,12 @@ class Gathering:
 
 
 def consume_events(
-    bus: Bus, dead_letters: DeadLetters, projections: Projections, gathering: Gathering, stream: str, consumer: str
+    bus: Bus, dead_letters: DeadLetters, projector: Projector, gathering: Gathering, stream: str, consumer: str
 ) -> Loop:
     """A loop that folds the events of one stream into the projections."""
 
     async def take(received: Sequence[Received[Batch[Event]]]) -> None:
-        await handlers.project(received, consumer, projections)
+        await projector.project(received, consumer)
 
     return BatchConsumer(
         bus,
@@ -47,10 +46,10 @@ def consume_events(
     ).run
 
 
-def consume_news(bus: Bus, dead_letters: DeadLetters, projections: Projections) -> Loop:
-    """A loop that learns which attempts tasks are at."""
+def consume_news(bus: Bus, dead_letters: DeadLetters, projector: Projector) -> Loop:
+    """A loop that folds what services decided into the projections."""
 
     async def take(received: Sequence[Received[Batch[DecidedEvent]]]) -> None:
-        await handlers.follow(received, NEWS_CONSUMER, projections)
+        await projector.follow(received, NEWS_CONSUMER)
 
     return BatchConsumer(bus, streams.EVENTS, NEWS_CONSUMER, DECIDED_BATCH, take, dead_letters).run

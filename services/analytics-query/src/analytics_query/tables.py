@@ -4,7 +4,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Column, DateTime, Index, String
+from sqlalchemy import BigInteger, CheckConstraint, Column, DateTime, Index, String
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import registry
 from sqlmodel import Field, SQLModel, Text
@@ -18,7 +18,10 @@ class AnalyticsRow(Base, table=True):
     """One set of figures that was reported: the columns of the reference, then whose word it is and how sure."""
 
     __tablename__ = "analytics"  # pyright: ignore[reportAssignmentType]
-    __table_args__ = (Index("analytics_source", "source_type", "source_id", "analytics_type", "timestamp"),)
+    __table_args__ = (
+        Index("analytics_source", "source_type", "source_id", "analytics_type", "timestamp"),
+        Index("analytics_timestamp", "timestamp"),
+    )
 
     id: int | None = Field(default=None, primary_key=True)
     analytics_type: str = Field(sa_type=String(50))  # pyright: ignore[reportArgumentType]
@@ -32,16 +35,110 @@ class AnalyticsRow(Base, table=True):
     evidence: str = Field(sa_type=Text)
 
 
-class TaskFactsRow(Base, table=True):
-    """The facts of one worker's attempt at a task, as a document."""
+class RollupRow(Base, table=True):
+    """What is known of one entity in one minute, hour or day."""
 
-    __tablename__ = "task_facts"  # pyright: ignore[reportAssignmentType]
+    __tablename__ = "rollups"  # pyright: ignore[reportAssignmentType]
+    __table_args__ = (Index("rollups_bucket", "resolution", "bucket", "dimension"),)
+
+    dimension: str = Field(sa_type=Text, primary_key=True)
+    entity: str = Field(sa_type=Text, primary_key=True)
+    resolution: str = Field(sa_type=Text, primary_key=True)
+    bucket: datetime = Field(sa_type=DateTime(timezone=True), primary_key=True)  # pyright: ignore[reportArgumentType]
+    figures: dict[str, Any] = Field(sa_column=Column(JSONB, nullable=False))
+    """Counts and newest values, which change with nearly every event."""
+    spreads: dict[str, Any] = Field(sa_column=Column(JSONB, nullable=False))
+
+
+class AttemptRow(Base, table=True):
+    """What is kept of one worker's attempt at a task, as a document."""
+
+    __tablename__ = "attempts"  # pyright: ignore[reportAssignmentType]
 
     task_id: str = Field(sa_type=Text, primary_key=True)
     attempt: int = Field(primary_key=True)
     worker_id: str = Field(sa_type=Text, primary_key=True)
-    facts: dict[str, Any] = Field(sa_column=Column(JSONB, nullable=False))
+    document: dict[str, Any] = Field(sa_column=Column(JSONB, nullable=False))
+    events: dict[str, Any] = Field(sa_column=Column(JSONB, nullable=False))
     updated_at: datetime | None = Field(sa_type=DateTime(timezone=True), nullable=True)  # pyright: ignore[reportArgumentType]
+
+
+class TaskRow(Base, table=True):
+    """What is kept of one task, as a document."""
+
+    __tablename__ = "tasks"  # pyright: ignore[reportAssignmentType]
+
+    task_id: str = Field(sa_type=Text, primary_key=True)
+    document: dict[str, Any] = Field(sa_column=Column(JSONB, nullable=False))
+
+
+class ErrorGroupRow(Base, table=True):
+    """Errors that are taken for one, with the words of the first."""
+
+    __tablename__ = "error_groups"  # pyright: ignore[reportAssignmentType]
+    __table_args__ = (Index("error_groups_last_seen", "last_seen"),)
+
+    fingerprint: str = Field(sa_type=Text, primary_key=True)
+    error_type: str = Field(sa_type=Text)
+    severity: str = Field(sa_type=Text)
+    message: str = Field(sa_type=Text)
+    place: str = Field(sa_type=Text)
+    first_event_id: UUID
+    first_seen: datetime = Field(sa_type=DateTime(timezone=True))  # pyright: ignore[reportArgumentType]
+    last_seen: datetime = Field(sa_type=DateTime(timezone=True))  # pyright: ignore[reportArgumentType]
+    count: int = Field(sa_type=BigInteger)
+
+
+class ErrorWorkerRow(Base, table=True):
+    """How often a worker met an error."""
+
+    __tablename__ = "error_workers"  # pyright: ignore[reportAssignmentType]
+
+    fingerprint: str = Field(sa_type=Text, primary_key=True)
+    worker_id: str = Field(sa_type=Text, primary_key=True)
+    count: int = Field(sa_type=BigInteger)
+
+
+class ErrorTaskRow(Base, table=True):
+    """How often a task met an error."""
+
+    __tablename__ = "error_tasks"  # pyright: ignore[reportAssignmentType]
+    __table_args__ = (Index("error_tasks_task", "task_id"),)
+
+    fingerprint: str = Field(sa_type=Text, primary_key=True)
+    task_id: str = Field(sa_type=Text, primary_key=True)
+    count: int = Field(sa_type=BigInteger)
+
+
+class DecisionRow(Base, table=True):
+    """One decision of a worker."""
+
+    __tablename__ = "decisions"  # pyright: ignore[reportAssignmentType]
+    __table_args__ = (Index("decisions_decided_at", "decided_at"), Index("decisions_task", "task_id"))
+
+    event_id: UUID = Field(primary_key=True)
+    task_id: str | None = Field(sa_type=Text, nullable=True)
+    attempt: int | None = Field(nullable=True)
+    worker_id: str = Field(sa_type=Text)
+    decision_type: str = Field(sa_type=Text)
+    decided_at: datetime = Field(sa_type=DateTime(timezone=True))  # pyright: ignore[reportArgumentType]
+    seq: int = Field(sa_type=BigInteger)
+    body: dict[str, Any] = Field(sa_column=Column(JSONB, nullable=False))
+
+
+class ProjectionRow(Base, table=True):
+    """How far the projections are: the one row whose lock every change of them takes first."""
+
+    __tablename__ = "projection"  # pyright: ignore[reportAssignmentType]
+    __table_args__ = (CheckConstraint("id = 1"),)
+
+    id: int = Field(primary_key=True)
+    position: int = Field(sa_type=BigInteger)
+    applied_at: datetime | None = Field(sa_type=DateTime(timezone=True), nullable=True)  # pyright: ignore[reportArgumentType]
+    newest_event_at: datetime | None = Field(sa_type=DateTime(timezone=True), nullable=True)  # pyright: ignore[reportArgumentType]
+    fold_version: int
+    minutes_since: datetime | None = Field(sa_type=DateTime(timezone=True), nullable=True)  # pyright: ignore[reportArgumentType]
+    hours_since: datetime | None = Field(sa_type=DateTime(timezone=True), nullable=True)  # pyright: ignore[reportArgumentType]
 
 
 class CurrentAttemptRow(Base, table=True):

@@ -16,6 +16,7 @@ from orchestrator.handlers.leading import Leader
 from orchestrator.handlers.managing import Manager
 from orchestrator.handlers.questions import Questions
 from orchestrator.handlers.reports import Applied, Reports
+from orchestrator.handlers.sampling import Sampler
 from orchestrator.handlers.scheduling import Scheduler
 from orchestrator.handlers.sessions import Sessions
 from orchestrator.handlers.watching import Watch
@@ -85,6 +86,9 @@ async def _start(background: Background, settings: Settings, clock: Clock, datab
     background.start("lead", loops.lead(lease, leader, watch, alarm, settings.leader_lease_ms))
     background.start("schedule", loops.schedule(scheduler, alarm, settings.schedule_tick_ms))
     background.start("watch", loops.watch_over(watch, settings.watch_tick_ms))
+    if settings.fleet_sample_ms:
+        sampler = Sampler(tasks, leader, clock, settings.fleet_sample_ms)
+        background.start("sample", loops.sample_fleet(sampler, settings.fleet_sample_ms))
     background.start("tell", loops.patiently(alarm.tell_leader))
     background.start("listen", loops.patiently(partial(store.listen, database, alarm.ring_here)))
     background.start("reports", subscriptions.consume_reports(bus, reports, dead_letters))

@@ -75,6 +75,17 @@ class NewTaskRow:
     created_at: datetime
 
 
+class Traits(NamedTuple):
+    """What reports group tasks by; `repository` as the task names it, perhaps with credentials."""
+
+    priority: str
+    created_at: datetime
+    estimated_duration_ms: int | None = None
+    repository: str | None = None
+    agent: str | None = None
+    task_class: str | None = None
+
+
 class Queued(NamedTuple):
     """A queued task, as far as the choice of a worker needs it. `attempt`: the last one, 0 before the first."""
 
@@ -88,6 +99,7 @@ class Queued(NamedTuple):
     """Worker on which the last attempt went wrong."""
     question_id: str | None = None
     """The request for collaboration that it is for."""
+    traits: Traits | None = None
 
 
 class Line(NamedTuple):

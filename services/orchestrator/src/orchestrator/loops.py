@@ -5,6 +5,7 @@ from collections.abc import Awaitable, Callable
 from contextlib import suppress
 
 from orchestrator.handlers.leading import Leader
+from orchestrator.handlers.sampling import Sampler
 from orchestrator.handlers.scheduling import Scheduler
 from orchestrator.handlers.watching import Watch
 from orchestrator.ports import Store
@@ -141,6 +142,16 @@ def watch_over(watch: Watch, tick_ms: int) -> Loop:
     async def tick() -> None:
         await watch.tick()
         await asyncio.sleep(tick_ms / 1000)
+
+    return patiently(tick)
+
+
+def sample_fleet(sampler: Sampler, every_ms: int) -> Loop:
+    """A loop that says how the fleet stands, at every tick."""
+
+    async def tick() -> None:
+        await asyncio.sleep(every_ms / 1000)
+        await sampler.sample()
 
     return patiently(tick)
 

@@ -25,6 +25,12 @@ class Settings(ServiceSettings):
     max_refusals: int = Field(default=10, ge=0)
     """How often workers may give a task back before each further time costs one of its attempts."""
 
+    fleet_sample_ms: int = Field(default=30_000, ge=0)
+    """How often the leader says how the fleet and the queue stand, for reports over time; 0: never.
+
+    It says so too while there is neither worker nor task: that nothing waits is a fact.
+    """
+
     @model_validator(mode="after")
     def _order_of_times(self) -> "Settings":
         if self.retry_cap_ms < self.retry_base_ms:

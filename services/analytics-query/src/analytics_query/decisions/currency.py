@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 
-from analytics_query.domain.facts import AttemptKey
+from analytics_query.domain.documents import AttemptKey
 from contracts.decided import DecidedEvent, DecidedKind
 
 

@@ -3,10 +3,12 @@
 from collections.abc import Iterable
 from datetime import datetime
 
-from analytics_query.domain.rollups import Figures, Key, Last, Spread
+from analytics_query.domain.records import Record
+from analytics_query.domain.rollups import Figures, Key, Last, Spread, within_bounds
 from analytics_query.domain.vocabulary import RESOLUTIONS, WIDTH, Dimension, Entity
 
-FINEST_S = {dimension: int(WIDTH[resolutions[0]].total_seconds()) for dimension, resolutions in RESOLUTIONS.items()}
+WIDTH_S = {resolution: int(width.total_seconds()) for resolution, width in WIDTH.items()}
+FINEST_S = {dimension: WIDTH_S[resolutions[0]] for dimension, resolutions in RESOLUTIONS.items()}
 
 Place = tuple[Dimension, str, int]
 
@@ -16,7 +18,12 @@ class Ledger:
 
     def __init__(self) -> None:
         self.sign = 1
+        self.records: list[Record] = []
         self._entries: dict[Place, Figures] = {}
+
+    def record(self, record: Record) -> None:
+        """Add a row to one of the tables of single things, once and for good: of direct entries alone."""
+        self.records.append(record)
 
     def count(self, entities: Iterable[Entity], at: datetime, metric: str, times: int = 1) -> None:
         """Add to a count."""
@@ -32,21 +39,26 @@ class Ledger:
                 spread = figures.spreads[metric] = Spread()
             spread.add(value, self.sign)
 
-    def last(self, entities: Iterable[Entity], at: datetime, metric: str, value: float, event_id: str) -> None:
-        """Keep the newest value. It cannot be taken away: enter only what stays true."""
+    def last(self, entities: Iterable[Entity], at: datetime, metric: str, value: float, source: str) -> None:
+        """Set the newest value, by `at` and `source`.
+
+        It cannot be taken away, only replaced by what the same source says later. So both must never change: for a
+        figure of an attempt they are its assignment (`folding.groups.standing`), for a direct one the event's own.
+        """
         if self.sign < 0:
             return
-        newest = Last(round(at.timestamp() * 1_000_000), event_id, value)
+        newest = Last(round(at.timestamp() * 1_000_000), source, within_bounds(value))
         for figures in self._at(entities, at):
-            figures.lasts[metric] = max(figures.lasts.get(metric, newest), newest)
+            figures.lasts[metric] = figures.lasts.get(metric, newest).or_newer(newest)
 
     def rollups(self) -> dict[Key, Figures]:
-        """What to add to each roll-up, at every resolution that is kept of its dimension."""
+        """What to add to each roll-up, at every resolution that is kept of its dimension; no nothings."""
         summed: dict[Key, Figures] = {}
         for (dimension, entity, at_s), figures in self._entries.items():
+            if figures.is_nothing:
+                continue
             for resolution in RESOLUTIONS[dimension]:
-                width = int(WIDTH[resolution].total_seconds())
-                key = Key(dimension, entity, resolution, at_s - at_s % width)
+                key = Key(dimension, entity, resolution, at_s - at_s % WIDTH_S[resolution])
                 summed.setdefault(key, Figures()).merge(figures)
         return summed
 

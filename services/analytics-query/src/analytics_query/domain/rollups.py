@@ -13,6 +13,9 @@ from analytics_query.domain.vocabulary import Dimension, Resolution
 ACCURACY = 0.01
 """Relative error of a quantile."""
 MICRO = 1_000_000
+LARGEST = 1e15
+"""Values beyond it count as it: what reports may hold has no bound, what adds up exactly needs one."""
+INT64 = 2**63
 ZERO = "0!"
 NEGATIVE = "-!"
 MAPPING = LogarithmicMapping(ACCURACY)
@@ -34,6 +37,7 @@ class Spread:
 
     def add(self, value: float, times: int = 1) -> None:
         """Count a value; a negative `times` takes it away again."""
+        value = within_bounds(value)
         name = bin_of(value)
         self.count += times
         self.micros += round(value * MICRO) * times
@@ -43,8 +47,12 @@ class Spread:
         """Add all that another has counted, or with `sign` -1 take it away."""
         self.count += other.count * sign
         self.micros += other.micros * sign
-        for name, times in other.bins.items():
-            self.bins[name] = self.bins.get(name, 0) + times * sign
+        _add(self.bins, other.bins, sign)
+
+    @property
+    def is_nothing(self) -> bool:
+        """Whether adding it would change nothing."""
+        return not (self.count or self.micros or any(self.bins.values()))
 
     def quantile(self, q: float) -> float | None:
         """The value below which a share `q` (0 to 1) lies, within `ACCURACY`; None of nothing."""
@@ -104,12 +112,27 @@ class SparseStore(Store):
 
 
 class Last(NamedTuple):
-    """The newest value of something: of two, that which is later, and of two at once that with the larger id."""
+    """The newest value of something: of two sources the later one, and of two at once that with the larger name.
+
+    It is not taken away, but what its source says next replaces it. So time and name of a source must never change.
+    """
 
     at_us: int
     """Microseconds since 1970."""
-    event_id: str
+    source: str
     value: float
+
+    def or_newer(self, other: "Last") -> "Last":
+        """The other, unless it is of an older source."""
+        return other if other[:2] >= self[:2] else self
+
+
+class Change(NamedTuple):
+    """What of some figures has changed."""
+
+    plain: bool
+    """Counts or newest values."""
+    spreads: bool
 
 
 @dataclass(slots=True)
@@ -120,34 +143,55 @@ class Figures:
     spreads: dict[str, Spread] = field(default_factory=dict)
     lasts: dict[str, Last] = field(default_factory=dict)
 
-    def merge(self, other: "Figures", sign: int = 1) -> None:
-        """Add another's, or with `sign` -1 take them away; newest values are never taken away."""
-        for metric, count in other.counts.items():
-            self.counts[metric] = self.counts.get(metric, 0) + count * sign
+    def merge(self, other: "Figures", sign: int = 1) -> "Change":
+        """Add another's, or with `sign` -1 take them away; newest values are never taken away.
+
+        What comes to nothing is dropped, so that equal figures are equal documents.
+        """
+        plain = _add(self.counts, other.counts, sign)
+        spreads = False
         for metric, spread in other.spreads.items():
-            self.spreads.setdefault(metric, Spread()).merge(spread, sign)
+            if not spread.is_nothing:
+                spreads = True
+                known = self.spreads.setdefault(metric, Spread())
+                known.merge(spread, sign)
+                if known.is_nothing:
+                    del self.spreads[metric]
         if sign > 0:
             for metric, last in other.lasts.items():
-                self.lasts[metric] = max(self.lasts.get(metric, last), last)
+                known_last = self.lasts.get(metric)
+                if known_last is None or known_last.or_newer(last) != known_last:
+                    self.lasts[metric] = last
+                    plain = True
+        return Change(plain, spreads)
 
-    def to_json(self) -> Json:
-        """As it is stored; what has come to nothing is left out, so that equal figures are equal documents."""
+    @property
+    def is_nothing(self) -> bool:
+        """Whether adding it would change nothing."""
+        return not (
+            self.lasts or any(self.counts.values()) or any(not spread.is_nothing for spread in self.spreads.values())
+        )
+
+    def plain_json(self) -> Json:
+        """Counts and newest values as they are stored."""
         written: Json = {}
-        if counts := {metric: count for metric, count in sorted(self.counts.items()) if count}:
-            written["c"] = counts
-        if spreads := {metric: _spread_json(spread) for metric, spread in sorted(self.spreads.items()) if spread.count}:
-            written["s"] = spreads
+        if self.counts:
+            written["c"] = {metric: _integer(count) for metric, count in self.counts.items()}
         if self.lasts:
-            written["l"] = {metric: list(last) for metric, last in sorted(self.lasts.items())}
+            written["l"] = {metric: list(last) for metric, last in self.lasts.items()}
         return written
 
+    def spreads_json(self) -> Json:
+        """Spreads as they are stored: count, sum and bins of each."""
+        return {metric: [spread.count, _integer(spread.micros), spread.bins] for metric, spread in self.spreads.items()}
+
     @classmethod
-    def from_json(cls, stored: Json) -> "Figures":
-        """What `to_json` wrote."""
+    def from_json(cls, plain: Json, spreads: Json) -> "Figures":
+        """What `plain_json` and `spreads_json` wrote."""
         return cls(
-            counts=dict(stored.get("c", {})),
-            spreads={metric: Spread(*kept) for metric, kept in stored.get("s", {}).items()},
-            lasts={metric: Last(*kept) for metric, kept in stored.get("l", {}).items()},
+            counts={metric: int(count) for metric, count in plain.get("c", {}).items()},
+            spreads={metric: Spread(count, int(micros), bins) for metric, (count, micros, bins) in spreads.items()},
+            lasts={metric: Last(*kept) for metric, kept in plain.get("l", {}).items()},
         )
 
 
@@ -195,5 +239,25 @@ def value_of(name: str) -> float:
     return MAPPING.value(int(name))
 
 
-def _spread_json(spread: Spread) -> list[Any]:
-    return [spread.count, spread.micros, {name: times for name, times in sorted(spread.bins.items()) if times}]
+def within_bounds(value: float) -> float:
+    """The value, or the largest that counts."""
+    return min(max(value, -LARGEST), LARGEST)
+
+
+def _add(counts: dict[str, int], others: dict[str, int], sign: int) -> bool:
+    """Add counts, and drop those that come to nothing; whether any changed."""
+    changed = False
+    for name, times in others.items():
+        if times:
+            changed = True
+            count = counts.get(name, 0) + times * sign
+            if count:
+                counts[name] = count
+            else:
+                del counts[name]
+    return changed
+
+
+def _integer(number: int) -> int | str:
+    """JSON readers make floats of larger numbers: those are written as text."""
+    return number if -INT64 <= number < INT64 else str(number)

@@ -8,6 +8,11 @@ MASK = "********"
 CREDENTIALS = re.compile(r"^(https?://)[^/?#]*@", re.IGNORECASE)
 
 
+def without_credentials(repository: str) -> str:
+    """The repository's address without who may read it, and by which password."""
+    return CREDENTIALS.sub(r"\1", repository)
+
+
 def masked(requirements: JsonObject) -> JsonObject:
     """The requirements without the values of `env`, whose names are kept, and without the repository's credentials."""
     shown = dict(requirements)

@@ -13,10 +13,10 @@ from contracts.problems import FieldError
 from contracts.tasks import NewTask, TaskState
 from orchestrator.decisions.demands import body_hash, demand_key, demand_of, work_key
 from orchestrator.decisions.ranking import rank_at
-from orchestrator.domain import AttemptRef, NewTaskRow
+from orchestrator.domain import AttemptRef, NewTaskRow, Traits
 from orchestrator.errors import IdempotencyConflict, InvalidTask, OrchestratorError
 from orchestrator.handlers.counting import TASKS_CREATED
-from orchestrator.handlers.telling import about_task
+from orchestrator.handlers.telling import about_task, traits_data
 from orchestrator.ports import Said, Session, Store, Wake
 from servicekit.clock import Clock
 from servicekit.ids import new_id
@@ -147,6 +147,20 @@ def prepare(task: NewTask, now: datetime, asker: str | None = None) -> NewTaskRo
     )
 
 
+def traits_of(row: NewTaskRow) -> Traits:
+    """What reports group a new task by."""
+    task = row.task
+    needs, task_class = task.requirements, task.requirements.free.get("task_class")
+    return Traits(
+        task.priority.value,
+        row.created_at,
+        task.estimated_duration_ms,
+        needs.repository,
+        needs.agent,
+        task_class if isinstance(task_class, str) else None,
+    )
+
+
 def view_json(row: NewTaskRow) -> bytes:
     """The JSON of a new task's TaskView."""
     task = row.task
@@ -194,7 +208,8 @@ def _unstorable(task: NewTask) -> InvalidTask | None:
 
 
 def _told(row: NewTaskRow) -> Said:
-    return about_task(DecidedKind.task_queued, AttemptRef(row.task_id, 0), row.created_at, actor=MANAGER)
+    data = traits_data(traits_of(row))
+    return about_task(DecidedKind.task_queued, AttemptRef(row.task_id, 0), row.created_at, actor=MANAGER, data=data)
 
 
 def _created(row: NewTaskRow) -> Created:

@@ -38,6 +38,7 @@ class Leader:
         self._reign: Leadership | None = None
         self._members: dict[str, Member] = {}
         self._seen: dict[str, tuple[float, str]] = {}
+        self._last: dict[str, Heartbeat] = {}
         self._fleet_is_stale = True
         self._fleet_read_at = float("-inf")
         self._experience: defaultdict[str, dict[str, Experience]] = defaultdict(dict)
@@ -78,6 +79,7 @@ class Leader:
         self._reign = None
         self.leases.clear()
         self._seen.clear()
+        self._last.clear()
         self.heard.clear()
         LEADS.set(0)
 
@@ -120,8 +122,14 @@ class Leader:
             return
         now = self._clock.monotonic()
         self._seen[heartbeat.worker_id] = (now, heartbeat.incarnation)
+        self._last[heartbeat.worker_id] = heartbeat
         for attempt in heartbeat.running:
             self.leases.renew(AttemptRef(attempt.task_id, attempt.attempt), heartbeat.worker_id, now)
+
+    def last_heartbeats(self) -> list[Heartbeat]:
+        """The last heartbeat of each worker that is there, and was heard in this reign."""
+        self._last = {worker_id: heartbeat for worker_id, heartbeat in self._last.items() if self._is_there(worker_id)}
+        return list(self._last.values())
 
     def forget(self, refs: Iterable[AttemptRef]) -> None:
         """These attempts are closed."""
@@ -144,9 +152,14 @@ class Leader:
             if member.worker.status is not WorkerStatus.offline and self._seen[worker_id][0] <= before
         ]
 
+    def _is_there(self, worker_id: str) -> bool:
+        member = self._members.get(worker_id)
+        return member is not None and member.worker.status is not WorkerStatus.offline
+
     async def _take_over(self) -> None:
         self.leases.clear()
         self._seen.clear()
+        self._last.clear()
         now = self._clock.monotonic()
         for live in await self._store.live_attempts():
             self.leases.grant(live.ref, live.worker_id, now)

@@ -7,8 +7,8 @@ from contracts.questions import Collaborate
 from contracts.tasks import CollaborationTerms, TaskView
 from orchestrator.decisions import collaboration
 from orchestrator.domain import AttemptRef
-from orchestrator.handlers.creating import prepare
-from orchestrator.handlers.telling import about_task
+from orchestrator.handlers.creating import prepare, traits_of
+from orchestrator.handlers.telling import about_task, traits_data
 from orchestrator.ports import Session
 from servicekit.logs import get_logger
 
@@ -44,7 +44,7 @@ async def _queue(
         now,
         question_id=terms.question_id,
         actor=terms.from_worker,
-        data={"parent_task_id": parent.task_id},
+        data=traits_data(traits_of(new)) | {"parent_task_id": parent.task_id},
     )
     session.emit([told])
 

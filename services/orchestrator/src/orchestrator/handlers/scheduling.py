@@ -9,7 +9,7 @@ from orchestrator.decisions.placement import busy, obstacle
 from orchestrator.domain import Assigned, AttemptRef, Demand, Worker
 from orchestrator.handlers.counting import QUEUE_SECONDS, ROUND_SECONDS, TASKS_ASSIGNED
 from orchestrator.handlers.leading import Leader
-from orchestrator.handlers.telling import about_task
+from orchestrator.handlers.telling import about_task, traits_data
 from orchestrator.ports import BusLink, Couriers, Placing, Store
 from servicekit.clock import Clock
 from servicekit.leader import LostLeadershipError
@@ -111,5 +111,6 @@ class Scheduler:
 def _placing(pairing: Pairing, now: datetime) -> Placing:
     task, worker_id = pairing
     ref = AttemptRef(task.task_id, task.attempt + 1)
-    told = about_task(DecidedKind.task_assigned, ref, now, worker_id=worker_id, question_id=task.question_id)
+    data = traits_data(task.traits) if task.traits is not None else None
+    told = about_task(DecidedKind.task_assigned, ref, now, worker_id=worker_id, question_id=task.question_id, data=data)
     return Placing(ref, worker_id, told.json)

@@ -6,13 +6,15 @@ from datetime import datetime
 import orjson
 from pydantic import JsonValue
 
-from contracts.decided import DecidedKind
+from contracts.decided import DecidedKind, FleetSample
 from contracts.tasks import TaskState
-from orchestrator.domain import AttemptRef, Closed, Fate
+from orchestrator.decisions.masking import without_credentials
+from orchestrator.domain import AttemptRef, Closed, Fate, Traits
 from orchestrator.ports import Closing, Moved, Said
 from servicekit.ids import new_event_id
 
 SYSTEM = "system"
+MAX_NAME = 200
 KIND_OF_STATE = {
     TaskState.queued: DecidedKind.task_requeued,
     TaskState.assigned: DecidedKind.task_assigned,
@@ -34,7 +36,7 @@ def about_task(
     worker_id: str | None = None,
     question_id: str | None = None,
     actor: str = SYSTEM,
-    data: dict[str, JsonValue] | None = None,
+    data: Mapping[str, object] | None = None,
 ) -> Said:
     """A domain event about a task; attempt 0 is none. `question_id`: the request for collaboration that it is for."""
     about: dict[str, JsonValue] = {"task_id": ref.task_id}
@@ -53,10 +55,29 @@ def about_worker(
     now: datetime,
     *,
     actor: str = SYSTEM,
-    data: dict[str, JsonValue] | None = None,
+    data: Mapping[str, object] | None = None,
 ) -> Said:
     """A domain event about a worker."""
     return _said(kind, now, actor, {"worker_id": worker_id}, data)
+
+
+def about_fleet(sample: FleetSample, now: datetime) -> Said:
+    """A domain event about how the fleet stands."""
+    return _said(DecidedKind.worker_sampled, now, SYSTEM, {}, sample.to_dict())
+
+
+def traits_data(traits: Traits) -> dict[str, object]:
+    """What reports group a task by, as TaskAbout says, but without being one in between."""
+    data: dict[str, object] = {"priority": traits.priority, "created_at": traits.created_at}
+    if traits.repository:
+        data["repository"] = without_credentials(traits.repository)
+    if traits.agent:
+        data["agent"] = traits.agent
+    if traits.task_class and len(traits.task_class) <= MAX_NAME:
+        data["task_class"] = traits.task_class
+    if traits.estimated_duration_ms is not None:
+        data["estimated_duration_ms"] = traits.estimated_duration_ms
+    return data
 
 
 def about_move(moved: Moved, now: datetime, actor: str) -> Said:
@@ -86,7 +107,7 @@ def about_completion(closing: Closing, now: datetime) -> Said:
 
 
 def _said(
-    kind: DecidedKind, now: datetime, actor: str, about: Mapping[str, JsonValue], data: dict[str, JsonValue] | None
+    kind: DecidedKind, now: datetime, actor: str, about: Mapping[str, JsonValue], data: Mapping[str, object] | None
 ) -> Said:
     # Three of these belong to every task: they are written as DecidedEvent says, but without being one in between.
     event = {"event_id": new_event_id(), "kind": kind, "occurred_at": now, "actor": actor, **about, "data": data or {}}

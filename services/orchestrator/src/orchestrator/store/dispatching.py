@@ -10,7 +10,7 @@ from typing import Any
 
 from contracts import subjects
 from contracts.decided import DecidedKind
-from orchestrator.domain import Assigned, AttemptRef, Demand, NewTaskRow, Queued
+from orchestrator.domain import Assigned, AttemptRef, Demand, NewTaskRow, Queued, Traits
 from orchestrator.ports import Placing
 from orchestrator.store import rows
 from orchestrator.store.attempts import MARK_PUBLISHED, ref_columns
@@ -38,6 +38,7 @@ CREATE = f"""
     INSERT INTO outbox (subject, items, payload, headers)
     SELECT $14, items, payload, $15 FROM unnest($16::int[], $17::bytea[]) AS said(items, payload)
 """
+QUEUED_FIELDS = len(Queued._fields) - 1
 # A loose scan: one descent of the index for each line, however many tasks wait in it.
 LINES = """
     WITH RECURSIVE line(demand_key) AS (
@@ -63,7 +64,9 @@ DEMANDED = """
 FIRST_QUEUED = """
     SELECT task.* FROM unnest($1::text[], $2::int[]) AS line(demand_key, size) CROSS JOIN LATERAL (
         SELECT task_id, attempt, demand_key, work_key, rank_at, requirements ? 'repository', avoid_worker,
-            collaboration ->> 'question_id'
+            collaboration ->> 'question_id', priority, created_at, estimated_duration_ms,
+            requirements ->> 'repository', requirements ->> 'agent',
+            CASE jsonb_typeof(requirements -> 'task_class') WHEN 'string' THEN requirements ->> 'task_class' END
         FROM tasks WHERE status = 'queued' AND demand_key = line.demand_key
             AND (next_attempt_at IS NULL OR next_attempt_at <= $3)
         ORDER BY rank_at, task_id LIMIT line.size
@@ -125,7 +128,7 @@ class DispatchStatements:
         """The first due tasks of each line (by demand key), at most that many of each."""
         async with self.database.acquire() as conn:
             found = await conn.fetch(FIRST_QUEUED, list(sizes), list(sizes.values()), now)
-        return [Queued(*row) for row in found]
+        return [Queued(*row[:QUEUED_FIELDS], Traits(*row[QUEUED_FIELDS:])) for row in found]
 
     async def assign(self, placings: Sequence[Placing], *, epoch: int, lease_ms: int, now: datetime) -> list[Assigned]:
         """Write the attempts of all tasks that are still queued, on workers that are still online, and say so.

@@ -1,12 +1,13 @@
 """When attempts begin and end, by the word of the orchestrator."""
 
+from datetime import datetime
+
+from analytics_query.decisions.folding.groups import entities_of
 from analytics_query.decisions.folding.tables import Credit, Fold
 from analytics_query.decisions.ledger import Ledger
-from analytics_query.domain.documents import AttemptDocument, AttemptKey
-from analytics_query.domain.vocabulary import SYSTEM, Dimension, Entity, joined
+from analytics_query.domain.documents import AttemptDocument, AttemptKey, Lifecycle
 from contracts.decided import DecidedEvent, DecidedKind, TaskAbout
 
-NO_REPOSITORY = "-"
 ENDS = {
     DecidedKind.task_completed: "completed",
     DecidedKind.task_failed: "failed",
@@ -16,28 +17,24 @@ ENDS = {
 }
 
 
-def entities_of(key: AttemptKey, document: AttemptDocument) -> list[Entity]:
-    """What an attempt's figures count for; nothing before its assignment is known."""
-    about = document.lifecycle.about
-    if about is None:
-        return []
-    repository, task_class = class_of(about)
-    return [
-        (Dimension.system, SYSTEM),
-        (Dimension.worker, key.worker_id),
-        (Dimension.repository, repository),
-        (Dimension.task_class, joined(repository, task_class)),
-    ]
+def execution_ms(lifecycle: Lifecycle) -> float | None:
+    """How long an attempt ran; None while it runs."""
+    started_at = lifecycle.running_at or lifecycle.assigned_at
+    if lifecycle.ended_at is None or started_at is None:
+        return None
+    return max(milliseconds(started_at, lifecycle.ended_at), 0.0)
 
 
-def class_of(about: TaskAbout) -> tuple[str, str]:
-    """Repository and class of a task: it is compared with others of both."""
-    return about.repository or NO_REPOSITORY, about.task_class or about.agent or "default"
+def milliseconds(since: datetime, until: datetime) -> float:
+    """The time between."""
+    return (until - since).total_seconds() * 1000
 
 
 def _assigned(document: AttemptDocument, event: DecidedEvent) -> None:
-    document.lifecycle.about = TaskAbout.model_validate(event.data)
-    document.lifecycle.assigned_at = event.occurred_at
+    known = document.lifecycle.assigned_at
+    if known is None or event.occurred_at < known:
+        document.lifecycle.about = TaskAbout.model_validate(event.data)
+        document.lifecycle.assigned_at = event.occurred_at
 
 
 def _running(document: AttemptDocument, event: DecidedEvent) -> None:
@@ -46,21 +43,21 @@ def _running(document: AttemptDocument, event: DecidedEvent) -> None:
 
 
 def _ended(document: AttemptDocument, event: DecidedEvent) -> None:
-    document.lifecycle.ended_at = event.occurred_at
-    document.lifecycle.end = ENDS[event.kind]
+    lifecycle, end = document.lifecycle, ENDS[event.kind]
+    if lifecycle.ended_at is None or (event.occurred_at, end) < (lifecycle.ended_at, lifecycle.end or ""):
+        lifecycle.ended_at, lifecycle.end = event.occurred_at, end
 
 
 def _credit(key: AttemptKey, document: AttemptDocument, ledger: Ledger) -> None:
-    lifecycle = document.lifecycle
-    entities = entities_of(key, document)
-    if lifecycle.ended_at is None or lifecycle.end is None:
+    lifecycle, entities = document.lifecycle, entities_of(key, document)
+    lasted_ms = execution_ms(lifecycle)
+    if lifecycle.ended_at is None or lasted_ms is None:
         return
     ledger.count(entities, lifecycle.ended_at, "attempts_ended")
     ledger.count(entities, lifecycle.ended_at, f"attempts_{lifecycle.end}")
-    started_at = lifecycle.running_at or lifecycle.assigned_at
-    if started_at is not None:
-        lasted_ms = (lifecycle.ended_at - started_at).total_seconds() * 1000
-        ledger.spread(entities, lifecycle.ended_at, "execution_ms", max(lasted_ms, 0.0))
+    ledger.spread(entities, lifecycle.ended_at, "execution_ms", lasted_ms)
+    if lifecycle.end == "completed":
+        ledger.spread(entities, lifecycle.ended_at, "completed_ms", lasted_ms)
 
 
 FOLDS: dict[str, Fold] = {

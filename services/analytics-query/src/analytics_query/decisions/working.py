@@ -1,0 +1,277 @@
+"""What is in memory of the projections, and how a batch of events changes it."""
+
+from collections import OrderedDict, defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any, Generic, TypeVar
+
+from analytics_query.decisions.currency import current_attempts
+from analytics_query.decisions.folding.registry import CREDITS, DIRECT, FOLDS, TASK_CREDITS, TASK_FOLDS
+from analytics_query.decisions.ledger import Ledger
+from analytics_query.domain.documents import AttemptDocument, AttemptKey, TaskDocument
+from analytics_query.domain.records import Record
+from analytics_query.domain.rollups import Figures, Key
+from analytics_query.domain.vocabulary import SYSTEM, Dimension, Resolution
+from contracts.decided import DecidedEvent
+from contracts.events import Event
+
+MINUTE_S = 60
+
+KeyT = TypeVar("KeyT")
+DocumentT = TypeVar("DocumentT", AttemptDocument, TaskDocument)
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """Since when roll-ups are kept, by resolution; what is not named is kept for good."""
+
+    since: Mapping[Resolution, datetime] = field(default_factory=dict[Resolution, datetime])
+
+    def has(self, key: Key) -> bool:
+        """Whether this roll-up is kept. What is older gets no more entries: a part of it would be wrong."""
+        since = self.since.get(key.resolution)
+        return since is None or key.bucket_s >= since.timestamp()
+
+
+@dataclass(slots=True)
+class Wanted:
+    """What must be in memory before a batch is folded."""
+
+    attempts: set[AttemptKey] = field(default_factory=set[AttemptKey])
+    tasks: set[str] = field(default_factory=set[str])
+
+
+@dataclass(slots=True)
+class Changes:
+    """What is to be written."""
+
+    attempts: dict[AttemptKey, AttemptDocument]
+    counted: dict[AttemptKey, AttemptDocument]
+    """Of which only the count of events has changed."""
+    tasks: dict[str, TaskDocument]
+    entries: dict[Key, Figures]
+    """What is to be added to each roll-up."""
+    records: list[Record]
+    current: list[AttemptKey]
+    """Assignments, the newest of each task."""
+    newest_at: datetime | None
+
+
+@dataclass(slots=True)
+class Merged:
+    """Roll-ups as they are to be written."""
+
+    saved: dict[Key, Figures] = field(default_factory=dict[Key, Figures])
+    counted: dict[Key, Figures] = field(default_factory=dict[Key, Figures])
+    """Which exist, and of which no spread has changed."""
+    removed: list[Key] = field(default_factory=list[Key])
+
+
+@dataclass(slots=True)
+class Held(Generic[DocumentT]):
+    """A document in memory. `is_stored`: there is a row of it."""
+
+    document: DocumentT
+    is_stored: bool = False
+    is_changed: bool = False
+    """Its old credits are taken away; the new ones are due."""
+
+
+class Working:
+    """Documents and roll-ups in memory, of which some have changed since they were stored."""
+
+    def __init__(self) -> None:
+        self._attempts: OrderedDict[AttemptKey, Held[AttemptDocument]] = OrderedDict()
+        self._tasks: OrderedDict[str, Held[TaskDocument]] = OrderedDict()
+        self._rollups: OrderedDict[Key, Figures] = OrderedDict()
+        self._begin()
+
+    def forget(self) -> None:
+        """Forget everything: what is stored may be something else now."""
+        self.__init__()
+
+    def missing(self, wanted: Wanted) -> Wanted:
+        """What is wanted and not in memory."""
+        return Wanted(wanted.attempts - self._attempts.keys(), wanted.tasks - self._tasks.keys())
+
+    def hold(
+        self,
+        missing: Wanted,
+        attempts: Mapping[AttemptKey, AttemptDocument],
+        tasks: Mapping[str, TaskDocument],
+    ) -> None:
+        """Take in what was missing, of which these documents were stored; there is none yet of the others."""
+        for key in missing.attempts:
+            stored = attempts.get(key)
+            self._attempts[key] = Held(stored or AttemptDocument(), stored is not None)
+        for task_id in missing.tasks:
+            known = tasks.get(task_id)
+            self._tasks[task_id] = Held(known or TaskDocument(), known is not None)
+
+    def fold(self, events: Sequence[Event]) -> None:
+        """Fold in what workers reported; all that `wanted` names is in memory."""
+        counts: defaultdict[tuple[str, str, int], int] = defaultdict(int)
+        for event in events:
+            kind, at = event.kind, event.occurred_at
+            counts[event.worker_id, kind, int(at.timestamp()) // MINUTE_S] += 1
+            if event.task_id is not None and event.attempt is not None:
+                self._fold_into_attempt(AttemptKey(event.task_id, event.attempt, event.worker_id), kind, event)
+                if kind in TASK_FOLDS:
+                    self._fold_into_task(event.task_id, kind, event)
+            for enter in DIRECT.get(kind, ()):
+                enter(event, self._ledger)
+        self._count(counts)
+        self._note(events)
+
+    def follow(self, news: Sequence[DecidedEvent]) -> None:
+        """Fold in what services decided."""
+        for event in news:
+            kind = event.kind.value
+            if kind in FOLDS and event.task_id and event.attempt and event.worker_id:
+                key = AttemptKey(event.task_id, event.attempt, event.worker_id)
+                held = self._touch(key)
+                self._change(key, held)
+                for fold in FOLDS[kind]:
+                    fold(held.document, event)
+            if kind in TASK_FOLDS and event.task_id:
+                self._fold_into_task(event.task_id, kind, event)
+            for enter in DIRECT.get(kind, ()):
+                enter(event, self._ledger)
+        self._current += current_attempts(news).values()
+        self._note(news)
+
+    def changes(self) -> Changes:
+        """All that has changed since the last call, as it is to be written; it counts as written from now on."""
+        changed = {key: held for key, held in self._touched.items() if held.is_changed or not held.is_stored}
+        counted = {key: held for key, held in self._touched.items() if key not in changed}
+        tasks = self._touched_tasks
+        for key, held in changed.items():
+            if held.is_changed:
+                self._credit_attempt(key, held.document)
+        for held in tasks.values():
+            self._credit_task(held.document)
+        changes = Changes(
+            attempts={key: held.document for key, held in changed.items()},
+            counted={key: held.document for key, held in counted.items()},
+            tasks={task_id: held.document for task_id, held in tasks.items()},
+            entries=self._ledger.rollups(),
+            records=self._ledger.records,
+            current=self._current,
+            newest_at=self._newest_at,
+        )
+        for held in (*self._touched.values(), *tasks.values()):
+            held.is_stored, held.is_changed = True, False
+        self._begin()
+        return changes
+
+    def unknown(self, keys: Iterable[Key]) -> list[Key]:
+        """Those of the roll-ups that are not in memory."""
+        return [key for key in keys if key not in self._rollups]
+
+    def merge(self, entries: Mapping[Key, Figures], stored: Mapping[Key, Figures]) -> Merged:
+        """Add entries to roll-ups; `stored` are those that were not in memory, of which there are any."""
+        merged = Merged()
+        for key, entry in entries.items():
+            known = self._rollups.pop(key, None) or stored.get(key)
+            figures = known or Figures()
+            change = figures.merge(entry)
+            if figures.is_nothing:
+                if known is not None:
+                    merged.removed.append(key)
+                continue
+            self._rollups[key] = figures
+            if known is None or change.spreads:
+                merged.saved[key] = figures
+            elif change.plain:
+                merged.counted[key] = figures
+        return merged
+
+    def trim(self, most_documents: int, most_rollups: int) -> None:
+        """Forget what was not needed for longest, until no more than this is in memory; call it after `changes`."""
+        limits = ((self._attempts, most_documents), (self._tasks, most_documents), (self._rollups, most_rollups))
+        for cache, most in limits:
+            while len(cache) > most:
+                cache.popitem(last=False)
+
+    def _begin(self) -> None:
+        self._ledger = Ledger()
+        self._touched: dict[AttemptKey, Held[AttemptDocument]] = {}
+        self._touched_tasks: dict[str, Held[TaskDocument]] = {}
+        self._current: list[AttemptKey] = []
+        self._newest_at: datetime | None = None
+
+    def _fold_into_attempt(self, key: AttemptKey, kind: str, event: Any) -> None:
+        held = self._touch(key)
+        folds = FOLDS.get(kind)
+        if folds is not None:
+            self._change(key, held)
+        document = held.document
+        document.events[kind] = document.events.get(kind, 0) + 1
+        if document.updated_at is None or event.occurred_at > document.updated_at:
+            document.updated_at = event.occurred_at
+        for fold in folds or ():
+            fold(document, event)
+
+    def _fold_into_task(self, task_id: str, kind: str, event: Any) -> None:
+        held = self._tasks[task_id]
+        if not held.is_changed:
+            held.is_changed = True
+            self._touched_tasks[task_id] = held
+            self._tasks.move_to_end(task_id)
+            self._credit_task(held.document, sign=-1)
+        for fold in TASK_FOLDS[kind]:
+            fold(held.document, event)
+
+    def _touch(self, key: AttemptKey) -> Held[AttemptDocument]:
+        held = self._touched.get(key)
+        if held is None:
+            held = self._touched[key] = self._attempts[key]
+            self._attempts.move_to_end(key)
+        return held
+
+    def _change(self, key: AttemptKey, held: Held[AttemptDocument]) -> None:
+        if not held.is_changed:
+            held.is_changed = True
+            self._credit_attempt(key, held.document, sign=-1)
+
+    def _credit_attempt(self, key: AttemptKey, document: AttemptDocument, sign: int = 1) -> None:
+        self._ledger.sign = sign
+        for credit in CREDITS if document.lifecycle.about is not None else ():
+            credit(key, document, self._ledger)
+        self._ledger.sign = 1
+
+    def _credit_task(self, document: TaskDocument, sign: int = 1) -> None:
+        self._ledger.sign = sign
+        for credit in TASK_CREDITS:
+            credit(document, self._ledger)
+        self._ledger.sign = 1
+
+    def _count(self, counts: Mapping[tuple[str, str, int], int]) -> None:
+        for (worker_id, kind, minute), times in counts.items():
+            at = datetime.fromtimestamp(minute * MINUTE_S, UTC)
+            entities = ((Dimension.system, SYSTEM), (Dimension.worker, worker_id))
+            self._ledger.count(entities, at, "events", times)
+            self._ledger.count(entities, at, f"events:{kind}", times)
+
+    def _note(self, events: Sequence[Event] | Sequence[DecidedEvent]) -> None:
+        for event in events:
+            if self._newest_at is None or event.occurred_at > self._newest_at:
+                self._newest_at = event.occurred_at
+
+
+def wanted(events: Iterable[Event], news: Iterable[DecidedEvent]) -> Wanted:
+    """The documents that these change."""
+    found = Wanted()
+    for event in events:
+        if event.task_id is not None and event.attempt is not None:
+            found.attempts.add(AttemptKey(event.task_id, event.attempt, event.worker_id))
+            if event.kind in TASK_FOLDS:
+                found.tasks.add(event.task_id)
+    for told in news:
+        kind = told.kind.value
+        if kind in FOLDS and told.task_id and told.attempt and told.worker_id:
+            found.attempts.add(AttemptKey(told.task_id, told.attempt, told.worker_id))
+        if kind in TASK_FOLDS and told.task_id:
+            found.tasks.add(told.task_id)
+    return found
