@@ -2,11 +2,14 @@
 
 from datetime import datetime, timedelta
 from enum import StrEnum
+from hashlib import blake2b
 
 SYSTEM = "all"
 """The only entity of dimension `system`."""
 JOIN = "\x1f"
 """Between the parts of an entity that has several, such as a repository and a test of it."""
+MAX_PART = 400
+"""Bytes of one part: the key of an index in PostgreSQL holds about 2,700."""
 
 
 class Resolution(StrEnum):
@@ -70,8 +73,16 @@ Entity = tuple[Dimension, str]
 
 
 def joined(*parts: str) -> str:
-    """An entity of several parts."""
-    return JOIN.join(part.replace(JOIN, " ") for part in parts)
+    """An entity of several parts, each short enough for the key of an index."""
+    return JOIN.join(clipped(part.replace(JOIN, " ")) for part in parts)
+
+
+def clipped(text: str, limit: int = MAX_PART) -> str:
+    """The text if it is at most `limit` bytes long in UTF-8, else its beginning and a digest of all of it."""
+    if len(text) * 4 <= limit or len(encoded := text.encode()) <= limit:
+        return text
+    mark = blake2b(encoded, digest_size=8).hexdigest()
+    return f"{encoded[: limit - len(mark) - 3].decode(errors='ignore')}…{mark}"
 
 
 def parts_of(entity: str) -> tuple[str, ...]:

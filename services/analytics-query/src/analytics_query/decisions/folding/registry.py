@@ -6,27 +6,45 @@ from types import ModuleType
 from typing import Any
 
 from analytics_query.decisions.folding import (
+    bugs,
+    choices,
+    coverage,
+    errors,
     fleet,
     latest,
     lifecycle,
     milestones,
+    operations,
     outcome,
     progress,
+    quality,
     questions,
+    resources,
+    security,
     tasks,
+    tests,
     usage,
 )
 from analytics_query.decisions.folding.tables import Credit, Direct, Fold, TaskCredit, TaskFold
 
 MODULES: tuple[ModuleType, ...] = (
+    bugs,
+    choices,
+    coverage,
+    errors,
     fleet,
     latest,
     lifecycle,
     milestones,
+    operations,
     outcome,
     progress,
+    quality,
     questions,
+    resources,
+    security,
     tasks,
+    tests,
     usage,
 )
 

@@ -3,8 +3,16 @@
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from pydantic import BaseModel
-
+from analytics_query.domain.documents.bugs import Bugs
+from analytics_query.domain.documents.choices import Choices
+from analytics_query.domain.documents.coverage import Coverages
+from analytics_query.domain.documents.errors import Recoveries
+from analytics_query.domain.documents.operations import Operations
+from analytics_query.domain.documents.parts import Part
+from analytics_query.domain.documents.quality import Quality
+from analytics_query.domain.documents.resources import Resources
+from analytics_query.domain.documents.security import Security
+from analytics_query.domain.documents.testing import Testing
 from contracts.decided import TaskAbout
 
 
@@ -14,10 +22,6 @@ class AttemptKey(NamedTuple):
     task_id: str
     attempt: int
     worker_id: str
-
-
-class Part(BaseModel):
-    """A part of a document. It is changed in place, and is the same whatever the order of the events."""
 
 
 class Told(Part):
@@ -103,6 +107,15 @@ class AttemptDocument(Part):
     """How many of each severity."""
     tests: Told | None = None
     """The newest run, whatever the suite."""
+    testing: Testing = Testing()
+    coverages: Coverages = Coverages()
+    quality: Quality = Quality()
+    security: Security = Security()
+    bugs: Bugs = Bugs()
+    resources: Resources = Resources()
+    recoveries: Recoveries = Recoveries()
+    choices: Choices = Choices()
+    operations: Operations = Operations()
 
     @classmethod
     def of(cls, stored: bytes | str, events: dict[str, int], updated_at: datetime | None) -> "AttemptDocument":

@@ -1,0 +1,161 @@
+"""Events and news of one attempt, and what the modules of `folding` make of them, as the projections would."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+import orjson
+
+from analytics_query.decisions.folding.registry import CREDITS, DIRECT, FOLDS
+from analytics_query.decisions.ledger import Ledger
+from analytics_query.domain.documents import AttemptDocument, AttemptKey
+from analytics_query.domain.records import Record
+from analytics_query.domain.rollups import Figures, Key, Spread
+from analytics_query.domain.vocabulary import Dimension, Resolution, joined
+from contracts.decided import DecidedEvent, DecidedKind
+from contracts.events import EventBase
+from tests.support.examples import FULL, MINIMAL, NOW, event
+
+KEY = AttemptKey("task-123", 1, "worker-1")
+REPOSITORY = "https://git.example/shop.git"
+ASSIGNED_AT = NOW
+ENDED_AT = NOW + timedelta(hours=3)
+
+Happening = EventBase | DecidedEvent
+
+
+def event_id_of(number: int) -> str:
+    """An event's id, in order of the numbers."""
+    return str(UUID(int=(0x01990000 << 96) + (7 << 76) + (2 << 62) + number))
+
+
+def reported(kind: str, seq: int, body: dict[str, Any] | None = None, **envelope: Any) -> EventBase:
+    """An event of the attempt: the `seq`th, so many minutes after its assignment."""
+    given = {"seq": seq, "event_id": event_id_of(seq), "occurred_at": NOW + timedelta(minutes=seq)} | envelope
+    return event(kind, MINIMAL[kind] if body is None else MINIMAL[kind] | body, **given)
+
+
+def full(kind: str, seq: int, **envelope: Any) -> EventBase:
+    """An event of the attempt with every field."""
+    return reported(kind, seq, FULL[kind], **envelope)
+
+
+def assigned(**about: Any) -> DecidedEvent:
+    """News of the attempt's beginning."""
+    return _news(DecidedKind.task_assigned, ASSIGNED_AT, {"repository": REPOSITORY, "task_class": "fix"} | about)
+
+
+def ended(kind: DecidedKind = DecidedKind.task_completed) -> DecidedEvent:
+    """News of its end."""
+    return _news(kind, ENDED_AT, {})
+
+
+def _news(kind: DecidedKind, at: datetime, data: dict[str, Any]) -> DecidedEvent:
+    return DecidedEvent(
+        event_id=event_id_of(900_000 + list(DecidedKind).index(kind)),
+        kind=kind,
+        occurred_at=at,
+        task_id=KEY.task_id,
+        attempt=KEY.attempt,
+        worker_id=KEY.worker_id,
+        data=data,
+    )
+
+
+class Folded:
+    """Documents, roll-ups and rows after some events."""
+
+    def __init__(self) -> None:
+        self.stored: dict[AttemptKey, bytes] = {}
+        self.rollups: dict[Key, Figures] = {}
+        self.records: list[Record] = []
+
+    def apply(self, happenings: Sequence[Happening]) -> None:
+        """What one transaction does with them."""
+        ledger = Ledger()
+        of_attempt: defaultdict[AttemptKey, list[Happening]] = defaultdict(list)
+        for happening in happenings:
+            for direct in DIRECT.get(happening.kind, ()):  # pyright: ignore[reportAttributeAccessIssue]
+                direct(happening, ledger)
+            if happening.task_id and happening.attempt and happening.worker_id:
+                of_attempt[AttemptKey(happening.task_id, happening.attempt, happening.worker_id)].append(happening)
+        for key, its in of_attempt.items():
+            self._fold(key, its, ledger)
+        self.records += ledger.records
+        for key, figures in ledger.rollups().items():
+            self.rollups.setdefault(key, Figures()).merge(figures)
+
+    def _fold(self, key: AttemptKey, happenings: Iterable[Happening], ledger: Ledger) -> None:
+        document = AttemptDocument.of(self.stored.get(key, b"{}"), {}, None)
+        ledger.sign = -1
+        self._credit(key, document, ledger)
+        ledger.sign = 1
+        for happening in happenings:
+            for fold in FOLDS.get(happening.kind, ()):  # pyright: ignore[reportAttributeAccessIssue]
+                fold(document, happening)
+        self._credit(key, document, ledger)
+        self.stored[key] = document.to_json()
+
+    @staticmethod
+    def _credit(key: AttemptKey, document: AttemptDocument, ledger: Ledger) -> None:
+        for credit in CREDITS:
+            credit(key, document, ledger)
+
+    @property
+    def document(self) -> AttemptDocument:
+        """The attempt's document."""
+        return AttemptDocument.of(self.stored[KEY], {}, None)
+
+    def as_json(self) -> Any:
+        """All of it, as it can be compared."""
+        kept = {key: figures for key, figures in self.rollups.items() if figures.tidy()}
+        return orjson.loads(
+            orjson.dumps(
+                {
+                    "documents": {"/".join(map(str, key)): orjson.Fragment(text) for key, text in self.stored.items()},
+                    "rollups": {
+                        "|".join(map(str, key)): [figures.plain_json(), figures.spreads_json()]
+                        for key, figures in kept.items()
+                    },
+                    "records": sorted(self.records, key=repr),
+                }
+            )
+        )
+
+    def figures(self, dimension: Dimension = Dimension.repository, *entity: str) -> Figures:
+        """The roll-ups of an entity, of all days together; of the attempt's repository if none is given."""
+        together = Figures()
+        name = joined(*entity) if entity else REPOSITORY
+        for key, figures in self.rollups.items():
+            if (key.dimension, key.entity, key.resolution) == (dimension, name, Resolution.day):
+                together.merge(figures)
+        together.tidy()
+        return together
+
+    def count(self, metric: str, dimension: Dimension = Dimension.repository, *entity: str) -> int:
+        """A count of it."""
+        return self.figures(dimension, *entity).counts.get(metric, 0)
+
+    def spread(self, metric: str, dimension: Dimension = Dimension.repository, *entity: str) -> Spread:
+        """A spread of it, empty if there is none."""
+        return self.figures(dimension, *entity).spreads.get(metric, Spread())
+
+    def last(self, metric: str, dimension: Dimension = Dimension.repository, *entity: str) -> float | None:
+        """The newest value of it."""
+        found = self.figures(dimension, *entity).lasts.get(metric)
+        return found.value if found else None
+
+
+def folded(*happenings: Happening) -> Folded:
+    """What becomes of these, in one transaction, between the news of the attempt's beginning and of its end."""
+    return in_batches([[assigned(), *happenings, ended()]])
+
+
+def in_batches(batches: Iterable[Sequence[Happening]]) -> Folded:
+    """What becomes of them in several transactions."""
+    result = Folded()
+    for batch in batches:
+        result.apply(batch)
+    return result
