@@ -18,8 +18,9 @@ from typing import Any, cast
 
 from nats.aio.msg import Msg
 
-from analytics_query import handlers, subscriptions
+from analytics_query import subscriptions
 from analytics_query.app import SCHEMA
+from analytics_query.handlers.projecting import Projector
 from analytics_query.settings import Settings
 from analytics_query.store import PostgresProjections
 from contracts.batches import DECIDED_BATCH, EVENT_BATCH
@@ -54,9 +55,9 @@ class Spent:
 class Projecting:
     """The consumers of the service, fed from a history instead of the bus."""
 
-    def __init__(self, projections: PostgresProjections, max_events: int) -> None:
+    def __init__(self, projector: Projector, max_events: int) -> None:
         self.spent = Spent()
-        self._projections, self._max_events = projections, max_events
+        self._projector, self._max_events = projector, max_events
         self._gathered: dict[str, list[Sealed]] = {}
         self._waiting = 0
 
@@ -82,9 +83,9 @@ class Projecting:
 
     async def _take(self, consumer: str, received: Sequence[Received[Any]]) -> None:
         if consumer == subscriptions.NEWS_CONSUMER:
-            await handlers.follow(received, consumer, self._projections)
+            await self._projector.follow(received, consumer)
         else:
-            await handlers.project(received, consumer, self._projections)
+            await self._projector.project(received, consumer)
 
     def _count(self, batches: Sequence[Sealed]) -> None:
         lines = sum(len(batch.lines) for batch in batches)
@@ -110,7 +111,7 @@ async def project(shape: Shape) -> Spent:
     """Project all of a shape's history."""
     settings = Settings()
     database = await Database.connect(settings, SCHEMA)
-    projecting = Projecting(PostgresProjections(database), settings.projection_max_events)
+    projecting = Projecting(Projector(PostgresProjections(database)), settings.projection_max_events)
     await projecting.run(shape)
     await database.close()
     return projecting.spent

@@ -33,18 +33,13 @@ def _filled(results: Json) -> Iterable[str]:
     yield _line("  without decoding", [_rate(total, spent) for total, spent in zip(totals, spents, strict=True)])
     shares = [spent["cpu_s"] / took for spent, took in zip(spents, seconds, strict=True)]
     yield _line("  CPU of the process (% of a core)", [f"{100 * share:.0f}" for share in shares])
-    yield _line(
-        "  CPU of the process (µs/event)", [_cpu(spent, total) for spent, total in zip(spents, totals, strict=True)]
-    )
+    costs = [1e6 * spent["cpu_s"] / total for spent, total in zip(spents, totals, strict=True)]
+    yield _line("  CPU of the process (µs/event)", [f"{cost:.0f}" for cost in costs])
     yield _line("raw log by COPY (events/s)", [f"{rate:,.0f}" for rate in copied])
 
 
 def _rate(total: int, spent: Json) -> str:
     return f"{total / spent['projecting_s']:,.0f}"
-
-
-def _cpu(spent: Json, total: int) -> str:
-    return f"{1e6 * spent['cpu_s'] / total:.0f}"
 
 
 def _per_second(log: Json) -> float:
