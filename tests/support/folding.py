@@ -1,6 +1,5 @@
-"""Events and news of one attempt, and what the modules of `folding` make of them, as the projections would."""
+"""Events and news of one attempt, and what the projections make of them."""
 
-from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 from typing import Any
@@ -8,9 +7,8 @@ from uuid import UUID
 
 import orjson
 
-from analytics_query.decisions.folding.registry import CREDITS, DIRECT, FOLDS
-from analytics_query.decisions.ledger import Ledger
-from analytics_query.domain.documents import AttemptDocument, AttemptKey
+from analytics_query.decisions.working import Working, wanted
+from analytics_query.domain.documents import AttemptDocument, AttemptKey, TaskDocument
 from analytics_query.domain.records import Record
 from analytics_query.domain.rollups import Figures, Key, Spread
 from analytics_query.domain.vocabulary import Dimension, Resolution, joined
@@ -65,52 +63,43 @@ def _news(kind: DecidedKind, at: datetime, data: dict[str, Any]) -> DecidedEvent
 
 
 class Folded:
-    """Documents, roll-ups and rows after some events."""
+    """Documents, roll-ups and rows after some events. Each transaction reads again what was stored."""
 
     def __init__(self) -> None:
         self.stored: dict[AttemptKey, bytes] = {}
+        self.tasks: dict[str, bytes] = {}
         self.rollups: dict[Key, Figures] = {}
         self.records: list[Record] = []
 
     def apply(self, happenings: Sequence[Happening]) -> None:
         """What one transaction does with them."""
-        ledger = Ledger()
-        of_attempt: defaultdict[AttemptKey, list[Happening]] = defaultdict(list)
-        for happening in happenings:
-            for direct in DIRECT.get(happening.kind, ()):  # pyright: ignore[reportAttributeAccessIssue]
-                direct(happening, ledger)
-            if happening.task_id and happening.attempt and happening.worker_id:
-                of_attempt[AttemptKey(happening.task_id, happening.attempt, happening.worker_id)].append(happening)
-        for key, its in of_attempt.items():
-            self._fold(key, its, ledger)
-        self.records += ledger.records
-        for key, figures in ledger.rollups().items():
+        events: list[Any] = [happening for happening in happenings if isinstance(happening, EventBase)]
+        news = [happening for happening in happenings if isinstance(happening, DecidedEvent)]
+        working, needed = Working(), wanted(events, news)
+        attempts = {key: self._read(key) for key in needed.attempts & self.stored.keys()}
+        known = needed.tasks & self.tasks.keys()
+        tasks = {task_id: TaskDocument.model_validate_json(self.tasks[task_id]) for task_id in known}
+        working.hold(needed, attempts, tasks)
+        working.fold(events)
+        working.follow(news)
+        changes = working.changes()
+        self.stored |= {key: document.to_json() for key, document in changes.attempts.items()}
+        self.tasks |= {task_id: document.to_json() for task_id, document in changes.tasks.items()}
+        self.records += changes.records
+        for key, figures in changes.entries.items():
             self.rollups.setdefault(key, Figures()).merge(figures)
 
-    def _fold(self, key: AttemptKey, happenings: Iterable[Happening], ledger: Ledger) -> None:
-        document = AttemptDocument.of(self.stored.get(key, b"{}"), {}, None)
-        ledger.sign = -1
-        self._credit(key, document, ledger)
-        ledger.sign = 1
-        for happening in happenings:
-            for fold in FOLDS.get(happening.kind, ()):  # pyright: ignore[reportAttributeAccessIssue]
-                fold(document, happening)
-        self._credit(key, document, ledger)
-        self.stored[key] = document.to_json()
-
-    @staticmethod
-    def _credit(key: AttemptKey, document: AttemptDocument, ledger: Ledger) -> None:
-        for credit in CREDITS:
-            credit(key, document, ledger)
+    def _read(self, key: AttemptKey) -> AttemptDocument:
+        return AttemptDocument.of(self.stored[key], {}, None)
 
     @property
     def document(self) -> AttemptDocument:
         """The attempt's document."""
-        return AttemptDocument.of(self.stored[KEY], {}, None)
+        return self._read(KEY)
 
     def as_json(self) -> Any:
         """All of it, as it can be compared."""
-        kept = {key: figures for key, figures in self.rollups.items() if figures.tidy()}
+        kept = {key: figures for key, figures in self.rollups.items() if not figures.is_nothing}
         return orjson.loads(
             orjson.dumps(
                 {
@@ -131,7 +120,6 @@ class Folded:
         for key, figures in self.rollups.items():
             if (key.dimension, key.entity, key.resolution) == (dimension, name, Resolution.day):
                 together.merge(figures)
-        together.tidy()
         return together
 
     def count(self, metric: str, dimension: Dimension = Dimension.repository, *entity: str) -> int:

@@ -6,12 +6,22 @@ from contextlib import asynccontextmanager
 from fastapi import FastAPI
 
 from analytics_query import subscriptions
-from analytics_query.api import router
+from analytics_query.api import reports, router
+from analytics_query.cache import RedisAnswers
+from analytics_query.handlers.answering import Answers
+from analytics_query.handlers.gathering import Sources
 from analytics_query.handlers.projecting import Projector
 from analytics_query.settings import Settings
-from analytics_query.store import PostgresDocuments, PostgresProjections
+from analytics_query.store import (
+    PostgresDocuments,
+    PostgresProjections,
+    PostgresRecords,
+    PostgresRollups,
+    PostgresSums,
+)
 from contracts import streams
 from servicekit.bus import Bus, DeadLetters, keep_declared
+from servicekit.cache import Cache
 from servicekit.clock import SystemClock
 from servicekit.health import Readiness
 from servicekit.http import create_http_app
@@ -30,13 +40,20 @@ CONSUMED = {
 
 def create_app(settings: Settings) -> FastAPI:
     """The service as an ASGI application."""
-    readiness = Readiness(SystemClock())
+    clock = SystemClock()
+    readiness = Readiness(clock)
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncGenerator[None]:
         database = await Database.connect(settings, SCHEMA)
         bus = await Bus.connect(settings, SERVICE)
-        app.state.documents = PostgresDocuments(database)
+        cache = Cache.connect(settings)
+        documents = app.state.documents = PostgresDocuments(database)
+        records, rollups, sums = PostgresRecords(database), PostgresRollups(database), PostgresSums(database)
+        app.state.clock = clock
+        app.state.sources = Sources(sums, rollups, documents, records)
+        answers = RedisAnswers(cache, clock, settings.report_cache_ttl_ms)
+        app.state.answers = Answers(answers, documents, clock, settings.report_stale_ms)
         projector = Projector(PostgresProjections(database))
         readiness.add("schema", schema_check(database, MIGRATIONS))
         readiness.add("bus", bus.check)
@@ -50,6 +67,8 @@ def create_app(settings: Settings) -> FastAPI:
             background.start("news", subscriptions.consume_news(bus, dead_letters, projector))
             yield
         await bus.drain()
+        await cache.close()
         await database.close()
 
-    return create_http_app(service=SERVICE, settings=settings, lifespan=lifespan, routers=[router], readiness=readiness)
+    routers = [router, reports.router]
+    return create_http_app(service=SERVICE, settings=settings, lifespan=lifespan, routers=routers, readiness=readiness)

@@ -1,5 +1,9 @@
 """What can go wrong here, each with a stable code."""
 
+from collections.abc import Sequence
+
+from contracts.problems import FieldError
+
 
 class AnalyticsError(Exception):
     """Base of this service's errors: `code` for programs, `category` for the edge, `detail` for people."""
@@ -10,3 +14,24 @@ class AnalyticsError(Exception):
     def __init__(self, detail: str) -> None:
         super().__init__(detail)
         self.detail = detail
+
+
+class InvalidTimeRange(AnalyticsError):
+    """A time range that says nothing, or the wrong thing. `errors` are contracts.problems.FieldError."""
+
+    code = "invalid_time_range"
+
+    def __init__(self, given: str, allowed: Sequence[str], why: str) -> None:
+        shown = given[:100]
+        super().__init__(f"time_range: {shown!r} cannot be used ({why}); give one of: {', '.join(allowed)}")
+        self.errors = [FieldError(field="time_range", message=why, value=shown, allowed=list(allowed))]
+
+
+class InvalidInput(AnalyticsError):
+    """A parameter with a value that it cannot have. `errors` are contracts.problems.FieldError."""
+
+    code = "invalid_input"
+
+    def __init__(self, field: str, message: str, allowed: Sequence[str] = (), value: str | None = None) -> None:
+        super().__init__(f"{field}: {message}")
+        self.errors = [FieldError(field=field, message=message, value=value, allowed=list(allowed))]

@@ -4,12 +4,15 @@ from collections.abc import Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
+from analytics_query.decisions.reports.decisions import KnownDecision
+from analytics_query.decisions.reports.errors import Affected, KnownGroup
 from analytics_query.domain.documents import AttemptDocument, AttemptKey, TaskDocument
 from analytics_query.domain.records import Record
 from analytics_query.domain.rollups import Figures, Key, Rollup
-from analytics_query.domain.vocabulary import Dimension, Resolution
+from analytics_query.domain.vocabulary import Dimension, Entity, Resolution
+from contracts.base import JsonObject
 from contracts.batches import Batch, ItemT
 from servicekit.bus import Received
 
@@ -156,4 +159,120 @@ class Documents(Protocol):
 
     async def position(self) -> Position:
         """How far the projections are."""
+        ...
+
+
+class Stretched(NamedTuple):
+    """Roll-ups to sum up: those of some entities over a stretch of time, under a name of the asker's."""
+
+    label: str
+    dimension: Dimension
+    entities: Sequence[str]
+    since: datetime
+    until: datetime
+    finest: Resolution
+    spreads: Sequence[str] | None = None
+    """The distributions that are needed; None: all."""
+
+
+class Busiest(NamedTuple):
+    """Which entities of a dimension have most of some metrics in a stretch of time, by whole buckets of `finest`."""
+
+    dimension: Dimension
+    metrics: str
+    """Counts, separated by commas; or distributions, of which the number of values counts."""
+    since: datetime
+    until: datetime
+    finest: Resolution
+    limit: int
+
+
+class GroupsAsked(NamedTuple):
+    """Groups of errors that were seen in [since, until)."""
+
+    since: datetime
+    until: datetime
+    error_type: str | None = None
+    severities: Sequence[str] = ()
+    worker_id: str | None = None
+    task_id: str | None = None
+
+
+class DecisionsAsked(NamedTuple):
+    """Decisions that were made in [since, until)."""
+
+    since: datetime
+    until: datetime
+    task_id: str | None = None
+    decision_type: str | None = None
+
+
+class Reported(NamedTuple):
+    """Figures of the `analytics` table."""
+
+    analytics_type: str
+    source_id: str
+    data: JsonObject
+    at: datetime
+    evidence: str
+
+
+class Disagreement(NamedTuple):
+    """An attempt whose claim did not hold."""
+
+    task_id: str
+    attempt: int
+    worker_id: str
+    sentences: Sequence[str]
+
+
+class Sums(Protocol):
+    """Roll-ups, summed up for reports: each question is one statement, however much it asks for."""
+
+    async def totals(self, asked: Sequence[Stretched]) -> dict[str, dict[Entity, Figures]]:
+        """By label, the sums of each entity that has any roll-up."""
+        ...
+
+    async def busiest(self, asked: Sequence[Busiest]) -> dict[Dimension, list[str]]:
+        """By dimension, the entities, those with most first."""
+        ...
+
+
+class Records(Protocol):
+    """Single things, to read."""
+
+    async def groups(self, asked: GroupsAsked, limit: int) -> list[KnownGroup]:
+        """Groups of errors, those that were seen most often (ever) first."""
+        ...
+
+    async def affected(self, fingerprints: Sequence[str]) -> Affected:
+        """Whom these groups of errors have hit, ever."""
+        ...
+
+    async def decisions(
+        self, asked: DecisionsAsked, after: tuple[datetime, str] | None, limit: int
+    ) -> list[KnownDecision]:
+        """Decisions with the outcome of their attempts, newest first; those after a place in that order."""
+        ...
+
+    async def reported(
+        self, source_type: str | None, sources: Sequence[str], since: datetime, until: datetime
+    ) -> list[Reported]:
+        """The newest figures of each type, and of each source if sources are given."""
+        ...
+
+    async def disagreements(self, worker_id: str | None, since: datetime, limit: int) -> list[Disagreement]:
+        """The latest attempts whose claims did not hold, newest first."""
+        ...
+
+
+class AnswerCache(Protocol):
+    """Answers that were given lately. What cannot be reached is a miss, never an error."""
+
+    async def get(self, key: str) -> bytes | None:
+        """What was kept under a key."""
+        ...
+
+    async def put(self, key: str, answer: bytes) -> None:
+        """Keep an answer for a while."""
         ...

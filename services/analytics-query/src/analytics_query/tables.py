@@ -4,7 +4,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import BigInteger, CheckConstraint, Column, DateTime, Index, String
+from sqlalchemy import BigInteger, CheckConstraint, Column, DateTime, Index, String, text
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import registry
 from sqlmodel import Field, SQLModel, Text
@@ -54,6 +54,13 @@ class AttemptRow(Base, table=True):
     """What is kept of one worker's attempt at a task, as a document."""
 
     __tablename__ = "attempts"  # pyright: ignore[reportAssignmentType]
+    __table_args__ = (
+        Index(
+            "attempts_disagreements",
+            text("(document -> 'outcome' ->> 'at')"),
+            postgresql_where=text("document -> 'outcome' -> 'data' -> 'discrepancies' -> 0 IS NOT NULL"),
+        ),
+    )
 
     task_id: str = Field(sa_type=Text, primary_key=True)
     attempt: int = Field(primary_key=True)

@@ -147,7 +147,7 @@ def _credit_benchmarks(key: AttemptKey, document: AttemptDocument, ledger: Ledge
         return
     repository, _ = class_of(about)
     newest_values = NewestValues(key, document, entities_of(key, document))
-    for measured in benchmarks.values():
+    for measured in sorted(benchmarks.values(), key=_place):
         entity = [(Dimension.benchmark, joined(repository, measured.name, measured.unit))]
         at = document.lifecycle.ended_at or measured.at
         value = with_evidence("value", measured.evidence)

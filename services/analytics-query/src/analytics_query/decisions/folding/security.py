@@ -23,18 +23,18 @@ SEVERITIES = tuple(FindingSeverity)
 
 def findings(security: Security, evidence: str) -> tuple[int, ...] | None:
     """By severity, worst first: the newest scan of each scanner, added up; None if nothing was scanned."""
-    scans = [scan.found for scan in security.scans.values() if scan.evidence == evidence]
+    scans = [scan.found for scan in security.scans.get(evidence, {}).values()]
     return tuple(map(sum, zip(*scans, strict=True))) if scans else None
 
 
 def severe_findings(security: Security, evidence: str) -> int:
     """Findings of high or critical severity: of each scanner the most that one scan told."""
-    return sum(scan.severe for scan in security.scans.values() if scan.evidence == evidence)
+    return sum(scan.severe for scan in security.scans.get(evidence, {}).values())
 
 
 def dependencies(security: Security, evidence: str) -> tuple[int, int, int] | None:
     """All, outdated and vulnerable ones: the newest analysis of each ecosystem, added up; None if there was none."""
-    known = [one for one in security.dependencies.values() if one.evidence == evidence]
+    known = list(security.dependencies.get(evidence, {}).values())
     if not known and evidence in security.declared:
         known = [security.declared[evidence]]
     if not known:
@@ -53,21 +53,21 @@ def _take_scan(security: Security, event: Any, scanner: str, found: tuple[int, .
     evidence = event.evidence.value
     security.newest_at = later(security.newest_at, event.occurred_at)
     security.scanned[evidence] = security.scanned.get(evidence, 0) + 1
-    name = digest(scanner.lower(), evidence)
-    if admitted(security.scans, name, MAX_SCANNERS):
-        told = Scan(event.seq, evidence, found, found[0] + found[1])
-        known = security.scans.get(name)
+    scans, name = security.scans.setdefault(evidence, {}), digest(scanner.lower())
+    if admitted(scans, name, MAX_SCANNERS):
+        told = Scan(event.seq, found, found[0] + found[1])
+        known = scans.get(name)
         newest = newer(known, told)
-        security.scans[name] = newest._replace(severe=max(newest.severe, told.severe, known.severe if known else 0))
+        scans[name] = newest._replace(severe=max(newest.severe, told.severe, known.severe if known else 0))
 
 
 def _dependencies(document: AttemptDocument, event: Any) -> None:
     security, body = document.security, event.body
     security.newest_at = later(security.newest_at, event.occurred_at)
-    name = digest(body.ecosystem.lower(), body.manifest or "", event.evidence.value)
-    if admitted(security.dependencies, name, MAX_ECOSYSTEMS):
-        told = Dependencies(event.seq, event.evidence.value, *_counts_of(body))
-        security.dependencies[name] = newer(security.dependencies.get(name), told)
+    name = digest(body.ecosystem.lower(), body.manifest or "")
+    known = security.dependencies.setdefault(event.evidence.value, {})
+    if admitted(known, name, MAX_ECOSYSTEMS):
+        known[name] = newer(known.get(name), Dependencies(event.seq, *_counts_of(body)))
 
 
 def _counts_of(body: Any) -> tuple[int, int, int]:
@@ -93,9 +93,8 @@ def _analytics(document: AttemptDocument, event: Any) -> None:
 def _declared(security: Security, event: Any) -> None:
     data, evidence = event.body.data, event.evidence.value
     security.newest_at = later(security.newest_at, event.occurred_at)
-    told = Dependencies(
-        event.seq, evidence, whole(data, "total", "declared"), whole(data, "outdated"), whole(data, "vulnerable")
-    )
+    counts = (whole(data, "total", "declared"), whole(data, "outdated"), whole(data, "vulnerable"))
+    told = Dependencies(event.seq, *counts)
     security.declared[evidence] = newer(security.declared.get(evidence), told)
 
 

@@ -10,7 +10,6 @@ class Scan(NamedTuple):
     """The newest scan of one scanner."""
 
     seq: int
-    evidence: str
     found: tuple[int, ...]
     """By severity, worst first: critical, high, medium, low, info."""
     severe: int
@@ -21,19 +20,18 @@ class Dependencies(NamedTuple):
     """The newest analysis of one ecosystem."""
 
     seq: int
-    evidence: str
     total: int
     outdated: int
     vulnerable: int
 
 
 class Security(Part):
-    """Scanners and ecosystems by the digest of name and evidence: a bounded sample."""
+    """By evidence; scanners and ecosystems by the digest of their names: bounded samples."""
 
     newest_at: datetime | None = None
-    scans: dict[str, Scan] = {}
+    scans: dict[str, dict[str, Scan]] = {}
     scanned: dict[str, int] = {}
-    """By evidence: how many scans."""
-    dependencies: dict[str, Dependencies] = {}
+    """How many scans."""
+    dependencies: dict[str, dict[str, Dependencies]] = {}
     declared: dict[str, Dependencies] = {}
-    """By evidence: the newest set of analytics about dependencies, for want of an analysis."""
+    """The newest set of analytics about dependencies, for want of an analysis."""

@@ -1,0 +1,182 @@
+"""Which roll-ups each report needs: no more than what was asked for takes."""
+
+from collections.abc import Collection, Iterable, Sequence
+
+from analytics_query.decisions.reports import quality, questions
+from analytics_query.decisions.reports.bottlenecks import BENCHMARK_FIGURES, HOTSPOT_FIGURES
+from analytics_query.decisions.reports.comparisons import PERFORMANCE, QUALITY
+from analytics_query.decisions.reports.definitions import is_wanted
+from analytics_query.decisions.reports.evident import LEVELS
+from analytics_query.decisions.reports.performance import RANKED
+from analytics_query.decisions.reports.reading import Need, Span
+from analytics_query.domain.vocabulary import SYSTEM, Dimension
+from contracts.analytics import EntityType
+
+WHOLE = (SYSTEM,)
+RANKED_BY = dict.fromkeys(Dimension, "attempts_ended") | {
+    Dimension.phase: "phase_ms",
+    Dimension.operation: "calls",
+    Dimension.hotspot: "seen",
+    Dimension.benchmark: "value@reported,value@observed",
+    Dimension.test: "flaky",
+    Dimension.quota: "used",
+    Dimension.error: "errors",
+    Dimension.error_type: "errors",
+    Dimension.recovery: "tried",
+    Dimension.strategy: "tried",
+    Dimension.decision: "decisions",
+    Dimension.question: "questions_asked",
+}
+"""By which metrics, separated by commas, the busiest entities of a dimension are found."""
+OF_PARTS = (*HOTSPOT_FIGURES, *BENCHMARK_FIGURES, *questions.DEFINITIONS)
+MOST = dict.fromkeys(Dimension, 20) | {
+    Dimension.worker: 30,
+    Dimension.repository: 30,
+    Dimension.task_class: 60,
+    Dimension.phase: 60,
+    Dimension.operation: 40,
+    Dimension.hotspot: 40,
+    Dimension.test: 50,
+    Dimension.error: 500,
+    Dimension.recovery: 200,
+    Dimension.strategy: 50,
+    Dimension.decision: 50,
+}
+"""How many of the busiest are read."""
+BOTH = (Span.now, Span.before)
+TOGETHER = (Span.now, Span.history)
+ALL_THREE = (Span.now, Span.before, Span.history)
+DIMENSION_OF = {
+    EntityType.worker: Dimension.worker,
+    EntityType.system: Dimension.system,
+    EntityType.repository: Dimension.repository,
+    EntityType.agent: Dimension.agent,
+    EntityType.model: Dimension.model,
+}
+WORKER_GROUPS = (
+    "success_rate", "completion_rate", "error_rate", "utilization", "tasks_per_hour", "throughput", "response_time",
+    "execution_time", "cpu", "memory", "resource_usage", "network_latency", "trust",
+)  # fmt: skip
+SERIES_GROUPS = (
+    "throughput",
+    "completion_rate",
+    "success_rate",
+    "execution_time",
+    "queue",
+    "network_latency",
+    "error_rate",
+)
+
+
+def spreads_for(need: Need) -> tuple[str, ...] | None:
+    """The distributions that are read, for each of many entities no more than is shown; None: all."""
+    if need.span is Span.history:
+        return COMPARED
+    if need.entities is not None:
+        return None
+    return {Dimension.task_class: COMPARED, Dimension.repository: OF_REPOSITORIES}.get(need.dimension, OF_MANY)
+
+
+def _evident(metrics: Iterable[str]) -> tuple[str, ...]:
+    """Names as they are kept: those by evidence at each level."""
+    names = (metric + level for metric in metrics for level in (LEVELS if metric.endswith("@") else ("",)))
+    return tuple(dict.fromkeys(names))
+
+
+_TIMES = ("phase_ms", "call_ms")
+_COMPARED = tuple(one.spread for one in (*PERFORMANCE, *QUALITY) if one.spread)
+COMPARED = _evident((*_COMPARED, *_TIMES))
+OF_REPOSITORIES = _evident(
+    (*_COMPARED, *(name for one in (*quality.DEFINITIONS, *quality.NEWEST) for name in one.recipe.spreads))
+)
+OF_MANY = _evident(
+    (
+        *_COMPARED,
+        *_TIMES,
+        *(name for one in (*RANKED, *quality.DEFINITIONS) for name in one.recipe.spreads),
+        *(name for one in OF_PARTS for name in one.recipe.spreads),
+        "confidence_percent",
+    )
+)
+
+
+def of_system(wanted: Collection[str]) -> list[Need]:
+    """What a report on the whole system needs."""
+    needs = _spans(BOTH, Dimension.system, WHOLE)
+    if is_wanted(SERIES_GROUPS, wanted):
+        needs.append(Need(Span.series, Dimension.system, WHOLE))
+    if is_wanted(WORKER_GROUPS, wanted):
+        needs += _spans(BOTH, Dimension.worker)
+    if is_wanted(("trust",), wanted):
+        needs += _spans(BOTH, Dimension.agent) + _spans(BOTH, Dimension.model)
+    if is_wanted(("regressions",), wanted):
+        needs += _spans(TOGETHER, Dimension.task_class) + _spans(TOGETHER, Dimension.repository)
+    return needs + _of_parts(wanted)
+
+
+def of_entities(dimension: Dimension, entities: Sequence[str], wanted: Collection[str]) -> list[Need]:
+    """What a report on workers, repositories, agents or models needs; without names the busiest."""
+    named = tuple(entities) or None
+    needs = _spans(BOTH, Dimension.system, WHOLE) if dimension is not Dimension.system else []
+    needs += _spans(BOTH, dimension, named)
+    if named and len(named) == 1 and is_wanted(SERIES_GROUPS, wanted):
+        needs.append(Need(Span.series, dimension, named))
+    if named and is_wanted(("regressions",), wanted):
+        needs.append(Need(Span.history, dimension, named))
+    return needs
+
+
+def of_quality(dimension: Dimension, entities: Sequence[str], wanted: Collection[str]) -> list[Need]:
+    """What a quality dashboard needs."""
+    named = tuple(entities) or None
+    if dimension is Dimension.system:
+        needs = _spans(BOTH, Dimension.system, WHOLE) + _spans(BOTH, Dimension.repository)
+        named = WHOLE
+    else:
+        needs = _spans(BOTH, dimension, named)
+    if is_wanted(("performance",), wanted):
+        needs.append(Need(Span.history, dimension, named))
+    if is_wanted(("regressions",), wanted) and dimension in {Dimension.system, Dimension.repository}:
+        needs += _spans(TOGETHER, Dimension.repository, None if dimension is Dimension.system else named)
+    if is_wanted(("tests",), wanted):
+        needs.append(Need(Span.now, Dimension.test))
+    if named is not None and len(named) == 1:
+        needs.append(Need(Span.series, dimension, named))
+    return _distinct(needs)
+
+
+def of_decisions() -> list[Need]:
+    """What an analysis of decisions needs."""
+    return _spans(BOTH, Dimension.system, WHOLE) + _spans(BOTH, Dimension.decision)
+
+
+def of_errors(fingerprints: Sequence[str], include_recovery: bool) -> list[Need]:
+    """What an analysis of these groups of errors needs."""
+    needs = [*_spans(BOTH, Dimension.system, WHOLE), Need(Span.series, Dimension.system, WHOLE)]
+    if fingerprints:
+        needs.append(Need(Span.now, Dimension.error, tuple(fingerprints)))
+    if include_recovery:
+        needs += _spans(BOTH, Dimension.recovery) + _spans(BOTH, Dimension.strategy)
+    return needs
+
+
+def _of_parts(wanted: Collection[str]) -> list[Need]:
+    needs: list[Need] = []
+    if is_wanted(("phases", "bottlenecks"), wanted):
+        needs += _spans(ALL_THREE, Dimension.phase)
+    if is_wanted(("bottlenecks",), wanted):
+        needs += _spans(ALL_THREE, Dimension.operation)
+        needs += _spans(BOTH, Dimension.hotspot) + _spans(BOTH, Dimension.benchmark)
+    if is_wanted(("api_quota",), wanted):
+        needs += [Need(Span.now, Dimension.quota), Need(Span.series, Dimension.quota)]
+    if is_wanted(("questions",), wanted):
+        needs += _spans(BOTH, Dimension.question)
+    return needs
+
+
+def _spans(spans: Sequence[Span], dimension: Dimension, entities: tuple[str, ...] | None = None) -> list[Need]:
+    return [Need(span, dimension, entities) for span in spans]
+
+
+def _distinct(needs: Sequence[Need]) -> list[Need]:
+    return list(dict.fromkeys(needs))

@@ -1,0 +1,106 @@
+"""Values with how often each was seen, in order: quantiles, their intervals, medians and deviations."""
+
+from bisect import bisect_left, bisect_right
+from itertools import accumulate
+from math import exp, floor, lgamma, log, log1p, sqrt
+
+from analytics_query.decisions.statistics.intervals import UNKNOWN, Interval, Z
+from analytics_query.decisions.statistics.robust import CONSISTENT
+from analytics_query.domain.rollups import Spread
+
+EXACT_UP_TO = 500
+"""The binomial distribution is summed up for so many observations; beyond, the normal one is close enough."""
+TAIL = 0.025
+MEAN_FROM = 30
+"""The mean has an interval from so many values on: fewer of skewed durations are not normal enough."""
+
+
+class Ranked:
+    """The values of a spread in order. Each stands for its bin, so that all here is within the sketch's accuracy."""
+
+    def __init__(self, values: list[tuple[float, int]]) -> None:
+        self.values = [value for value, _ in values]
+        self.times = [times for _, times in values]
+        self.running = list(accumulate(self.times))
+
+    @classmethod
+    def of(cls, spread: Spread) -> "Ranked":
+        """The values of a spread."""
+        return cls(spread.values())
+
+    @property
+    def count(self) -> int:
+        """How many values there are."""
+        return self.running[-1] if self.running else 0
+
+    def at(self, rank: int) -> float:
+        """The value at a rank from 1 to `count`."""
+        return self.values[bisect_left(self.running, rank)]
+
+    def quantile(self, q: float) -> float | None:
+        """The value at rank q·(n − 1) from 0, rounded down, as DDSketch defines it; None of nothing."""
+        return self.at(floor(q * (self.count - 1)) + 1) if self.count else None
+
+    @property
+    def median(self) -> float | None:
+        """The mean of the middle values; None of nothing."""
+        if not self.count:
+            return None
+        return (self.at((self.count + 1) // 2) + self.at(self.count // 2 + 1)) / 2
+
+    @property
+    def deviation(self) -> float | None:
+        """The median absolute deviation from the median, times 1.4826; None of nothing."""
+        middle = self.median
+        if middle is None:
+            return None
+        away = sorted((abs(value - middle), times) for value, times in zip(self.values, self.times, strict=True))
+        median = Ranked(away).median
+        return None if median is None else CONSISTENT * median
+
+    def share_up_to(self, limit: float) -> int:
+        """How many values are not above a limit."""
+        place = bisect_right(self.values, limit)
+        return self.running[place - 1] if place else 0
+
+    def quantile_interval(self, q: float) -> Interval:
+        """From order statistics: no form of the distribution is supposed (David and Nagaraja, Order Statistics, 7.1).
+
+        A side on which there are too few values for the confidence is open.
+        """
+        lower, upper = order_ranks(self.count, q)
+        return Interval(
+            self.at(lower) if lower >= 1 else None,
+            self.at(upper) if upper <= self.count else None,
+        )
+
+    def mean_interval(self, mean: float) -> Interval:
+        """By the central limit theorem, from `MEAN_FROM` values on."""
+        if self.count < MEAN_FROM:
+            return UNKNOWN
+        squares = sum(times * (value - mean) ** 2 for value, times in zip(self.values, self.times, strict=True))
+        half = Z * sqrt(squares / (self.count - 1) / self.count)
+        return Interval(mean - half, mean + half)
+
+
+def order_ranks(count: int, q: float) -> tuple[int, int]:
+    """Ranks (from 1) between which quantile `q` of the population lies; 0 and `count` + 1 mean: not to be said."""
+    if not count:
+        return 0, 1
+    if count > EXACT_UP_TO:
+        half = Z * sqrt(count * q * (1 - q))
+        return max(0, floor(count * q - half)), min(count + 1, floor(count * q + half) + 2)
+    return _exact_ranks(count, q)
+
+
+def _exact_ranks(count: int, q: float) -> tuple[int, int]:
+    # With B the number of values below the quantile: rank l holds if P(B < l) <= 2.5 %, rank u if P(B >= u) <= 2.5 %.
+    below = list(accumulate(_binomial(count, k, q) for k in range(count + 1)))
+    lower = bisect_right(below, TAIL)
+    upper = bisect_left(below, 1 - TAIL) + 1
+    return lower, min(upper, count + 1)
+
+
+def _binomial(n: int, k: int, p: float) -> float:
+    ways = lgamma(n + 1) - lgamma(k + 1) - lgamma(n - k + 1)
+    return exp(ways + k * log(p) + (n - k) * log1p(-p))

@@ -1,0 +1,107 @@
+"""Reading what a report needs, in few statements."""
+
+import asyncio
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from analytics_query.decisions.reports.needs import MOST, RANKED_BY, spreads_for
+from analytics_query.decisions.reports.reading import Need, Reading, Span
+from analytics_query.decisions.reports.trends import resolution_for
+from analytics_query.decisions.time_ranges import TimeRange
+from analytics_query.domain.rollups import Rollup
+from analytics_query.domain.vocabulary import RESOLUTIONS, WIDTH, Dimension, Entity, Resolution, bucket_of
+from analytics_query.ports import Busiest, Documents, Position, Records, Rollups, Stretched, Sums
+
+LONG = timedelta(days=7)
+"""Ranges from this length on are read by whole hours, and ranked by whole days."""
+HISTORY = timedelta(days=7)
+"""Least length of the history that findings are compared with."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sources:
+    """Where reports read."""
+
+    sums: Sums
+    rollups: Rollups
+    documents: Documents
+    records: Records
+
+
+async def gather(
+    needs: Iterable[Need], period: TimeRange, now: datetime, position: Position, sources: Sources
+) -> Reading:
+    """What a report needs of the roll-ups: one statement to find the busiest, one for all sums, one for each series."""
+    asked = list(dict.fromkeys(needs))
+    busiest = await sources.sums.busiest(_busiest(asked, period, position))
+    named = [need if need.entities is not None else need._replace(entities=_most(need, busiest)) for need in asked]
+    summed = [_stretched(need, period, position) for need in named if need.span is not Span.series and need.entities]
+    over_time = [need for need in named if need.span is Span.series and need.entities]
+    totals, *series = await asyncio.gather(
+        sources.sums.totals(summed), *(_series(need, period, position, sources) for need in over_time)
+    )
+    spans = {Span(label): found for label, found in totals.items()}
+    return Reading(period, now, spans, by_entity(rollup for found in series for rollup in found))
+
+
+def by_entity(rollups: Iterable[Rollup]) -> dict[Entity, list[Rollup]]:
+    """Roll-ups of each entity, in their order."""
+    found: dict[Entity, list[Rollup]] = {}
+    for rollup in rollups:
+        found.setdefault((rollup.key.dimension, rollup.key.entity), []).append(rollup)
+    return found
+
+
+def _busiest(needs: Sequence[Need], period: TimeRange, position: Position) -> list[Busiest]:
+    dimensions = dict.fromkeys(need.dimension for need in needs if need.entities is None)
+    return [
+        Busiest(
+            dimension,
+            RANKED_BY[dimension],
+            period.since,
+            period.until,
+            Resolution.day if period.length >= LONG else _finest(dimension, period.since, period.length, position),
+            MOST[dimension],
+        )
+        for dimension in dimensions
+    ]
+
+
+def _most(need: Need, busiest: dict[Dimension, list[str]]) -> tuple[str, ...]:
+    return tuple(busiest.get(need.dimension, ()))
+
+
+def _stretched(need: Need, period: TimeRange, position: Position) -> Stretched:
+    since, until = _ends(need.span, period)
+    finest = _finest(need.dimension, min(since, period.before.since), period.length, position)
+    if need.span is not Span.now:
+        # What was before ends where the buckets of the period begin, so that none counts on both sides.
+        until = bucket_of(until, finest)
+        since = min(since, until)
+    return Stretched(need.span.value, need.dimension, need.entities or (), since, until, finest, spreads_for(need))
+
+
+def _ends(span: Span, period: TimeRange) -> tuple[datetime, datetime]:
+    if span is Span.now:
+        return period.since, period.until
+    if span is Span.before:
+        return period.before.since, period.since
+    return period.earlier(max(period.length, HISTORY)).since, period.since
+
+
+def _finest(dimension: Dimension, since: datetime, length: timedelta, position: Position) -> Resolution:
+    """The finest resolution that is needed, and still kept since then."""
+    for resolution in RESOLUTIONS[dimension]:
+        bound = {Resolution.minute: position.minutes_since, Resolution.hour: position.hours_since}.get(resolution)
+        if (bound is None or since >= bound) and not (resolution is Resolution.minute and length >= LONG):
+            return resolution
+    return Resolution.day
+
+
+async def _series(need: Need, period: TimeRange, position: Position, sources: Sources) -> list[Rollup]:
+    resolution = resolution_for(period, need.dimension)
+    kept = _finest(need.dimension, period.since, timedelta(), position)
+    if WIDTH[kept] > WIDTH[resolution]:
+        resolution = kept
+    return await sources.rollups.series(need.dimension, need.entities, period.since, period.until, resolution)
