@@ -1,10 +1,11 @@
-"""The command line of every service: `python -m <service> serve | migrate`."""
+"""The command line of every service: `python -m <service> serve | migrate`, and what a service adds."""
 
 import argparse
 import asyncio
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Generic, NoReturn, TypeVar
 
 from fastapi import FastAPI
@@ -24,6 +25,20 @@ FAILED = 1
 log = get_logger(__name__)
 
 
+class Failed(Exception):
+    """A command failed, for a reason that one sentence says."""
+
+
+@dataclass(frozen=True)
+class Command(Generic[SettingsT]):
+    """A command of a service's own, beside those that all have: `run` may raise Failed."""
+
+    name: str
+    help: str
+    add_options: Callable[[argparse.ArgumentParser], None]
+    run: Callable[[SettingsT, argparse.Namespace], None]
+
+
 @dataclass(frozen=True)
 class Program(Generic[SettingsT]):
     """What makes a service a program."""
@@ -33,6 +48,7 @@ class Program(Generic[SettingsT]):
     create_app: Callable[[SettingsT], FastAPI]
     migrations_package: str | None
     schema: str | None
+    commands: Sequence[Command[SettingsT]] = ()
 
 
 def main(
@@ -42,23 +58,32 @@ def main(
     migrations_package: str | None = None,
     schema: str | None = None,
     arguments: Sequence[str] | None = None,
+    commands: Sequence[Command[SettingsT]] = (),
 ) -> None:
-    """Run `serve` or, where there is a schema, `migrate`. What is wrong at the start is one line, with code 1 or 2."""
-    program = Program(service, settings_factory, create_app, migrations_package, schema)
+    """Run `serve`, where there is a schema `migrate`, or a command of the service's own.
+
+    What is wrong at the start is one line, with code 1 or 2.
+    """
+    program = Program(service, settings_factory, create_app, migrations_package, schema, commands)
     options = _parser(program).parse_args(arguments)
     settings = _settings(program)
     configure_logging(service, settings)
-    options.command(program, settings)
+    options.command(program, settings, options)
 
 
 def _parser(program: Program[SettingsT]) -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog=f"python -m {program.service.replace('-', '_')}", allow_abbrev=False)
-    commands = parser.add_subparsers(required=True, metavar="serve | migrate")
+    names = ["serve", "migrate", *(command.name for command in program.commands)]
+    commands = parser.add_subparsers(required=True, metavar=" | ".join(names))
     serve = commands.add_parser("serve", help="serve until SIGTERM; settings come from the environment")
     serve.set_defaults(command=_serve)
     if program.migrations_package is not None:
         migrate = commands.add_parser("migrate", help="bring the service's schema to this version, and end")
         migrate.set_defaults(command=_migrate)
+    for own in program.commands:
+        added = commands.add_parser(own.name, help=own.help)
+        own.add_options(added)
+        added.set_defaults(command=partial(_run, own))
     return parser
 
 
@@ -69,7 +94,7 @@ def _settings(program: Program[SettingsT]) -> SettingsT:
         _refuse(f"{program.service}: wrong settings: {explain(error)}", WRONG_SETTINGS)
 
 
-def _serve(program: Program[SettingsT], settings: SettingsT) -> None:
+def _serve(program: Program[SettingsT], settings: SettingsT, _options: argparse.Namespace) -> None:
     stop_tracing = configure_tracing(program.service, settings)
     try:
         lifecycle.run(lambda: program.create_app(settings), settings)
@@ -77,7 +102,16 @@ def _serve(program: Program[SettingsT], settings: SettingsT) -> None:
         stop_tracing()
 
 
-def _migrate(program: Program[SettingsT], settings: SettingsT) -> None:
+def _run(
+    own: Command[SettingsT], program: Program[SettingsT], settings: SettingsT, options: argparse.Namespace
+) -> None:
+    try:
+        own.run(settings, options)
+    except Failed as error:
+        _refuse(f"{program.service}: {error}", FAILED)
+
+
+def _migrate(program: Program[SettingsT], settings: SettingsT, _options: argparse.Namespace) -> None:
     assert program.migrations_package is not None
     schema = program.schema or program.service
     try:

@@ -35,3 +35,16 @@ class InvalidInput(AnalyticsError):
     def __init__(self, field: str, message: str, allowed: Sequence[str] = (), value: str | None = None) -> None:
         super().__init__(f"{field}: {message}")
         self.errors = [FieldError(field=field, message=message, value=value, allowed=list(allowed))]
+
+
+class LogIncomplete(AnalyticsError):
+    """The log has not recorded what was applied here, so nothing can be made anew of it."""
+
+    code = "log_incomplete"
+    category = "unavailable"
+
+    def __init__(self, missing: int, shown: str, wait_s: float) -> None:
+        super().__init__(
+            f"the event log lacks {missing} batches that the projections hold ({shown}), after {wait_s:g} s: "
+            "let telemetry-ingest run until it has caught up, look at its dead letters, then rebuild again"
+        )

@@ -1,8 +1,8 @@
 """What the handlers need of the outside."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import NamedTuple, Protocol
 
@@ -10,10 +10,12 @@ from analytics_query.decisions.reports.decisions import KnownDecision
 from analytics_query.decisions.reports.errors import Affected, KnownGroup
 from analytics_query.domain.documents import AttemptDocument, AttemptKey, TaskDocument
 from analytics_query.domain.records import Record
+from analytics_query.domain.retention import Kept
 from analytics_query.domain.rollups import Figures, Key, Rollup
 from analytics_query.domain.vocabulary import Dimension, Entity, Resolution
 from contracts.base import JsonObject
 from contracts.batches import Batch, ItemT
+from contracts.telemetry import LoggedDecision, LoggedEvent, LogMarks
 from servicekit.bus import Received
 
 
@@ -28,10 +30,8 @@ class Position:
     """When the newest event occurred that is in them."""
     fold_version: int = 0
     """The version of the folding that made them; see `decisions.folding.FOLD_VERSION`."""
-    minutes_since: datetime | None = None
-    """Roll-ups of a minute are kept from here on; None: all."""
-    hours_since: datetime | None = None
-    """The same of an hour."""
+    kept: Kept = field(default_factory=Kept)
+    """Which roll-ups are kept."""
 
 
 class Transaction(Protocol):
@@ -95,11 +95,51 @@ class Transaction(Protocol):
         ...
 
 
+class Rebuild(Transaction, Protocol):
+    """The transaction that makes all projections anew: until its end everybody sees the old ones."""
+
+    async def applied(self) -> LogMarks:
+        """Which batches the projections hold, and will hold."""
+        ...
+
+    async def events_before(self) -> int:
+        """How many events of workers they held, about."""
+        ...
+
+    async def empty(self) -> None:
+        """Remove all that was projected, but the marks."""
+        ...
+
+    async def finish(self, fold_version: int) -> None:
+        """Note by which version of the folding they were made."""
+        ...
+
+
 class Projections(Protocol):
     """All projections, to write."""
 
     def transaction(self) -> AbstractAsyncContextManager[Transaction]:
         """Everything in the block, or nothing; one at a time, whichever process it is in."""
+        ...
+
+    async def keep(self, kept: Kept) -> None:
+        """Keep roll-ups from there on alone, unless less is kept already, and remove the older ones bit by bit."""
+        ...
+
+
+class Log(Protocol):
+    """The event log, as telemetry-ingest shows it."""
+
+    async def marks(self) -> LogMarks:
+        """Which batches are in the log: who asks first and reads then finds all of them."""
+        ...
+
+    def events(self) -> AsyncGenerator[list[LoggedEvent]]:
+        """All that workers reported and asked, some at a time."""
+        ...
+
+    def decided(self) -> AsyncGenerator[list[LoggedDecision]]:
+        """All that services decided, some at a time."""
         ...
 
 

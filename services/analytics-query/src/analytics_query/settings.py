@@ -12,6 +12,24 @@ class Settings(ServiceSettings):
     """Most events that are folded in one transaction."""
     projection_wait_ms: int = Field(default=0, ge=0)
     """How long a transaction waits for more events when there are few; 0 takes what came during the one before."""
+    projection_lease_ms: int = Field(default=6_000, ge=100)
+    """How long a projecting replica that has died keeps the others standing by."""
+    projection_documents: int = Field(default=2_000, ge=1)
+    """Most documents of attempts, and of tasks, that stay in memory between transactions."""
+    projection_rollups: int = Field(default=10_000, ge=1)
+    """Most roll-ups that stay in memory between transactions."""
+    rollup_minute_days: int = Field(default=3, ge=1)
+    """How many days roll-ups of a minute are kept; those of a day are kept for good."""
+    rollup_hour_days: int = Field(default=90, ge=1)
+    """How many days roll-ups of an hour are kept."""
+    retention_tick_ms: int = Field(default=3_600_000, ge=100)
+    """How often old roll-ups are looked for."""
+    watch_tick_ms: int = Field(default=15_000, ge=100)
+    """How often the metrics of the projections are brought up to date."""
+    rebuild_wait_ms: int = Field(default=60_000, ge=0)
+    """How long a rebuild waits for the event log to record what was projected."""
+    rebuild_write_events: int = Field(default=50_000, ge=1)
+    """How many events a rebuild folds in memory before it writes."""
     report_cache_ttl_ms: int = Field(default=60_000, ge=0)
     """How long the answer of a report is kept in Redis; 0 keeps none."""
     report_stale_ms: int = Field(default=2_000, ge=0)

@@ -3,16 +3,13 @@
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 
+from analytics_query.domain.consumers import CONSUMERS
 from analytics_query.handlers.projecting import Projector
 from contracts import streams
 from contracts.batches import DECIDED_BATCH, EVENT_BATCH, Batch
 from contracts.decided import DecidedEvent
 from contracts.events import Event
 from servicekit.bus import BatchConsumer, Bus, DeadLetters, Received, foreign_event
-
-TELEMETRY_CONSUMER = "analytics-query"
-QUESTIONS_CONSUMER = "analytics-query-questions"
-NEWS_CONSUMER = "analytics-query-events"
 
 Loop = Callable[[], Awaitable[None]]
 
@@ -46,10 +43,20 @@ def consume_events(
     ).run
 
 
-def consume_news(bus: Bus, dead_letters: DeadLetters, projector: Projector) -> Loop:
+def consume_news(bus: Bus, dead_letters: DeadLetters, projector: Projector, gathering: Gathering) -> Loop:
     """A loop that folds what services decided into the projections."""
+    consumer = CONSUMERS[streams.EVENTS]
 
     async def take(received: Sequence[Received[Batch[DecidedEvent]]]) -> None:
-        await projector.follow(received, NEWS_CONSUMER)
+        await projector.follow(received, consumer)
 
-    return BatchConsumer(bus, streams.EVENTS, NEWS_CONSUMER, DECIDED_BATCH, take, dead_letters).run
+    return BatchConsumer(
+        bus,
+        streams.EVENTS,
+        consumer,
+        DECIDED_BATCH,
+        take,
+        dead_letters,
+        max_events=gathering.max_events,
+        max_wait_ms=gathering.max_wait_ms,
+    ).run

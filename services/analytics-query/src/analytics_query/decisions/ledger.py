@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from datetime import datetime
 
 from analytics_query.domain.records import Record
-from analytics_query.domain.rollups import Figures, Key, Last, Spread, within_bounds
+from analytics_query.domain.rollups import Figures, Key, Last, Spread, counted_as, within_bounds
 from analytics_query.domain.vocabulary import RESOLUTIONS, WIDTH, Dimension, Entity
 
 WIDTH_S = {resolution: int(width.total_seconds()) for resolution, width in WIDTH.items()}
@@ -20,6 +20,7 @@ class Ledger:
         self.sign = 1
         self.records: list[Record] = []
         self._entries: dict[Place, Figures] = {}
+        self._found: tuple[Iterable[Entity], datetime, list[Figures]] | None = None
 
     def record(self, record: Record) -> None:
         """Add a row to one of the tables of single things, once and for good: of direct entries alone."""
@@ -33,11 +34,12 @@ class Ledger:
 
     def spread(self, entities: Iterable[Entity], at: datetime, metric: str, value: float) -> None:
         """Add a value to a distribution."""
+        name, micros = counted_as(value)
         for figures in self._at(entities, at):
             spread = figures.spreads.get(metric)
             if spread is None:
                 spread = figures.spreads[metric] = Spread()
-            spread.add(value, self.sign)
+            spread.enter(name, micros, self.sign)
 
     def last(self, entities: Iterable[Entity], at: datetime, metric: str, value: float, source: str) -> None:
         """Set the newest value, by `at` and `source`.
@@ -63,6 +65,9 @@ class Ledger:
         return summed
 
     def _at(self, entities: Iterable[Entity], at: datetime) -> list[Figures]:
+        # One after the other come many figures of the same entities and time.
+        if self._found is not None and self._found[0] is entities and self._found[1] is at:
+            return self._found[2]
         at_s = int(at.timestamp())
         found: list[Figures] = []
         for dimension, entity in entities:
@@ -71,4 +76,5 @@ class Ledger:
             if figures is None:
                 figures = self._entries[place] = Figures()
             found.append(figures)
+        self._found = entities, at, found
         return found

@@ -12,7 +12,7 @@ from analytics_query.decisions.ledger import Ledger
 from analytics_query.domain.documents import AttemptDocument, AttemptKey, TaskDocument
 from analytics_query.domain.records import Record
 from analytics_query.domain.rollups import Figures, Key
-from analytics_query.domain.vocabulary import SYSTEM, Dimension, Resolution
+from analytics_query.domain.vocabulary import SYSTEM, Dimension
 from contracts.decided import DecidedEvent
 from contracts.events import Event
 
@@ -20,18 +20,6 @@ MINUTE_S = 60
 
 KeyT = TypeVar("KeyT")
 DocumentT = TypeVar("DocumentT", AttemptDocument, TaskDocument)
-
-
-@dataclass(frozen=True, slots=True)
-class Kept:
-    """Since when roll-ups are kept, by resolution; what is not named is kept for good."""
-
-    since: Mapping[Resolution, datetime] = field(default_factory=dict[Resolution, datetime])
-
-    def has(self, key: Key) -> bool:
-        """Whether this roll-up is kept. What is older gets no more entries: a part of it would be wrong."""
-        since = self.since.get(key.resolution)
-        return since is None or key.bucket_s >= since.timestamp()
 
 
 @dataclass(slots=True)

@@ -37,10 +37,12 @@ class Spread:
 
     def add(self, value: float, times: int = 1) -> None:
         """Count a value; a negative `times` takes it away again."""
-        value = within_bounds(value)
-        name = bin_of(value)
+        self.enter(*counted_as(value), times)
+
+    def enter(self, name: str, micros: int, times: int) -> None:
+        """Count a value as `counted_as` gives it."""
         self.count += times
-        self.micros += round(value * MICRO) * times
+        self.micros += micros * times
         self.bins[name] = self.bins.get(name, 0) + times
 
     def merge(self, other: "Spread", sign: int = 1) -> None:
@@ -219,6 +221,12 @@ def total(figures: Iterable[Figures]) -> Figures:
     for one in figures:
         together.merge(one)
     return together
+
+
+def counted_as(value: float) -> tuple[str, int]:
+    """The bin of a value, and how many millionths it is."""
+    value = within_bounds(value)
+    return bin_of(value), round(value * MICRO)
 
 
 def bin_of(value: float) -> str:

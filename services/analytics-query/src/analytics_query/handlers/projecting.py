@@ -4,10 +4,9 @@ import asyncio
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import asynccontextmanager
 
-from analytics_query.decisions.working import Kept, Working, wanted
+from analytics_query.decisions.working import Working, wanted
 from analytics_query.domain.rollups import Figures, Key
-from analytics_query.domain.vocabulary import Resolution
-from analytics_query.ports import Position, Projections, Transaction
+from analytics_query.ports import Projections, Transaction
 from contracts.batches import Batch
 from contracts.decided import DecidedEvent
 from contracts.events import Event
@@ -85,16 +84,10 @@ async def write(into: Transaction, working: Working) -> None:
 
 
 async def _write_rollups(into: Transaction, working: Working, entries: Mapping[Key, Figures]) -> None:
-    kept = kept_at(into.position)
-    kept_entries = {key: entry for key, entry in entries.items() if kept.has(key)}
+    kept = into.position.kept
+    kept_entries = {key: entry for key, entry in entries.items() if kept.has(key.resolution, key.bucket_s)}
     stored = await into.load_rollups(working.unknown(kept_entries))
     merged = working.merge(kept_entries, stored)
     await into.save_rollups(merged.saved)
     await into.count_rollups(merged.counted)
     await into.remove_rollups(merged.removed)
-
-
-def kept_at(position: Position) -> Kept:
-    """Which roll-ups are kept."""
-    bounds = {Resolution.minute: position.minutes_since, Resolution.hour: position.hours_since}
-    return Kept({resolution: since for resolution, since in bounds.items() if since is not None})

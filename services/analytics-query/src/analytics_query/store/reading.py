@@ -9,9 +9,9 @@ from analytics_query.domain.rollups import Rollup
 from analytics_query.domain.vocabulary import RESOLUTIONS, Dimension, Resolution, bucket_of
 from analytics_query.ports import Position
 from analytics_query.store import rows
-from servicekit.pg import Database
+from servicekit.pg import Connection, Database
 
-# $2 and $3 to $5: entities (all where it is NULL), and stretches of roll-ups side by side.
+# $2: entities, or a metric; $3 to $5: stretches of roll-ups side by side.
 STRETCHES = """
     FROM unnest($3::text[], $4::timestamptz[], $5::timestamptz[]) AS stretch (resolution, since, until)
     JOIN rollups ON rollups.dimension = $1 AND rollups.resolution = stretch.resolution
@@ -37,11 +37,11 @@ CURRENT = """
 """
 ATTEMPTS = f"SELECT {rows.ATTEMPT} FROM attempts WHERE task_id = ANY($1) ORDER BY task_id, attempt DESC, worker_id"
 TASK = "SELECT document::text FROM tasks WHERE task_id = $1"
-POSITION = "SELECT position, applied_at, newest_event_at, fold_version, minutes_since, hours_since FROM projection"
+POSITION = f"SELECT {rows.POSITION} FROM projection"
 
 
 class PostgresRollups:
-    """Roll-ups in PostgreSQL, to read; each question is one statement."""
+    """Roll-ups in PostgreSQL, to read; each question is one statement, once it is known what is kept."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
@@ -55,7 +55,10 @@ class PostgresRollups:
         resolution: Resolution | None = None,
     ) -> list[Rollup]:
         """Roll-ups that cover [since, until) without overlap, in as few as there can be; see `ports.Rollups`."""
-        return await self._read(dimension, entities, cover(since, until, _not_finer(dimension, resolution)))
+        async with self._database.acquire() as connection:
+            kept = (await _position(connection)).kept
+            stretches = cover(since, until, _not_finer(dimension, resolution), kept)
+            return await _read(connection, dimension, entities, stretches)
 
     async def series(
         self,
@@ -67,24 +70,17 @@ class PostgresRollups:
     ) -> list[Rollup]:
         """Roll-ups of one resolution whose buckets touch [since, until), in order of entity and time."""
         stretch = Stretch(resolution, bucket_of(since, resolution), ceiling_of(until, resolution))
-        return await self._read(dimension, entities, [stretch])
+        async with self._database.acquire() as connection:
+            return await _read(connection, dimension, entities, [stretch])
 
     async def entities(
         self, dimension: Dimension, since: datetime, until: datetime, by_metric: str, limit: int
     ) -> list[tuple[str, int]]:
         """The entities with the largest sum of a count in [since, until), largest first, with that sum."""
-        stretches = _columns(cover(since, until, RESOLUTIONS[dimension]))
         async with self._database.acquire() as connection:
-            found = await connection.fetch(BUSIEST, dimension.value, by_metric, *stretches, limit)
+            stretches = cover(since, until, RESOLUTIONS[dimension], (await _position(connection)).kept)
+            found = await connection.fetch(BUSIEST, dimension.value, by_metric, *_columns(stretches), limit)
         return [(entity, total) for entity, total in found]
-
-    async def _read(
-        self, dimension: Dimension, entities: Sequence[str] | None, stretches: Sequence[Stretch]
-    ) -> list[Rollup]:
-        statement = READ_ALL if entities is None else READ_SOME
-        async with self._database.acquire() as connection:
-            found = await connection.fetch(statement, dimension.value, entities, *_columns(stretches))
-        return list(map(rows.rollup, found))
 
 
 class PostgresDocuments:
@@ -116,9 +112,19 @@ class PostgresDocuments:
     async def position(self) -> Position:
         """How far the projections are."""
         async with self._database.acquire() as connection:
-            row = await connection.fetchrow(POSITION)
-        assert row is not None
-        return rows.position(row)
+            return await _position(connection)
+
+
+async def _read(
+    connection: Connection, dimension: Dimension, entities: Sequence[str] | None, stretches: Sequence[Stretch]
+) -> list[Rollup]:
+    statement = READ_ALL if entities is None else READ_SOME
+    return list(map(rows.rollup, await connection.fetch(statement, dimension.value, entities, *_columns(stretches))))
+
+
+async def _position(connection: Connection) -> Position:
+    [row] = await connection.fetch(POSITION)
+    return rows.position(row)
 
 
 def _not_finer(dimension: Dimension, finest: Resolution | None) -> Sequence[Resolution]:

@@ -55,10 +55,17 @@ ADD_ERRORS = """
 """
 
 
+STATEMENTS: dict[type[Record], str] = {
+    FiguresReported: ADD_FIGURES,
+    DecisionMade: ADD_DECISIONS,
+    ErrorSeen: ADD_ERRORS,
+}
+
+
 async def add(connection: Connection, added: Sequence[Record]) -> None:
     """Add rows, one statement for each kind of them."""
-    for kind, statement in ((FiguresReported, ADD_FIGURES), (DecisionMade, ADD_DECISIONS), (ErrorSeen, ADD_ERRORS)):
-        of_kind = [_row(record) for record in added if isinstance(record, kind)]
+    for kind, statement in STATEMENTS.items():
+        of_kind = [_row(record) for record in added if type(record) is kind]
         if of_kind:
             await connection.execute(statement, *columns(of_kind, len(of_kind[0])))
 

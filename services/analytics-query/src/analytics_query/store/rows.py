@@ -7,11 +7,13 @@ from typing import Any
 import asyncpg
 
 from analytics_query.domain.documents import AttemptDocument, AttemptKey
+from analytics_query.domain.retention import Kept
 from analytics_query.domain.rollups import Figures, Key, Rollup
 from analytics_query.domain.vocabulary import Dimension, Resolution
 from analytics_query.ports import Position
 
 ATTEMPT = "task_id, attempt, worker_id, document::text, events, updated_at"
+POSITION = "position, applied_at, newest_event_at, fold_version, minutes_since, hours_since"
 ROLLUP = "dimension, entity, resolution, bucket, figures, spreads"
 
 RollupKeys = tuple[list[str], list[str], list[str], list[datetime]]
@@ -31,8 +33,11 @@ def rollup(row: asyncpg.Record) -> Rollup:
 
 
 def position(row: asyncpg.Record) -> Position:
-    """The row of `projection`, without its id."""
-    return Position(*row)
+    """A row of `POSITION`."""
+    number, applied_at, newest_event_at, fold_version, minutes_since, hours_since = row
+    bounds = {Resolution.minute: minutes_since, Resolution.hour: hours_since}
+    kept = Kept({resolution: since for resolution, since in bounds.items() if since is not None})
+    return Position(number, applied_at, newest_event_at, fold_version, kept)
 
 
 def rollup_keys(keys: Iterable[Key]) -> RollupKeys:

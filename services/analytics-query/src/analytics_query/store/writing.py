@@ -9,19 +9,22 @@ import orjson
 from analytics_query.decisions.folding import FOLD_VERSION
 from analytics_query.domain.documents import AttemptDocument, AttemptKey, TaskDocument
 from analytics_query.domain.records import Record
+from analytics_query.domain.retention import Kept
 from analytics_query.domain.rollups import Figures, Key
+from analytics_query.domain.vocabulary import Resolution
 from analytics_query.ports import Position
-from analytics_query.store import records, rows
+from analytics_query.store import rows
+from analytics_query.store.records import add
 from contracts.batches import Batch, ItemT
 from servicekit import inbox
 from servicekit.bus import Received
 from servicekit.pg import Connection, Database
 
 # The lock of the row makes one transaction at a time. A table that nothing was ever folded into has no version yet.
-ADVANCE = """
+ADVANCE = f"""
     UPDATE projection SET position = position + 1, applied_at = clock_timestamp(),
         fold_version = CASE WHEN fold_version < 0 THEN $1 ELSE fold_version END
-    RETURNING position, applied_at, newest_event_at, fold_version, minutes_since, hours_since
+    RETURNING {rows.POSITION}
 """
 NOTE_EVENT = "UPDATE projection SET newest_event_at = greatest(newest_event_at, $1)"
 LOAD_ATTEMPTS = f"""
@@ -78,6 +81,15 @@ MAKE_CURRENT = """
     ON CONFLICT (task_id) DO UPDATE SET attempt = excluded.attempt, worker_id = excluded.worker_id
     WHERE (known.attempt, known.worker_id) < (excluded.attempt, excluded.worker_id)
 """
+KEEP = f"""
+    UPDATE projection SET minutes_since = greatest(minutes_since, $1), hours_since = greatest(hours_since, $2)
+    RETURNING {rows.POSITION}
+"""
+REMOVE_OLD = """
+    DELETE FROM rollups WHERE ctid = ANY(ARRAY(
+        SELECT ctid FROM rollups WHERE resolution = $1 AND bucket < $2 LIMIT 5000
+    ))
+"""
 # Each statement joins a small array with an index. A plan that was cached while a table was empty must not read the
 # whole of it once it is large.
 PLANNER = {"enable_seqscan": "off", "enable_hashjoin": "off", "enable_mergejoin": "off"}
@@ -88,6 +100,7 @@ class PostgresTransaction:
 
     def __init__(self, connection: Connection, position: Position) -> None:
         self.position = position
+        self._newest_event_at = position.newest_event_at
         self._connection = connection
 
     async def claim(self, consumer: str, received: Sequence[Received[Batch[ItemT]]]) -> list[ItemT]:
@@ -160,13 +173,14 @@ class PostgresTransaction:
             return
         await self._connection.execute(MAKE_CURRENT, *rows.columns(keys, 3))
 
-    async def add_records(self, added: Sequence[Record]) -> None:
+    async def add_records(self, records: Sequence[Record]) -> None:
         """Add rows to the tables of single things."""
-        await records.add(self._connection, added)
+        await add(self._connection, records)
 
     async def note_event(self, newest: datetime) -> None:
         """Remember when the newest event occurred, if it is newer than what is known."""
-        if self.position.newest_event_at is None or newest > self.position.newest_event_at:
+        if self._newest_event_at is None or newest > self._newest_event_at:
+            self._newest_event_at = newest
             await self._connection.execute(NOTE_EVENT, newest)
 
 
@@ -182,11 +196,25 @@ class PostgresProjections:
         async with self._database.transaction() as connection:
             yield await begin(connection)
 
+    async def keep(self, kept: Kept) -> None:
+        """Keep roll-ups from there on alone, unless less is kept already, and remove the older ones bit by bit."""
+        bounds = (kept.since.get(Resolution.minute), kept.since.get(Resolution.hour))
+        async with self._database.transaction() as connection:
+            await begin(connection)
+            [row] = await connection.fetch(KEEP, *bounds)
+            kept = rows.position(row).kept
+        for resolution, since in kept.since.items():
+            while await self._removed(resolution, since):
+                pass
+
+    async def _removed(self, resolution: Resolution, since: datetime) -> bool:
+        async with self._database.acquire() as connection:
+            return await connection.execute(REMOVE_OLD, resolution.value, since) != "DELETE 0"
+
 
 async def begin(connection: Connection) -> PostgresTransaction:
     """Move the position on, and with it wait until no other transaction is open that did."""
-    row = await connection.fetchrow(ADVANCE, FOLD_VERSION)
-    assert row is not None, "migration 0002 makes the row"
+    [row] = await connection.fetch(ADVANCE, FOLD_VERSION)
     return PostgresTransaction(connection, rows.position(row))
 
 

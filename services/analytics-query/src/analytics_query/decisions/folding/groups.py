@@ -3,7 +3,7 @@
 from datetime import datetime
 
 from analytics_query.domain.documents import AttemptDocument, AttemptKey, TaskDocument
-from analytics_query.domain.vocabulary import SYSTEM, Dimension, Entity, joined
+from analytics_query.domain.vocabulary import SYSTEM, Dimension, Entity, clipped, joined
 from contracts.decided import TaskAbout
 
 NO_REPOSITORY = "-"
@@ -36,7 +36,7 @@ def entities_about(about: TaskAbout) -> list[Entity]:
 
 def class_of(about: TaskAbout) -> tuple[str, str]:
     """Repository and class of a task: it is compared with others of both."""
-    return about.repository or NO_REPOSITORY, about.task_class or about.agent or NO_CLASS
+    return clipped(about.repository or NO_REPOSITORY), about.task_class or about.agent or NO_CLASS
 
 
 def standing(key: AttemptKey, document: AttemptDocument) -> tuple[datetime, str] | None:

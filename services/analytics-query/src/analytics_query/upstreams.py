@@ -1,0 +1,79 @@
+"""The event log, over HTTP."""
+
+import asyncio
+from collections.abc import AsyncGenerator, Callable
+from contextlib import asynccontextmanager
+from typing import TypeVar
+
+import httpx
+
+from contracts.telemetry import LoggedDecision, LoggedEvent, LogMarks
+from servicekit.client import ServiceClient, ServiceUnavailable
+from servicekit.logs import get_logger
+from servicekit.settings import ServiceSettings
+
+TELEMETRY = "telemetry-ingest"
+TRIES = 10
+PAUSE_S = 1.0
+
+Logged = TypeVar("Logged", LoggedEvent, LoggedDecision)
+
+log = get_logger(__name__)
+
+
+@asynccontextmanager
+async def open_log(settings: ServiceSettings) -> AsyncGenerator["HttpLog"]:
+    """A client of the log, closed at the end of the block."""
+    url, timeout_s = settings.telemetry_ingest_url, settings.http_timeout_ms / 1000
+    client = ServiceClient(TELEMETRY, url, settings.service_token, timeout_s)
+    try:
+        yield HttpLog(client)
+    finally:
+        await client.close()
+
+
+class HttpLog:
+    """The event log of telemetry-ingest."""
+
+    def __init__(self, client: ServiceClient) -> None:
+        self._client = client
+
+    async def marks(self) -> LogMarks:
+        """Which batches are in the log: who asks first and reads then finds all of them."""
+        return await self._client.get("/v1/log/marks", LogMarks)
+
+    def events(self) -> AsyncGenerator[list[LoggedEvent]]:
+        """All that workers reported and asked, some at a time."""
+        return self._read("/v1/log/events", LoggedEvent.model_validate_json)
+
+    def decided(self) -> AsyncGenerator[list[LoggedDecision]]:
+        """All that services decided, some at a time."""
+        return self._read("/v1/log/decided", LoggedDecision.model_validate_json)
+
+    async def _read(self, path: str, parse: Callable[[bytes], Logged]) -> AsyncGenerator[list[Logged]]:
+        """Read to the end; where an answer breaks off, go on behind the last line."""
+        after: str | None = None
+        failures = 0
+        while True:
+            try:
+                async for lines in self._lines(path, after):
+                    items = [parse(line) for line in lines]
+                    failures, after = 0, items[-1].event.event_id
+                    yield items
+                return
+            except (ServiceUnavailable, httpx.TransportError) as error:
+                failures += 1
+                if failures == TRIES:
+                    raise ServiceUnavailable(TELEMETRY, f"breaks off again and again: {error!r}") from error
+                log.warning("the log broke off", path=path, after=after, error=repr(error))
+            await asyncio.sleep(PAUSE_S)
+
+    async def _lines(self, path: str, after: str | None) -> AsyncGenerator[list[bytes]]:
+        rest = b""
+        async with self._client.stream(path, {"after": after}) as response:
+            async for piece in response.aiter_bytes():
+                *lines, rest = (rest + piece).split(b"\n")
+                if lines:
+                    yield lines
+        if rest:
+            raise httpx.ReadError("the answer ends within a line")
