@@ -32,9 +32,8 @@ FILLED = "filled.json"
 Json = dict[str, Any]
 
 
-async def measure(servers: Servers, shape: Shape, options: argparse.Namespace, filled: Json | None) -> Json:
-    """Everything about one history, as JSON; `filled` is what an earlier run found out when it filled the database."""
-    filled = filled or await _fill(servers, shape)
+async def measure(servers: Servers, shape: Shape, options: argparse.Namespace) -> Json:
+    """What the reports over one filled history take, and whether they say what SQL says."""
     log = await asyncpg.connect(servers.database.dsn("telemetry", owner=True))
     try:
         subjects = await subjects_of(log, shape)
@@ -46,7 +45,7 @@ async def measure(servers: Servers, shape: Shape, options: argparse.Namespace, f
                     reports[name] = await measure_call(service, log, calls, options.plain_calls)
             compared = await agreements(service.client, log, shape, subjects) if not options.only else []
         agreed = [dataclasses.asdict(one) | {"holds": one.holds} for one in compared]
-        return {"filled": filled, "reports": reports, "agreements": agreed}
+        return {"reports": reports, "agreements": agreed}
     finally:
         await log.close()
 
@@ -68,39 +67,29 @@ async def _fill(servers: Servers, shape: Shape) -> Json:
     return {"log": log, "projection": json.loads(printed), "sizes": sizes, "database": servers.database.name}
 
 
-def _histories(options: argparse.Namespace, known: Json) -> dict[int, Shape]:
-    """The shapes to measure by their number of events; one that was filled before ends where it ended then."""
+def _shape(options: argparse.Namespace, events: int) -> Shape:
     now = datetime.now(UTC).replace(minute=0, second=0, microsecond=0)  # noqa: TID251
-    shapes: dict[int, Shape] = {}
-    for events in sorted({options.smaller, options.events} - {0}):
-        shape = Shape(until=now, events=events, seed=options.seed, days=options.days, workers=options.workers)
-        earlier = known.get(str(events))
-        shapes[events] = Shape.from_json(earlier["shape"]) if earlier else shape
-    return shapes
+    return Shape(until=now, events=events, seed=options.seed, days=options.days, workers=options.workers)
 
 
 def run(options: argparse.Namespace) -> Json:
-    """Measure every history, each in a database of its own."""
-    note = Path(options.keep) / FILLED if options.keep else None
+    """Measure every history, each in its own database; what an earlier run has filled is not filled again."""
+    keep = Path(options.keep) if options.keep else None
+    note = keep / FILLED if keep else None
     known: Json = json.loads(note.read_text()) if note and note.exists() else {}
     results: Json = {}
-    with fresh_servers(Path(options.keep) if options.keep else None) as servers:
-        for events, shape in _histories(options, known).items():
-            earlier = known.get(str(events))
-            name = earlier["filled"]["database"] if earlier else servers.postgres.create().name
-            database = dataclasses.replace(servers.database, name=name)
-            found = asyncio.run(
-                measure(
-                    dataclasses.replace(servers, database=database),
-                    shape,
-                    options,
-                    earlier["filled"] if earlier else None,
-                )
-            )
-            results[str(events)] = found
-            if note:
-                known[str(events)] = {"shape": shape.to_json(), "filled": found["filled"]}
-                note.write_text(json.dumps(known, indent=1))
+    with fresh_servers(keep) as servers:
+        for events in sorted({options.smaller, options.events} - {0}):
+            if str(events) not in known:
+                own = dataclasses.replace(servers, database=servers.postgres.create())
+                shape = _shape(options, events)
+                known[str(events)] = asyncio.run(_fill(own, shape)) | {"shape": shape.to_json()}
+                if note:
+                    note.write_text(json.dumps(known, indent=1))
+            filled = known[str(events)]
+            own = dataclasses.replace(servers, database=dataclasses.replace(servers.database, name=filled["database"]))
+            measured = asyncio.run(measure(own, Shape.from_json(filled["shape"]), options))
+            results[str(events)] = {"filled": filled} | measured
     return results
 
 

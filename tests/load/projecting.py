@@ -18,11 +18,13 @@ from typing import Any, cast
 
 from nats.aio.msg import Msg
 
-from analytics_query import subscriptions
 from analytics_query.app import SCHEMA
+from analytics_query.decisions.retaining import kept_from
+from analytics_query.domain.consumers import CONSUMERS
 from analytics_query.handlers.projecting import Projector
 from analytics_query.settings import Settings
-from analytics_query.store import PostgresProjections
+from analytics_query.store import PLANNER, PostgresProjections
+from contracts import streams
 from contracts.batches import DECIDED_BATCH, EVENT_BATCH
 from servicekit.bus import Received
 from servicekit.pg import Database
@@ -82,7 +84,7 @@ class Projecting:
             self._count(batches)
 
     async def _take(self, consumer: str, received: Sequence[Received[Any]]) -> None:
-        if consumer == subscriptions.NEWS_CONSUMER:
+        if consumer == CONSUMERS[streams.EVENTS]:
             await self._projector.follow(received, consumer)
         else:
             await self._projector.project(received, consumer)
@@ -98,9 +100,8 @@ class Projecting:
 
 def _consumer(batch: Sealed) -> str:
     if batch.is_news:
-        return subscriptions.NEWS_CONSUMER
-    is_question = batch.subject.startswith("manager.")
-    return subscriptions.QUESTIONS_CONSUMER if is_question else subscriptions.TELEMETRY_CONSUMER
+        return CONSUMERS[streams.EVENTS]
+    return CONSUMERS[streams.QUESTIONS if batch.subject.startswith("manager.") else streams.TELEMETRY]
 
 
 def _received(subject: str, batch: Any) -> Received[Any]:
@@ -110,8 +111,12 @@ def _received(subject: str, batch: Any) -> Received[Any]:
 async def project(shape: Shape) -> Spent:
     """Project all of a shape's history."""
     settings = Settings()
-    database = await Database.connect(settings, SCHEMA)
-    projecting = Projecting(Projector(PostgresProjections(database)), settings.projection_max_events)
+    database = await Database.connect(settings, SCHEMA, planner=PLANNER)
+    projections = PostgresProjections(database)
+    # The service, too, begins by forgetting what is too old to be kept so finely, and never writes it again.
+    await projections.keep(kept_from(shape.until, settings.rollup_minute_days, settings.rollup_hour_days))
+    projector = Projector(projections, settings.projection_documents, settings.projection_rollups)
+    projecting = Projecting(projector, settings.projection_max_events)
     await projecting.run(shape)
     await database.close()
     return projecting.spent
