@@ -30,7 +30,7 @@ ATTEMPTS = f"""
 
 WORKERS = f"""{ATTEMPTS}
     SELECT worker_id, count(*) AS attempts,
-           100.0 * count(*) FILTER (WHERE kind = 'task.completed') / count(*) AS success_rate,
+           100.0 * count(*) FILTER (WHERE kind = 'task.completed') / nullif(count(*), 0) AS success_rate,
            percentile_disc(0.5) WITHIN GROUP (ORDER BY ms) AS worker_execution_time_p50,
            percentile_disc(0.95) WITHIN GROUP (ORDER BY ms) AS worker_execution_time_p95,
            (SELECT percentile_disc(0.95) WITHIN GROUP (ORDER BY ms) FROM answered
@@ -52,9 +52,9 @@ SYSTEM = f"""
         WHERE queued.kind = 'task.queued' AND assigned.kind = 'task.assigned' GROUP BY task_id
     )
     SELECT tasks.*, times.*, waits.*, reported.* FROM (
-        SELECT count(*) AS tasks_finished, 100.0 * count(*) FILTER (WHERE kind = 'task.completed') / count(*)
+        SELECT count(*) AS tasks_finished, 100.0 * count(*) FILTER (WHERE kind = 'task.completed') / nullif(count(*), 0)
                    AS completion_rate,
-               100.0 * count(*) FILTER (WHERE attempt > 1) / count(*) AS retry_rate FROM finished
+               100.0 * count(*) FILTER (WHERE attempt > 1) / nullif(count(*), 0) AS retry_rate FROM finished
     ) AS tasks, (
         SELECT avg(ms) AS execution_time_mean, percentile_disc(0.5) WITHIN GROUP (ORDER BY ms) AS execution_time_p50,
                percentile_disc(0.95) WITHIN GROUP (ORDER BY ms) AS execution_time_p95,
@@ -97,10 +97,10 @@ QUALITY = f"""
         FROM events JOIN of_repository USING (task_id, attempt, worker_id)
         WHERE kind = 'quality' AND {DAYS} AND {BETWEEN} GROUP BY task_id, attempt
     )
-    SELECT total AS tests_run, failed AS tests_failed, 100.0 * passed / total AS test_pass_rate,
+    SELECT total AS tests_run, failed AS tests_failed, 100.0 * passed / nullif(total, 0) AS test_pass_rate,
            (SELECT avg((one->>'line_percent')::float8)
             FROM outcomes, jsonb_array_elements(body->'verified'->'coverage') AS one) AS line_coverage,
-           (SELECT avg(maintainability) FROM measured) AS maintainability
+           (SELECT avg(maintainability) FROM measured) AS maintainability_mean
     FROM tests
 """
 
@@ -139,4 +139,13 @@ ERRORS = f"""
 ERROR_TOTALS = f"""
     SELECT body->>'error_type' AS error_type, count(*) AS errors
     FROM events WHERE kind = 'error' AND {DAYS} AND {BETWEEN} GROUP BY error_type
+"""
+
+TIMES = f"""{ATTEMPTS}
+    SELECT ms FROM timed
+"""
+SYSTEM_TIMES = f"""
+    SELECT extract(epoch FROM ended.occurred_at - started.occurred_at)::float8 * 1000 AS ms
+    FROM decided_events AS ended JOIN decided_events AS started USING (task_id, attempt, worker_id)
+    WHERE ended.kind IN {ENDED} AND ended.occurred_at >= $1 AND ended.occurred_at < $2 AND started.kind = 'task.running'
 """

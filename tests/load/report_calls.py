@@ -15,12 +15,16 @@ TIME_RANGES = ("last_24_hours", "last_7_days", "last_30_days")
 SOME_TASKS = """
     SELECT task_id FROM decided_events WHERE kind = 'task.completed' ORDER BY md5(task_id) LIMIT 500
 """
+WORKERS = """
+    SELECT worker_id FROM decided_events WHERE kind = 'task.completed' GROUP BY worker_id
+    ORDER BY count(*) DESC, worker_id
+"""
 Json = dict[str, Any]
 
 
 @dataclass(frozen=True)
 class Subjects:
-    """What can be asked about."""
+    """What can be asked about, the busiest first."""
 
     workers: Sequence[str]
     repositories: Sequence[str]
@@ -51,7 +55,8 @@ Maker = Callable[[Subjects, random.Random, str], Call]
 async def subjects_of(connection: asyncpg.Connection, shape: Shape) -> Subjects:
     """The entities of a history that was filled."""
     tasks = [row["task_id"] for row in await connection.fetch(SOME_TASKS)]
-    return Subjects([worker.worker_id for worker in shape.fleet], shape.repository_names, tasks)
+    workers = [row["worker_id"] for row in await connection.fetch(WORKERS)]
+    return Subjects(workers, shape.repository_names, tasks)
 
 
 def _analytics(subjects: Subjects, chance: random.Random, time_range: str) -> Call:
