@@ -108,9 +108,8 @@ def _received(subject: str, batch: Any) -> Received[Any]:
     return Received(batch, Msg(cast(Any, None), subject=subject))
 
 
-async def project(shape: Shape) -> Spent:
+async def project(shape: Shape, settings: Settings) -> Spent:
     """Project all of a shape's history."""
-    settings = Settings()
     database = await Database.connect(settings, SCHEMA, planner=PLANNER)
     projections = PostgresProjections(database)
     # The service, too, begins by forgetting what is too old to be kept so finely, and never writes it again.
@@ -124,7 +123,7 @@ async def project(shape: Shape) -> Spent:
 
 def main() -> None:
     """Project and print."""
-    spent = asyncio.run(project(Shape.from_json(sys.argv[1])))
+    spent = asyncio.run(project(Shape.from_json(sys.argv[1]), Settings()))
     print(json.dumps(asdict(spent)))
 
 

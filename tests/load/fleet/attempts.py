@@ -106,7 +106,7 @@ class Planner:
             end="requeued" if retried else outcome,
             outcome=outcome,
             disagrees=disagrees,
-            events=int(min(max(random.lognormal(self._mu, self._sigma), 8), 8 * self._shape.per_attempt)),
+            events=int(min(max(random.lognormal(self._mu, self._sigma), 2), 8 * self._shape.per_attempt)),
         )
 
     def _lasted_ms(self, task_class: TaskClass, worker: Worker, at_ms: int) -> float:

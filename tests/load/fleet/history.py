@@ -41,6 +41,7 @@ class History:
         self._chance = random.Random(shape.seed + 2)
         self._ids = Ids(generator)
         self._planner, self._reporter = Planner(shape, generator), Reporter(shape, generator)
+        self._orchestrator = f"orchestrator-{shape.seed}"
         self._waiting: list[Unsealed] = []
         self._tick = count()
         self._numbers: dict[str, int] = defaultdict(int)
@@ -52,12 +53,12 @@ class History:
         for attempts in self._planner.tasks():
             created_ms = attempts[0].created_ms
             while sample is not None and sample[0] <= created_ms:
-                self._push(sample[0], "event.worker.sampled", "orchestrator-1", [sample[1]])
+                self._push(sample[0], "event.worker.sampled", self._orchestrator, [sample[1]])
                 sample = next(samples, None)
             yield from self._until(created_ms)
             self._task(attempts)
         while sample is not None:
-            self._push(sample[0], "event.worker.sampled", "orchestrator-1", [sample[1]])
+            self._push(sample[0], "event.worker.sampled", self._orchestrator, [sample[1]])
             sample = next(samples, None)
         yield from self._until(self.shape.end_ms + 1)
 
@@ -101,7 +102,7 @@ class History:
             for start in range(0, len(group), BATCH):
                 full = group[start : start + BATCH]
                 at_ms = _time_of(full[-1].event_id) if len(full) == BATCH else attempt.end_ms
-                self._push(at_ms, subject, f"spool-{worker}", full)
+                self._push(at_ms, subject, f"{worker}-{self.shape.seed}", full)
 
     def _ask(self, attempt: Attempt, said: dict[str, object]) -> None:
         chance = self._chance
@@ -114,7 +115,7 @@ class History:
             *(instant(asked_ms), "reported", orjson.dumps(body).decode(), f',"question_id":"{question_id}"'),
         )
         subject = subjects.for_event("question", attempt.worker.worker_id, None)
-        self._push(asked_ms, subject, f"spool-{attempt.worker.worker_id}", [line])
+        self._push(asked_ms, subject, f"{attempt.worker.worker_id}-{self.shape.seed}", [line])
         end = chance.choices(("answered", "auto_answered", "expired"), (70, 20, 10))[0]
         about = {"question": body["question"], "kind": "question", "question_type": kind, "asked_at": instant(asked_ms)}
         told = {**said, "question_id": question_id}
@@ -126,7 +127,7 @@ class History:
     def _tell(self, at_ms: int, kind: DecidedKind, data: str, **about: object) -> None:
         """News travel alone: an outbox sends each within a moment."""
         news = News(self._ids.one(at_ms), kind.value, instant(at_ms), data, **about)  # type: ignore[arg-type]
-        producer = "broker-1" if kind.value.startswith("question") else "orchestrator-1"
+        producer = f"broker-{self.shape.seed}" if kind.value.startswith("question") else self._orchestrator
         self._push(at_ms, subjects.for_decided(kind), producer, [news])
 
     def _samples(self) -> Iterator[tuple[int, News]]:

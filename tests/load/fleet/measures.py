@@ -3,6 +3,7 @@
 import random
 from collections.abc import Callable
 from typing import Any, NamedTuple
+from zlib import crc32
 
 import orjson
 
@@ -69,23 +70,22 @@ def _token_usage(moment: Moment) -> Draft:
 
 
 def _tests(moment: Moment) -> Draft:
-    chance, planted = moment.chance, moment.shape.planted
-    total = 120 + 40 * moment.shape.repository_names.index(moment.attempt.task_class.repository)
-    failed = [
-        f"tests/test_m{chance.randrange(40)}.py::test_case_{chance.randrange(30)}" for _ in range(_failing(moment))
-    ]
-    suite = chance.choice(("unit", "unit", "integration"))
-    if moment.attempt.task_class.repository == planted.flaky_repository and suite == planted.flaky_suite:
-        failed += [planted.flaky_test] * (chance.random() < FLAKY_SHARE)
-    failed = sorted(set(failed))
-    results = _counts(total, len(failed), chance)
+    chance, planted, attempt = moment.chance, moment.shape.planted, moment.attempt
+    repository = attempt.task_class.repository
+    suite = chance.choice(("unit", "integration"))
+    failed = _failing(attempt, suite)
+    if (repository, suite) == (planted.flaky_repository, planted.flaky_suite) and chance.random() < FLAKY_SHARE:
+        failed.append(planted.flaky_test)
+    results = _counts(120 + 40 * moment.shape.repository_names.index(repository), len(failed), chance)
     told = [{"test_name": name, "error_message": f"assert {chance.randrange(9)} == 9"} for name in failed]
-    evidence = "observed" if moment.attempt.worker.agent == "claude" else "reported"
+    evidence = "observed" if attempt.worker.agent == "claude" else "reported"
     return _body(evidence, test_suite=suite, test_type=suite, results=results, failed_tests=told)
 
 
-def _failing(moment: Moment) -> int:
-    return int(moment.chance.random() * 4 * (1.2 - moment.done)) if moment.chance.random() < 0.5 else 0
+def _failing(attempt: Attempt, suite: str) -> list[str]:
+    """What fails throughout an attempt, in most none: what fails only now and then is planted."""
+    place = crc32(f"{attempt.task_id} {attempt.number} {suite}".encode())
+    return [f"tests/test_m{place % 40}.py::test_{n}" for n in range(max(place % 7 - 3, 0))]
 
 
 def _counts(total: int, failed: int, chance: random.Random) -> dict[str, Any]:

@@ -37,7 +37,7 @@ SHARES = {
 """Of each kind among what is reported while an attempt runs; the claim and the outcome come at its end."""
 KINDS = tuple(SHARES)
 CUMULATED = np.cumsum(np.array(list(SHARES.values())) / sum(SHARES.values()))
-RESOURCES = ("memory", "memory", "memory", "cpu", "cpu", "cpu", "disk", "network", "database")
+RESOURCES = (*["memory"] * 5, *["cpu"] * 2, "disk", "network", "database")
 TOOL_NAMES = tuple(TOOLS)
 
 
@@ -125,7 +125,7 @@ class Reporter:
                 hours = (at_ms - attempt.running_ms) / HOUR_MS
                 planted = self._shape.planted
                 leaked = planted.leak_mb_per_hour * hours * (attempt.worker.worker_id == planted.leaking_worker)
-                used = 300 + 30 * log + leaked
+                used = 300 + 5 * log + leaked
                 metrics = f'"used_mb":{used:.1f},"peak_mb":{used + 60:.1f},"heap_used_mb":{used * 0.7:.1f}'
             case "cpu":
                 metrics = f'"percent":{min(12 * log, 100):.1f},"time_ms":{int(900 * log)}'

@@ -121,8 +121,8 @@ class Shape:
 
     @cached_property
     def classes(self) -> list[TaskClass]:
-        """All classes of tasks; a few repositories have most of them."""
-        chance = random.Random(self.seed)
+        """All classes of tasks, the same whatever the seed; a few repositories have most of them."""
+        chance = random.Random(0)
         return [
             TaskClass(repository, name, chance.uniform(8, 40) * 60_000, chance.uniform(0.3, 0.6), 1 / (place + 2))
             for place, repository in enumerate(self.repository_names)
@@ -144,7 +144,7 @@ class Shape:
             slow_factor=2.5,
             regressed_repository=self.repository_names[1 % self.repositories],
             regressed_ms=self.end_ms - self.days * DAY_MS // 3,
-            regressed_factor=1.8,
+            regressed_factor=2.0,
             leaking_worker=workers[2 * len(workers) // 5],
             leak_mb_per_hour=400.0,
             flaky_repository=self.repository_names[2 % self.repositories],
