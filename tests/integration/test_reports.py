@@ -160,7 +160,7 @@ def test_workers_are_told_apart(answers: Answers) -> None:
         mine = row(found, worker_id)["figures"]
         assert figure(mine, "success_rate")["value"] == success
         assert figure(mine, "worker_execution_time_p50")["value"] == near(lower(lasted(answers.today, worker_id), 0.5))
-        replied = [0.1 * ms for ms in lasted(answers.today, worker_id)]
+        replied = [answers.story.replied_ms(run) for run in answers.today if run.worker_id == worker_id]
         assert figure(mine, "response_time_p50")["value"] == near(lower(replied, 0.5))
 
 
@@ -169,6 +169,7 @@ def test_what_has_become_worse_is_found_and_nothing_else(answers: Answers) -> No
     told = {(one["kind"], one["entity_type"], one["metric"]) for one in found}
     assert told == {
         ("regression", "task_class", "success_rate"),
+        ("regression", "task_class", "execution_time_p50"),
         ("regression", "repository", "line_coverage"),
         ("regression", "repository", "test_pass_rate"),
     }

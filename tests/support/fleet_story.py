@@ -68,6 +68,13 @@ class Story:
     round_trips: list[float] = field(default_factory=list[float])
     answers_ms: list[int] = field(default_factory=list[int])
 
+    def replied_ms(self, run: Run) -> float:
+        """How long it took from the assignment to the first word of the agent."""
+        said = [
+            one.occurred_at for one in self.events if one.task_id == run.task_id and one.evidence.value == "reported"
+        ]
+        return (min(said) - run.assigned_at).total_seconds() * 1000
+
     def of(self, since: datetime, worker_id: str | None = None, until: datetime | None = None) -> list[Run]:
         """Runs that ended in a time."""
         return [

@@ -32,7 +32,7 @@ class RedisAnswers:
             return None
         try:
             async with asyncio.timeout(TIMEOUT_S):
-                return await self._client.get(PREFIX + key)
+                return _as_bytes(await self._client.get(PREFIX + key))
         except (RedisError, OSError, TimeoutError) as error:
             self._was_away(error)
             return None
@@ -53,3 +53,7 @@ class RedisAnswers:
     def _was_away(self, error: Exception) -> None:
         self._away_until = self._clock.monotonic() + AWAY_S
         log.warning("the cache does not answer", error=repr(error))
+
+
+def _as_bytes(kept: bytes | str | None) -> bytes | None:
+    return kept.encode() if isinstance(kept, str) else kept

@@ -295,6 +295,10 @@ class Records(Protocol):
         """Decisions with the outcome of their attempts, newest first; those after a place in that order."""
         ...
 
+    async def decisions_of(self, task_ids: Sequence[str], limit: int) -> list[KnownDecision]:
+        """Decisions of these tasks, in any order."""
+        ...
+
     async def reported(
         self, source_type: str | None, sources: Sequence[str], since: datetime, until: datetime
     ) -> list[Reported]:

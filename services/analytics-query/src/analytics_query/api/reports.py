@@ -1,5 +1,6 @@
 """The reports over HTTP."""
 
+from functools import partial
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Request, Response
@@ -7,7 +8,7 @@ from fastapi import APIRouter, Query, Request, Response
 from analytics_query.decisions import time_ranges
 from analytics_query.decisions.reports.asked import Asked, check_entities, wanted_of
 from analytics_query.handlers.analyses import analyze_decisions, analyze_errors
-from analytics_query.handlers.answering import Answers
+from analytics_query.handlers.answering import Answers, Compute
 from analytics_query.handlers.gathering import Sources
 from analytics_query.handlers.reports import analytics_report, performance_report, quality_report
 from contracts.analytics import (
@@ -56,7 +57,7 @@ async def analytics(
     types = tuple(sorted({one.value for one in analytics_type}))
     wanted = wanted_of(metrics)
     asked = Asked("analytics", _period(request, time_range), entity_type, ids, wanted, types)
-    return await _give(request, asked, lambda now, position: analytics_report(asked, now, position, _sources(request)))
+    return await _give(request, asked, partial(analytics_report, asked, sources=_sources(request)))
 
 
 @router.get("/reports/performance", response_model=AnalyticsReport)
@@ -75,7 +76,7 @@ async def performance(
     asked = Asked("performance", period, entity_type, ids, wanted_of(metrics), (), limit, report_type)
     objective = request.app.state.settings.task_success_objective_percent
     return await _give(
-        request, asked, lambda now, position: performance_report(asked, now, position, _sources(request), objective)
+        request, asked, partial(performance_report, asked, sources=_sources(request), objective_percent=objective)
     )
 
 
@@ -90,7 +91,7 @@ async def quality(
     """How good the code is that comes out, and where it is going."""
     ids = check_entities("entity_type", entity_type, entity_id)
     asked = Asked("quality", _period(request, time_range), entity_type, ids, wanted_of(metrics))
-    return await _give(request, asked, lambda now, position: quality_report(asked, now, position, _sources(request)))
+    return await _give(request, asked, partial(quality_report, asked, sources=_sources(request)))
 
 
 @router.get("/reports/decisions", response_model=DecisionAnalysis)
@@ -106,9 +107,7 @@ async def decisions(
     """Decisions, and how their attempts ended."""
     more = {"task_id": task_id, "decision_type": decision_type, "include_reasoning": include_reasoning}
     asked = _asked_of_things(request, "decisions", time_range, limit, cursor, more)
-    return await _give(
-        request, asked, lambda now, position: analyze_decisions(asked, cursor, now, position, _sources(request))
-    )
+    return await _give(request, asked, partial(analyze_decisions, asked, cursor, sources=_sources(request)))
 
 
 @router.get("/reports/errors", response_model=ErrorAnalysis)
@@ -134,7 +133,7 @@ async def errors(
     asked = _asked_of_things(request, "errors", time_range, limit, cursor, more)
     objective = request.app.state.settings.task_success_objective_percent
     return await _give(
-        request, asked, lambda now, position: analyze_errors(asked, cursor, now, position, _sources(request), objective)
+        request, asked, partial(analyze_errors, asked, cursor, sources=_sources(request), objective_percent=objective)
     )
 
 
@@ -154,6 +153,6 @@ def _sources(request: Request) -> Sources:
     return request.app.state.sources
 
 
-async def _give(request: Request, asked: Asked, compute: Any) -> Response:
+async def _give(request: Request, asked: Asked, compute: Compute) -> Response:
     answers: Answers = request.app.state.answers
     return Response(await answers.give(asked.key, compute), media_type=JSON)

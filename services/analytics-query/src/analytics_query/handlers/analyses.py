@@ -76,13 +76,15 @@ async def analyze_decisions(
         patterns = decisions.patterns_of(reading, decision_type)
     else:
         patterns = decisions.patterns_among(await sources.records.decisions(filters, None, MOST_DECISIONS))
+    tasks = sorted({one.task_id for one in found if one.task_id is not None})
+    taken_back = decisions.taken_back(await sources.records.decisions_of(tasks, MOST_DECISIONS) if tasks else ())
     page, last = found[: asked.limit], found[asked.limit - 1] if len(found) > asked.limit else None
     return DecisionAnalysis(
         since=period.since,
         until=period.until,
         time_range=period.name,
         patterns=patterns,
-        decisions=decisions.shown(page, more["include_reasoning"]),
+        decisions=decisions.shown(page, more["include_reasoning"], taken_back),
         next_cursor=encode_cursor((last.decided_at, last.event_id)) if last else None,
         summary=decisions.summary_of(patterns),
         notes=[],

@@ -38,8 +38,9 @@ async def gather(
     named = [need if need.entities is not None else need._replace(entities=_most(need, busiest)) for need in asked]
     summed = [_stretched(need, period, position) for need in named if need.span is not Span.series and need.entities]
     over_time = [need for need in named if need.span is Span.series and need.entities]
-    totals, *series = await asyncio.gather(
-        sources.sums.totals(summed), *(_series(need, period, position, sources) for need in over_time)
+    totals, series = await asyncio.gather(
+        sources.sums.totals(summed),
+        asyncio.gather(*(_series(need, period, position, sources) for need in over_time)),
     )
     spans = {Span(label): found for label, found in totals.items()}
     return Reading(period, now, spans, by_entity(rollup for found in series for rollup in found))
@@ -93,7 +94,7 @@ def _ends(span: Span, period: TimeRange) -> tuple[datetime, datetime]:
 def _finest(dimension: Dimension, since: datetime, length: timedelta, position: Position) -> Resolution:
     """The finest resolution that is needed, and still kept since then."""
     for resolution in RESOLUTIONS[dimension]:
-        bound = {Resolution.minute: position.minutes_since, Resolution.hour: position.hours_since}.get(resolution)
+        bound = position.kept.since.get(resolution)
         if (bound is None or since >= bound) and not (resolution is Resolution.minute and length >= LONG):
             return resolution
     return Resolution.day

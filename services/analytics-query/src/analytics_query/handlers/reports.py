@@ -23,6 +23,7 @@ from analytics_query.decisions.reports.regressions import regressions_section
 from analytics_query.decisions.reports.summary import opening_of, summary_of
 from analytics_query.decisions.reports.trends import series_of, trends_of
 from analytics_query.decisions.reports.trust import disagreement
+from analytics_query.decisions.reports.words import counted
 from analytics_query.domain.vocabulary import SYSTEM, Dimension
 from analytics_query.handlers.gathering import Sources, gather
 from analytics_query.ports import Position
@@ -107,7 +108,7 @@ async def quality_report(asked: Asked, now: datetime, position: Position, source
 
 async def _quality_of_tasks(asked: Asked, now: datetime, position: Position, sources: Sources) -> AnalyticsReport:
     known, attempts = await _documents(asked.entity_ids, sources)
-    figures = {(Dimension.system, name): task_two(name, known.get(name), attempts).now for name in asked.entity_ids}
+    figures = {(Dimension.repository, name): task_two(name, known.get(name), attempts).now for name in asked.entity_ids}
     reading = Reading(asked.period, now, {Span.now: figures})
     sections = [
         quality.entity_section(reading, Dimension.repository, name, asked.wanted, f"Quality of {name}", newest=True)
@@ -131,7 +132,7 @@ def _of_tasks(known: Tasks, attempts: Attempts) -> list[Need]:
 def _said_of_tasks(known: Tasks, attempts: Attempts, ids: Sequence[str]) -> list[str]:
     figures = summed(known, attempts, ids)
     ended = figures.counts.get("attempts_ended", 0)
-    return [f"{len(ids)} tasks with {len(attempts)} attempts, of which {ended} have ended."]
+    return [f"{counted(len(ids), 'task')} with {counted(len(attempts), 'attempt')}, of which {ended} ended."]
 
 
 async def _with_disagreements(

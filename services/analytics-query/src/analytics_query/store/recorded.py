@@ -33,6 +33,10 @@ DECISIONS = """
     WHERE decided_at >= $1 AND decided_at < $2 {conditions}
     ORDER BY decided_at DESC, event_id DESC LIMIT {limit}
 """
+DECISIONS_OF = """
+    SELECT event_id::text, task_id, attempt, worker_id, decision_type, decided_at, seq, body
+    FROM decisions WHERE task_id = ANY ($1) LIMIT $2
+"""
 NEWEST_OF_SOURCES = """
     SELECT newest.* FROM unnest($1::text[]) AS source (id)
     CROSS JOIN unnest($2::text[]) AS kind (name)
@@ -112,6 +116,12 @@ class PostgresRecords:
         async with self._database.acquire() as connection:
             found = await connection.fetch(statement, *of.values)
         return [KnownDecision(*row) for row in found]
+
+    async def decisions_of(self, task_ids: Sequence[str], limit: int) -> list[KnownDecision]:
+        """Decisions of these tasks, in any order."""
+        async with self._database.acquire() as connection:
+            found = await connection.fetch(DECISIONS_OF, task_ids, limit)
+        return [KnownDecision(*row, None) for row in found]
 
     async def reported(
         self, source_type: str | None, sources: Sequence[str], since: datetime, until: datetime

@@ -70,7 +70,7 @@ def open_issues(quality: Quality, evidence: str) -> int | None:
     files, whole = quality.files.get(evidence, {}), quality.whole_issues.get(evidence)
     if not files and whole is None:
         return None
-    return _scaled(files, sum(file.issues.count for file in files.values())) + (whole.count if whole else 0)
+    return _scaled(files, sum(file.issues.found for file in files.values())) + (whole.found if whole else 0)
 
 
 def severe_issues(quality: Quality, evidence: str) -> int:

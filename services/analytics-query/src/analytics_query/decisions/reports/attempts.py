@@ -9,7 +9,7 @@ from analytics_query.decisions.folding.lifecycle import execution_ms
 from analytics_query.decisions.folding.progress import phases
 from analytics_query.decisions.folding.registry import CREDITS, TASK_CREDITS
 from analytics_query.decisions.ledger import Ledger
-from analytics_query.decisions.reports import quality, resources, tasks, workers
+from analytics_query.decisions.reports import quality, resources, tasks
 from analytics_query.decisions.reports.comparisons import MINIMUM
 from analytics_query.decisions.reports.definitions import Definition, Named, Two, figures_of, is_wanted
 from analytics_query.decisions.reports.evident import spread_of
@@ -60,14 +60,13 @@ SLOW = 95.0
 
 Attempts = Mapping[AttemptKey, AttemptDocument]
 Tasks = Mapping[str, TaskDocument | None]
-SHOWN: tuple[Definition, ...] = (
-    *tasks.DEFINITIONS,
-    *workers.DEFINITIONS,
-    *resources.DEFINITIONS,
-    *quality.DEFINITIONS,
-    *quality.NEWEST,
-    *TRUST,
+SHOWN: tuple[Definition, ...] = tuple(
+    one
+    for one in (*tasks.DEFINITIONS, *resources.DEFINITIONS, *quality.DEFINITIONS, *quality.NEWEST, *TRUST)
+    if not one.name.endswith(("_mean", "_p95", "_p99", "_max", "_newest"))
 )
+"""Of a single task all quantiles are the same."""
+OF_ATTEMPT = tuple(one for one in SHOWN if one not in (*tasks.DEFINITIONS, *TRUST))
 
 
 def figures_of_attempt(key: AttemptKey, document: AttemptDocument) -> Figures:
@@ -82,8 +81,9 @@ def figures_of_attempt(key: AttemptKey, document: AttemptDocument) -> Figures:
 def figures_of_task(task_id: str, document: TaskDocument | None, attempts: Attempts) -> Figures:
     """What a task and its attempts count for, together."""
     ledger = Ledger()
-    for credit in TASK_CREDITS if document is not None else ():
-        credit(document, ledger)
+    if document is not None:
+        for credit in TASK_CREDITS:
+            credit(document, ledger)
     own = [figures for place, figures in ledger.rollups().items() if _is_of(place, Dimension.system, None)]
     return total([*own, *(figures_of_attempt(key, one) for key, one in attempts.items() if key.task_id == task_id)])
 
@@ -160,7 +160,7 @@ def _usual(reading: Reading, about: TaskAbout | None) -> Ranked:
 def _attempt_row(key: AttemptKey, document: AttemptDocument, usual: Ranked, wanted: Collection[str]) -> Row:
     two = Two(figures_of_attempt(key, document), Figures(), 0.0, 0.0)
     figures: list[Figure] = [*_run_figures(document, usual)] if is_wanted(TIME, wanted) else []
-    figures += [one for one in figures_of((*resources.DEFINITIONS, *quality.DEFINITIONS), two, wanted) if one.samples]
+    figures += [one for one in figures_of(OF_ATTEMPT, two, wanted) if one.samples]
     return Row(entity_type="attempt", entity_id=f"{key.task_id}/{key.attempt} {key.worker_id}", figures=figures)
 
 

@@ -44,8 +44,9 @@ def comparative_section(
 
 def _sides(reading: Reading, dimension: Dimension, named: Sequence[str]) -> tuple[list[Sides], str]:
     entities = {entity: reading.at(Span.now, dimension, entity) for entity in reading.entities(dimension)}
-    if len(named) == 2 and all(name in entities for name in named):
-        first, second = named
+    pair = [name for name in named if name in entities] or list(entities)
+    if len(pair) == 2 and len(named) != 1:
+        first, second = pair
         return [Sides(first, entities[first], entities[second])], entity_name(second)
     if named or dimension is not Dimension.worker:
         whole, against = total(entities.values()), "the others"

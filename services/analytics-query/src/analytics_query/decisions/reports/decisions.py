@@ -1,6 +1,6 @@
 """Decisions: which are made, how their attempts end, and which are taken back."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -16,7 +16,7 @@ from analytics_query.decisions.statistics.multiplicity import benjamini_hochberg
 from analytics_query.decisions.statistics.proportions import Share, compare_shares
 from analytics_query.domain.rollups import Figures
 from analytics_query.domain.vocabulary import Dimension
-from contracts.analytics import DecisionPattern, DecisionView
+from contracts.analytics import DecisionPattern, DecisionView, Figure
 
 GROUP = ("decisions",)
 SUCCESS = Definition(
@@ -78,9 +78,34 @@ def patterns_among(decisions: Sequence[KnownDecision]) -> list[DecisionPattern]:
     return sorted(found, key=lambda one: (-one.count, one.decision_type))
 
 
-def shown(decisions: Sequence[KnownDecision], include_reasoning: bool) -> list[DecisionView]:
+def shown(
+    decisions: Sequence[KnownDecision], include_reasoning: bool, reversed_by: Mapping[str, str]
+) -> list[DecisionView]:
     """Decisions as the answer has them."""
-    return [_view(one, include_reasoning) for one in decisions]
+    return [_view(one, include_reasoning, reversed_by.get(one.event_id)) for one in decisions]
+
+
+def taken_back(decisions: Iterable[KnownDecision]) -> dict[str, str]:
+    """Which earlier decision of its attempt each one takes back, if any, by id: as reversals are counted.
+
+    It chooses what was rejected when it was last considered, or decides otherwise about what was decided before.
+    """
+    considered: dict[tuple[Any, ...], tuple[str, bool]] = {}
+    decided: dict[tuple[Any, ...], tuple[str, str]] = {}
+    found: dict[str, str] = {}
+    for one in sorted(decisions, key=lambda one: (one.seq, one.event_id)):
+        whose = (one.task_id, one.attempt, one.worker_id, one.decision_type)
+        chosen, subject = _meant(one.body.get("chosen_option")), _meant(one.body.get("description"))
+        earlier, before = decided.get((*whose, subject)), considered.get((*whose, chosen))
+        if subject and earlier is not None and earlier[1] != chosen:
+            found[one.event_id] = earlier[0]
+        elif before is not None and not before[1]:
+            found[one.event_id] = before[0]
+        for rejected in one.body.get("alternatives", ()):
+            considered[(*whose, _meant(rejected))] = (one.event_id, False)
+        considered[(*whose, chosen)] = (one.event_id, True)
+        decided[(*whose, subject)] = (one.event_id, chosen)
+    return found
 
 
 def summary_of(patterns: Sequence[DecisionPattern]) -> list[str]:
@@ -119,7 +144,11 @@ def _outcomes(patterns: Sequence[DecisionPattern]) -> list[str]:
     ]
 
 
-def _share(figure: Any) -> Share:
+def _meant(text: str | None) -> str:
+    return " ".join((text or "").split()).casefold().rstrip(".")
+
+
+def _share(figure: Figure) -> Share:
     return Share(round((figure.value or 0) * figure.samples / 100), figure.samples)
 
 
@@ -170,7 +199,7 @@ def _only(figures: Figures) -> Two:
     return Two(figures, Figures(), 0.0, 0.0)
 
 
-def _view(one: KnownDecision, include_reasoning: bool) -> DecisionView:
+def _view(one: KnownDecision, include_reasoning: bool, reverses: str | None) -> DecisionView:
     body = one.body
     return DecisionView(
         event_id=one.event_id,
@@ -186,5 +215,5 @@ def _view(one: KnownDecision, include_reasoning: bool) -> DecisionView:
         confidence_percent=body.get("confidence_percent"),
         decided_at=one.decided_at,
         outcome=one.outcome,
-        reverses=body.get("reverses"),
+        reverses=reverses,
     )

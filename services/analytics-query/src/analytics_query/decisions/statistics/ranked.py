@@ -66,8 +66,10 @@ class Ranked:
     def quantile_interval(self, q: float) -> Interval:
         """From order statistics: no form of the distribution is supposed (David and Nagaraja, Order Statistics, 7.1).
 
-        A side on which there are too few values for the confidence is open.
+        A side on which there are too few values for the confidence is open; so are both of the least and the largest.
         """
+        if not 0 < q < 1:
+            return UNKNOWN
         lower, upper = order_ranks(self.count, q)
         return Interval(
             self.at(lower) if lower >= 1 else None,

@@ -10,7 +10,7 @@ class Issues(NamedTuple):
     """Issues by the newest report of a file."""
 
     seq: int
-    count: int
+    found: int
     severe: int
     """The most that were ever reported as high or critical."""
 
