@@ -113,19 +113,21 @@ class Reporter:
         phase = min(int(done * len(PHASES)), len(PHASES) - 1)
         metrics = (
             f'"percent_complete":{100 * done:.1f},"current_operation":"step {int(40 * done)}",'
-            f'"memory_usage_mb":{200 + 80 * log:.1f},"cpu_usage_percent":{100 * share:.1f},'
+            f'"memory_usage_mb":{self._memory_mb(attempt, at_ms, log):.1f},"cpu_usage_percent":{100 * share:.1f},'
             f'"files_analyzed":{int(60 * done)},"files_modified":{int(12 * done)},"tests_run":{int(200 * done)}'
         )
         return Draft("reported", f'{{"status":"{STATUSES[phase]}","phase":"{PHASES[phase]}","metrics":{{{metrics}}}}}')
+
+    def _memory_mb(self, attempt: Attempt, at_ms: int, log: float) -> float:
+        planted = self._shape.planted
+        leaks = attempt.worker.worker_id == planted.leaking_worker
+        return 300 + 5 * log + leaks * planted.leak_mb_per_hour * (at_ms - attempt.running_ms) / HOUR_MS
 
     def _resource(self, attempt: Attempt, at_ms: int, pick: int, log: float) -> Draft:
         resource = RESOURCES[pick % len(RESOURCES)]
         match resource:
             case "memory":
-                hours = (at_ms - attempt.running_ms) / HOUR_MS
-                planted = self._shape.planted
-                leaked = planted.leak_mb_per_hour * hours * (attempt.worker.worker_id == planted.leaking_worker)
-                used = 300 + 5 * log + leaked
+                used = self._memory_mb(attempt, at_ms, log)
                 metrics = f'"used_mb":{used:.1f},"peak_mb":{used + 60:.1f},"heap_used_mb":{used * 0.7:.1f}'
             case "cpu":
                 metrics = f'"percent":{min(12 * log, 100):.1f},"time_ms":{int(900 * log)}'

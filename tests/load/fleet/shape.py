@@ -144,7 +144,7 @@ class Shape:
             slow_factor=2.5,
             regressed_repository=self.repository_names[1 % self.repositories],
             regressed_ms=self.end_ms - self.days * DAY_MS // 3,
-            regressed_factor=2.0,
+            regressed_factor=2.5,
             leaking_worker=workers[2 * len(workers) // 5],
             leak_mb_per_hour=400.0,
             flaky_repository=self.repository_names[2 % self.repositories],
