@@ -121,7 +121,7 @@ class PostgresRecords:
         """Decisions of these tasks, in any order."""
         async with self._database.acquire() as connection:
             found = await connection.fetch(DECISIONS_OF, task_ids, limit)
-        return [KnownDecision(*row, None) for row in found]
+        return [KnownDecision(**dict(row), outcome=None) for row in found]
 
     async def reported(
         self, source_type: str | None, sources: Sequence[str], since: datetime, until: datetime

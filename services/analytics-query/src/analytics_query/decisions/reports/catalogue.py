@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from analytics_query.decisions.reports import (
+    attempts,
     bottlenecks,
     decisions,
     errors,
@@ -32,6 +33,7 @@ SUBJECTS: dict[str, tuple[Definition | Named, ...]] = {
         *bottlenecks.BENCHMARK_FIGURES,
     ),
     "Quality": (*quality.DEFINITIONS, *quality.NEWEST, quality.RATING, quality.PERFORMANCE_SCORE),
+    "Single tasks": attempts.NAMED,
     "Trends": tuple(trend.told_as for trend in trends.TRENDS),
     "Resources": resources.DEFINITIONS,
     "API quotas": quotas.NAMED,
@@ -59,7 +61,9 @@ def entries(subject: str) -> Iterator[Entry]:
     """The figures of a subject."""
     for one in SUBJECTS[subject]:
         formula, by_evidence = (
-            (one.formula, one.by_evidence) if isinstance(one, Named) else (one.recipe.formula, one.recipe.by_evidence)
+            (one.formula, one.by_evidence)
+            if isinstance(one, Named)
+            else (one.formula or one.recipe.formula, one.recipe.by_evidence)
         )
         evidence = BEST if by_evidence else f"reported ({one.source})" if _is_reported(one) else BOOKS
         yield Entry(
@@ -69,7 +73,7 @@ def entries(subject: str) -> Iterator[Entry]:
             formula,
             evidence,
             one.minimum,
-            one.source or "events of tasks",
+            one.source or "news of the services",
             one.groups,
         )
 

@@ -114,12 +114,12 @@ def of_spreads(metric: str, unit: str) -> Callable[[Figures, Figures], Effect | 
     return compare
 
 
-def of_shares(*hits: str, of: str) -> Callable[[Figures, Figures], Effect | TooFew | None]:
+def of_shares(*hits: str, of: tuple[str, ...]) -> Callable[[Figures, Figures], Effect | TooFew | None]:
     """Compare two shares by Fisher's exact test or the z test; the effect is in percentage points."""
 
     def compare(first: Figures, second: Figures) -> Effect | TooFew | None:
-        mine, level = share_of(first, hits, (of,))
-        yours, _ = share_of(second, hits, (of,), level)
+        mine, level = share_of(first, hits, of)
+        yours, _ = share_of(second, hits, of, level)
         difference = compare_shares(mine, yours)
         if difference is None or mine.value is None or yours.value is None:
             return None
@@ -204,7 +204,7 @@ SUCCESS = Comparison(
     "success rate of attempts",
     ("success_rate", "completion_rate", "error_rate"),
     "higher",
-    of_shares("attempts_completed", of="attempts_ended"),
+    of_shares("attempts_completed", of=("attempts_ended",)),
 )
 EXECUTION = Comparison(
     "execution_time_p50",
@@ -237,7 +237,7 @@ PERFORMANCE = (
         "cost_per_attempt_p50", "cost of an attempt", ("cost",), "lower", of_spreads("cost_usd@", "usd"), "cost_usd@"
     ),
     Comparison(
-        "trust_score", "share of claims that held", ("trust",), "higher", of_shares("claims_agreed", of="claims")
+        "trust_score", "share of claims that held", ("trust",), "higher", of_shares("claims_agreed", of=("claims",))
     ),
 )
 QUALITY = (
@@ -281,5 +281,11 @@ QUALITY = (
         of_spreads("maintainability@", "score"),
         "maintainability@",
     ),
-    Comparison("test_pass_rate", "test pass rate", ("tests",), "higher", of_shares("tests_passed@", of="tests_run@")),
+    Comparison(
+        "test_pass_rate",
+        "test pass rate",
+        ("tests",),
+        "higher",
+        of_shares("tests_passed@", of=("tests_passed@", "tests_failed@")),
+    ),
 )

@@ -34,6 +34,7 @@ OTHERS = Definition(
     GROUP,
     "higher",
     source="decision",
+    formula="100 × (`attempts_completed` of the system − those with such a decision) ÷ (`attempts_ended` − those)",
 )
 
 

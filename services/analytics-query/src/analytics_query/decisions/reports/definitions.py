@@ -37,6 +37,8 @@ class Definition:
     """Shown even where there is nothing to compute it from."""
     source: str = ""
     """What kind of reports it rests on; empty: the orchestrator's books."""
+    formula: str = ""
+    """Where that of the recipe does not say all."""
 
     def figure(self, two: Two) -> Figure:
         """The figure of an entity, with the same figure of the time before as its baseline."""

@@ -42,7 +42,7 @@ DEFINITIONS = (
     Definition(
         "test_pass_rate",
         "percent",
-        Portion(("tests_passed@",), ("tests_run@",)),
+        Portion(("tests_passed@",), ("tests_passed@", "tests_failed@")),
         TESTS,
         "higher",
         core=True,

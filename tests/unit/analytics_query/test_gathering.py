@@ -1,0 +1,79 @@
+"""What is read for a report: which entities, over which time, how fine."""
+
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from analytics_query.decisions.reports.needs import of_system
+from analytics_query.decisions.reports.reading import Need, Span
+from analytics_query.decisions.time_ranges import time_range
+from analytics_query.domain.retention import Kept
+from analytics_query.domain.rollups import Figures
+from analytics_query.domain.vocabulary import SYSTEM, Dimension, Entity, Resolution
+from analytics_query.handlers.gathering import Sources, gather
+from analytics_query.ports import Busiest, Position, Stretched
+
+NOW = datetime(2026, 11, 18, 14, 37, 20, tzinfo=UTC)
+KEPT = Kept({Resolution.minute: NOW - timedelta(days=3), Resolution.hour: NOW - timedelta(days=90)})
+
+
+class Asking:
+    """Sums and roll-ups that remember what was asked."""
+
+    def __init__(self) -> None:
+        self.stretched: list[Stretched] = []
+        self.ranked: list[Busiest] = []
+        self.questions = 0
+
+    async def totals(self, asked: Sequence[Stretched]) -> dict[str, dict[Entity, Figures]]:
+        self.stretched += asked
+        self.questions += 1
+        return {}
+
+    async def busiest(self, asked: Sequence[Busiest]) -> dict[Dimension, list[str]]:
+        self.ranked += asked
+        self.questions += 1
+        return {one.dimension: [f"some {one.dimension}"] for one in asked}
+
+    async def series(self, *_: Any) -> list[Any]:
+        self.questions += 1
+        return []
+
+
+async def ask(needs: list[Need], period: str) -> Asking:
+    asking: Any = Asking()
+    sources = Sources(asking, asking, asking, asking)
+    await gather(needs, time_range(period, NOW), NOW, Position(1, kept=KEPT), sources)
+    return asking
+
+
+async def test_a_whole_report_takes_few_statements() -> None:
+    asking = await ask(of_system(["all"]), "last_30_days")
+    assert asking.questions == 4
+    assert {one.dimension for one in asking.ranked} >= {Dimension.worker, Dimension.task_class, Dimension.operation}
+    assert all(one.entities for one in asking.stretched)
+
+
+async def test_what_was_before_ends_where_the_period_begins() -> None:
+    spans = (Span.now, Span.before, Span.history)
+    for period in ("last_hour", "last_24_hours", "last_30_days"):
+        for dimension in (Dimension.system, Dimension.phase):
+            asking = await ask([Need(span, dimension, (SYSTEM,)) for span in spans], period)
+            now, before, history = asking.stretched
+            widths = {Resolution.minute: 60, Resolution.hour: 3_600, Resolution.day: 86_400}
+            begins = now.since.timestamp() // widths[now.finest] * widths[now.finest]
+            assert before.until.timestamp() == begins or before.finest is not now.finest
+            assert before.until <= now.since
+            assert history.until <= now.since
+            assert history.until - history.since >= timedelta(days=7) - timedelta(hours=1)
+
+
+async def test_long_ranges_and_old_times_are_read_by_the_hour_or_day() -> None:
+    def finest(asking: Asking) -> list[Resolution]:
+        return [one.finest for one in asking.stretched]
+
+    needs = [Need(Span.now, Dimension.worker, ("w",))]
+    assert finest(await ask(needs, "last_hour")) == [Resolution.minute]
+    assert finest(await ask(needs, "last_30_days")) == [Resolution.hour]
+    assert finest(await ask(needs, "2026-11-10/PT1H")) == [Resolution.hour]
+    assert finest(await ask(needs, "2026-01-10/PT1H")) == [Resolution.day]
