@@ -107,15 +107,17 @@ def _own(event: Any) -> list[Entity]:
 
 
 def _used_directly(event: Any, ledger: Ledger) -> None:
+    own = _own(event)
     for metric, value in _values_of(event):
-        ledger.spread(_own(event), event.occurred_at, metric, value)
+        ledger.spread(own, event.occurred_at, metric, value)
     if event.body.resource_type is UsedResource.api:
         _api_usage(event, ledger)
 
 
 def _progress_directly(event: Any, ledger: Ledger) -> None:
+    own = _own(event)
     for metric, value in _progress_values(event):
-        ledger.spread(_own(event), event.occurred_at, metric, value)
+        ledger.spread(own, event.occurred_at, metric, value)
 
 
 def _api_usage(event: Any, ledger: Ledger) -> None:
