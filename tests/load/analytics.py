@@ -42,6 +42,7 @@ async def measure(servers: Servers, shape: Shape, options: argparse.Namespace) -
             for name in MAKERS:
                 if options.only in name:
                     calls = calls_of(name, subjects, options.calls, shape.seed)
+                    print(f"asking for: {name}", file=sys.stderr, flush=True)
                     reports[name] = await measure_call(service, log, calls, options.plain_calls)
             compared = await agreements(service.client, log, shape, subjects) if not options.only else []
         agreed = [dataclasses.asdict(one) | {"holds": one.holds} for one in compared]
@@ -52,6 +53,7 @@ async def measure(servers: Servers, shape: Shape, options: argparse.Namespace) -
 
 async def _fill(servers: Servers, shape: Shape) -> Json:
     log = dataclasses.asdict(await fill_log(servers, shape))
+    print(f"the raw log has {log['events'] + log['news']:,} rows", file=sys.stderr, flush=True)
     await migrated(servers, "analytics", "analytics_query")
     command = [sys.executable, "-m", "tests.load.projecting", shape.to_json()]
     env = servers.env("analytics")

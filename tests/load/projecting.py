@@ -32,6 +32,9 @@ from tests.load.fleet.history import History
 from tests.load.fleet.lines import Sealed
 from tests.load.fleet.shape import Shape
 
+TOLD_EVERY = 500_000
+"""Events after which a line says how far it is."""
+
 
 @dataclass
 class Spent:
@@ -62,6 +65,7 @@ class Projecting:
         self._projector, self._max_events = projector, max_events
         self._gathered: dict[str, list[Sealed]] = {}
         self._waiting = 0
+        self._told_at = TOLD_EVERY
 
     async def run(self, shape: Shape) -> None:
         """Everything, a transaction at a time for each consumer."""
@@ -82,6 +86,15 @@ class Projecting:
             with self.spent.timed("projecting_s"):
                 await self._take(consumer, received)
             self._count(batches)
+        self._tell()
+
+    def _tell(self) -> None:
+        spent = self.spent
+        done = spent.events + spent.news
+        if done >= self._told_at:
+            self._told_at += TOLD_EVERY
+            rate = done / (spent.decoding_s + spent.projecting_s)
+            print(f"projected {done:,} events, {rate:,.0f}/s so far", file=sys.stderr, flush=True)
 
     async def _take(self, consumer: str, received: Sequence[Received[Any]]) -> None:
         if consumer == CONSUMERS[streams.EVENTS]:

@@ -1,15 +1,12 @@
-"""The rarer reports of an attempt: tests and quality, decisions and errors, tokens, and how it ends."""
+"""The rarer reports of an attempt: tests and quality, decisions and errors, tokens."""
 
-import random
 from collections.abc import Callable
-from typing import Any, NamedTuple
 from zlib import crc32
 
-import orjson
-
 from tests.load.fleet.attempts import Attempt
+from tests.load.fleet.endings import completion, outcome
 from tests.load.fleet.lines import instant
-from tests.load.fleet.shape import DAY_MS, Shape
+from tests.load.fleet.moments import Draft, Moment, body_of, cost_of, counts_of
 from tests.load.fleet.texts import DECISIONS, ERRORS, FUNCTIONS, error_text, stack_of
 
 FLAKY_SHARE = 0.4
@@ -19,52 +16,17 @@ MILESTONES = ("phase_complete", "feature_implemented", "bug_fixed", "test_passed
 PROVIDERS = ("github", "npm", "pypi")
 
 
-class Draft(NamedTuple):
-    """What a report adds to its envelope."""
-
-    evidence: str
-    body: str
-    more: str = ""
-
-
-class Moment(NamedTuple):
-    """A report that is to be written."""
-
-    shape: Shape
-    attempt: Attempt
-    chance: random.Random
-    kind: str
-    n: int
-    at_ms: int
-
-    @property
-    def done(self) -> float:
-        """The part of the attempt's time that is over."""
-        return min(max((self.at_ms - self.attempt.running_ms) / self.attempt.lasted_ms, 0.0), 1.0)
-
-    @property
-    def quality(self) -> float:
-        """How good the repository is, 0 to 1: each has its own level, and gets better over the month."""
-        place = self.shape.repository_names.index(self.attempt.task_class.repository)
-        month = (self.at_ms - self.shape.begin_ms) / (self.shape.days * DAY_MS)
-        return 0.45 + 0.4 * (place * 7 % 11) / 11 + 0.1 * month
-
-
-def _body(evidence: str, **fields: Any) -> Draft:
-    return Draft(evidence, orjson.dumps(fields).decode())
-
-
 def _token_usage(moment: Moment) -> Draft:
     worker = moment.attempt.worker
     sent, got = int(moment.chance.lognormvariate(9.0, 0.8)), int(moment.chance.lognormvariate(6.0, 0.8))
-    return _body(
+    return body_of(
         "observed",
         model=worker.model,
         input_tokens=sent,
         output_tokens=got,
         cached_tokens=int(sent * 0.6),
         reasoning_tokens=got // 3,
-        cost_usd=_cost(moment, sent, got),
+        cost_usd=cost_of(moment, sent, got),
         provider=worker.provider,
     )
 
@@ -76,10 +38,10 @@ def _tests(moment: Moment) -> Draft:
     failed = _failing(attempt, suite)
     if (repository, suite) == (planted.flaky_repository, planted.flaky_suite) and chance.random() < FLAKY_SHARE:
         failed.append(planted.flaky_test)
-    results = _counts(120 + 40 * moment.shape.repository_names.index(repository), len(failed), chance)
+    results = counts_of(120 + 40 * moment.shape.repository_names.index(repository), len(failed), chance)
     told = [{"test_name": name, "error_message": f"assert {chance.randrange(9)} == 9"} for name in failed]
     evidence = "observed" if attempt.worker.agent == "claude" else "reported"
-    return _body(evidence, test_suite=suite, test_type=suite, results=results, failed_tests=told)
+    return body_of(evidence, test_suite=suite, test_type=suite, results=results, failed_tests=told)
 
 
 def _failing(attempt: Attempt, suite: str) -> list[str]:
@@ -88,22 +50,9 @@ def _failing(attempt: Attempt, suite: str) -> list[str]:
     return [f"tests/test_m{place % 40}.py::test_{n}" for n in range(max(place % 7 - 3, 0))]
 
 
-def _counts(total: int, failed: int, chance: random.Random) -> dict[str, Any]:
-    skipped = chance.randrange(4)
-    return {
-        "total": total,
-        "passed": total - failed - skipped,
-        "failed": failed,
-        "skipped": skipped,
-        "errors": 0,
-        "duration_ms": int(chance.lognormvariate(9.5, 0.5)),
-        "exit_code": int(failed > 0),
-    }
-
-
 def _coverage(moment: Moment) -> Draft:
     line = round(100 * moment.quality + 2 * moment.done + moment.chance.uniform(-0.5, 0.5), 2)
-    return _body("observed", line_percent=line, branch_percent=round(line * 0.9, 2), tool="coverage.py")
+    return body_of("observed", line_percent=line, branch_percent=round(line * 0.9, 2), tool="coverage.py")
 
 
 def _quality(moment: Moment) -> Draft:
@@ -121,12 +70,12 @@ def _quality(moment: Moment) -> Draft:
         for _ in range(chance.randrange(3))
     ]
     path = "." if whole else f"src/m{chance.randrange(90)}.py"
-    return _body("reported", file_path=path, metrics=metrics, issues=issues)
+    return body_of("reported", file_path=path, metrics=metrics, issues=issues)
 
 
 def _decision(moment: Moment) -> Draft:
     kind, chosen, others, sure = moment.chance.choice(DECISIONS)
-    return _body(
+    return body_of(
         "reported",
         decision_type=kind,
         description=f"How {moment.attempt.task_class.name} {moment.n} is done",
@@ -151,7 +100,7 @@ def _error(moment: Moment) -> Draft:
     message = error_text(template, chance)
     tried = chance.random() < 0.5
     recovery = {"recovery_successful": chance.random() < 0.7, "recovery_strategy": strategy} if tried else {}
-    return _body(
+    return body_of(
         "reported",
         error_type=kind,
         message=message,
@@ -165,12 +114,12 @@ def _error(moment: Moment) -> Draft:
 def _recovery(moment: Moment) -> Draft:
     kind, _, _, strategy = moment.chance.choice(ERRORS)
     worked = moment.chance.random() < 0.6
-    return _body("reported", error_type=kind, strategy=strategy, successful=worked, tries=1, duration_ms=2_000)
+    return body_of("reported", error_type=kind, strategy=strategy, successful=worked, tries=1, duration_ms=2_000)
 
 
 def _milestone(moment: Moment) -> Draft:
     kind = moment.chance.choice(MILESTONES)
-    return _body("reported", milestone_name=f"{kind} {moment.n}", milestone_type=kind, impact="medium", metrics={})
+    return body_of("reported", milestone_name=f"{kind} {moment.n}", milestone_type=kind, impact="medium", metrics={})
 
 
 def _code_change(moment: Moment) -> Draft:
@@ -179,7 +128,7 @@ def _code_change(moment: Moment) -> Draft:
         {"file_path": f"src/m{chance.randrange(90)}.py", "change": "modified", "lines_added": chance.randrange(80)}
         for _ in range(chance.randrange(1, 4))
     ]
-    return _body("reported", description=f"Step {moment.n}", change_type=chance.choice(CHANGES), files=files)
+    return body_of("reported", description=f"Step {moment.n}", change_type=chance.choice(CHANGES), files=files)
 
 
 def _api_quota(moment: Moment) -> Draft:
@@ -187,25 +136,27 @@ def _api_quota(moment: Moment) -> Draft:
     resets = instant(moment.at_ms - moment.at_ms % 3_600_000 + 3_600_000)
     used = int(4_000 * hour * moment.chance.uniform(0.9, 1.0))
     provider = moment.chance.choice(PROVIDERS)
-    return _body("reported", provider=provider, quota_used=used, quota_limit=5_000, unit="requests", resets_at=resets)
+    return body_of("reported", provider=provider, quota_used=used, quota_limit=5_000, unit="requests", resets_at=resets)
 
 
 def _analytics(moment: Moment) -> Draft:
     kind = moment.chance.choice(("performance", "resource", "code"))
     data = {"execution_time_ms": int(moment.done * moment.attempt.lasted_ms), "step": moment.n}
-    return _body("reported", analytics_type=kind, data=data)
+    return body_of("reported", analytics_type=kind, data=data)
 
 
 def _plan(moment: Moment) -> Draft:
     steps = [
         {"description": f"Do part {n}", "step_id": f"s{n}", "status": "pending", "depends_on": []} for n in range(6)
     ]
-    return _body("reported", plan_type="overall", steps=steps, risk_factors=[])
+    return body_of("reported", plan_type="overall", steps=steps, risk_factors=[])
 
 
 def _benchmark(moment: Moment) -> Draft:
     name, value = moment.chance.choice(("login", "list", "export")), round(12 * moment.chance.lognormvariate(0, 0.2), 3)
-    return _body("reported", benchmark_name=name, value=value, unit="ms", baseline=12.0, lower_is_better=True, runs=20)
+    return body_of(
+        "reported", benchmark_name=name, value=value, unit="ms", baseline=12.0, lower_is_better=True, runs=20
+    )
 
 
 def _security_scan(moment: Moment) -> Draft:
@@ -213,11 +164,11 @@ def _security_scan(moment: Moment) -> Draft:
         {"message": "Possible hardcoded password", "severity": moment.chance.choice(("high", "medium", "low"))}
         for _ in range(moment.chance.randrange(3))
     ]
-    return _body("observed", scanner="bandit", findings=found, files_scanned=90)
+    return body_of("observed", scanner="bandit", findings=found, files_scanned=90)
 
 
 def _dependency_analysis(moment: Moment) -> Draft:
-    return _body(
+    return body_of(
         "reported", ecosystem="pypi", dependencies=[], total=80, outdated=moment.chance.randrange(12), vulnerable=1
     )
 
@@ -225,74 +176,7 @@ def _dependency_analysis(moment: Moment) -> Draft:
 def _profile(moment: Moment) -> Draft:
     names = moment.chance.sample(FUNCTIONS, 4)
     spots = [{"function": name, "self_time_ms": 100.0 / n, "percent": 48.0 / n} for n, name in enumerate(names, 1)]
-    return _body("reported", profile_type="cpu", hotspots=spots, duration_ms=1_000, metrics={}, bottlenecks=[])
-
-
-def _claim(moment: Moment) -> dict[str, Any]:
-    attempt = moment.attempt
-    done = attempt.outcome == "completed" or attempt.disagrees
-    counts = {"total": 120, "passed": 120, "failed": 0, "skipped": 0, "errors": 0}
-    return {
-        "status": "completed" if done else "failed",
-        "summary": {
-            "overview": "All parts are done." if done else "It could not be done.",
-            "tests": counts if done else None,
-        },
-    }
-
-
-def _completion(moment: Moment) -> Draft:
-    return _body("reported", **_claim(moment))
-
-
-def _outcome(moment: Moment) -> Draft:
-    attempt, chance = moment.attempt, moment.chance
-    sent = int(2_000_000 * chance.lognormvariate(0, 0.5))
-    got = int(40_000 * chance.lognormvariate(0, 0.5))
-    observed = {
-        "exit_code": int(attempt.outcome != "completed"),
-        "agent": attempt.worker.agent,
-        "model": attempt.worker.model,
-        "wall_ms": attempt.lasted_ms,
-        "cpu_ms": int(attempt.lasted_ms * chance.uniform(0.1, 0.4)),
-        "memory_peak_mb": round(400 + 200 * chance.random(), 1),
-        "tokens_input": sent,
-        "tokens_output": got,
-        "tokens_cached": int(sent * 0.6),
-        "cost_usd": _cost(moment, sent, got),
-        "lines_added": chance.randrange(400),
-        "lines_removed": chance.randrange(200),
-    }
-    outcome: dict[str, Any] = {
-        "status": attempt.outcome,
-        "started_at": instant(attempt.running_ms),
-        "ended_at": instant(attempt.end_ms),
-        "claimed": _claim(moment),
-        "observed": observed,
-    }
-    if attempt.outcome == "completed" or attempt.disagrees:
-        outcome["verified"] = _verified(moment)
-    if attempt.disagrees:
-        outcome["discrepancies"] = ["the agent says that all tests pass; 5 of 120 failed"]
-    return _body("observed", **outcome)
-
-
-def _verified(moment: Moment) -> dict[str, Any]:
-    failed = 5 if moment.attempt.disagrees else 0
-    command = {"command": "make test", "exit_code": int(failed > 0), "duration_ms": 20_000, "output_tail": "done"}
-    counts = _counts(120, failed, moment.chance)
-    coverage = round(100 * moment.quality, 2)
-    return {
-        "passed": not failed,
-        "commands": [command],
-        "tests": [{"path": "junit.xml", "counts": counts}],
-        "coverage": [{"path": "coverage.xml", "line_percent": coverage}],
-    }
-
-
-def _cost(moment: Moment, sent: int, got: int) -> float:
-    worker = moment.attempt.worker
-    return round((sent * worker.usd_input + got * worker.usd_output) / 1_000_000, 6)
+    return body_of("reported", profile_type="cpu", hotspots=spots, duration_ms=1_000, metrics={}, bottlenecks=[])
 
 
 MEASURES: dict[str, Callable[[Moment], Draft]] = {
@@ -312,7 +196,7 @@ MEASURES: dict[str, Callable[[Moment], Draft]] = {
     "security_scan": _security_scan,
     "dependency_analysis": _dependency_analysis,
     "profile": _profile,
-    "completion": _completion,
-    "outcome": _outcome,
+    "completion": completion,
+    "outcome": outcome,
 }
 """By kind, what writes it."""

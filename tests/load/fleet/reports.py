@@ -8,7 +8,8 @@ import numpy as np
 
 from tests.load.fleet.attempts import HOUR_MS, Attempt
 from tests.load.fleet.lines import Ids, Line, instants
-from tests.load.fleet.measures import MEASURES, Draft, Moment
+from tests.load.fleet.measures import MEASURES
+from tests.load.fleet.moments import Draft, Moment
 from tests.load.fleet.shape import Shape
 from tests.load.fleet.texts import PHASES, STATUSES, TOOLS, stream_bodies, tool_bodies
 
