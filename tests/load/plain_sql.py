@@ -97,7 +97,7 @@ QUALITY = f"""
         FROM events JOIN of_repository USING (task_id, attempt, worker_id)
         WHERE kind = 'quality' AND {DAYS} AND {BETWEEN} GROUP BY task_id, attempt
     )
-    SELECT total AS tests_run, failed AS tests_failed, 100.0 * passed / nullif(total, 0) AS test_pass_rate,
+    SELECT total AS tests_run, failed AS tests_failed, 100.0 * passed / nullif(passed + failed, 0) AS test_pass_rate,
            (SELECT avg((one->>'line_percent')::float8)
             FROM outcomes, jsonb_array_elements(body->'verified'->'coverage') AS one) AS line_coverage,
            (SELECT avg(maintainability) FROM measured) AS maintainability_mean
