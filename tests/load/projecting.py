@@ -11,7 +11,7 @@ import asyncio
 import json
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from typing import Any, cast
@@ -49,7 +49,7 @@ class Spent:
     """CPU time of this process in both; PostgreSQL's is not in it."""
 
     @contextmanager
-    def timed(self, part: str) -> Iterator[None]:
+    def timed(self, part: str) -> Generator[None]:
         """Add the time in the block to a part."""
         started, cpu = time.perf_counter(), time.process_time()
         yield

@@ -3,7 +3,7 @@
 import heapq
 import random
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import count
 
 import numpy as np
@@ -104,7 +104,7 @@ class History:
                 at_ms = _time_of(full[-1].event_id) if len(full) == BATCH else attempt.end_ms
                 self._push(at_ms, subject, f"{worker}-{self.shape.seed}", full)
 
-    def _ask(self, attempt: Attempt, said: dict[str, object]) -> None:
+    def _ask(self, attempt: Attempt, said: Mapping[str, object]) -> None:
         chance = self._chance
         asked_ms = attempt.running_ms + int(chance.random() * attempt.lasted_ms * 0.8)
         took_ms = min(int(chance.lognormvariate(11, 1)), attempt.end_ms - asked_ms)
