@@ -71,7 +71,8 @@ async def _fill(servers: Servers, shape: Shape) -> Json:
 
 def _shape(options: argparse.Namespace, events: int) -> Shape:
     now = datetime.now(UTC).replace(minute=0, second=0, microsecond=0)  # noqa: TID251
-    return Shape(until=now, events=events, seed=options.seed, days=options.days, workers=options.workers)
+    size = {"events": events, "seed": options.seed, "days": options.days, "workers": options.workers}
+    return Shape(until=now, **size, sampled_every_ms=options.sampled_every_ms)
 
 
 def run(options: argparse.Namespace) -> Json:
@@ -103,6 +104,7 @@ def main() -> None:
     parser.add_argument("--days", type=int, default=30)
     parser.add_argument("--workers", type=int, default=200)
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--sampled-every-ms", type=int, help="how often the fleet is sampled; left out: see `Shape`")
     parser.add_argument("--calls", type=int, default=100, help="calls of each report, cold and then cached")
     parser.add_argument("--plain-calls", type=int, default=5, help="how often each plain SQL runs")
     parser.add_argument("--only", default="", help="only reports whose name contains this; nothing is compared")

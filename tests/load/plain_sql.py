@@ -6,6 +6,8 @@ asked about where there is something. Partitions are pruned by `day`, which is t
 
 BETWEEN = "occurred_at >= $1 AND occurred_at < $2"
 DAYS = "day BETWEEN ($1 AT TIME ZONE 'UTC')::date AND ($2 AT TIME ZONE 'UTC')::date"
+# An attempt that ended on the first day may have begun on the day before.
+DAYS_BEFORE = "day BETWEEN ($1 AT TIME ZONE 'UTC')::date - 1 AND ($2 AT TIME ZONE 'UTC')::date"
 TERMINAL = "('task.completed', 'task.failed', 'task.cancelled', 'task.timed_out')"
 ENDED = "('task.completed', 'task.failed', 'task.cancelled', 'task.timed_out', 'task.requeued')"
 
@@ -23,7 +25,7 @@ ATTEMPTS = f"""
     ), answered AS (
         SELECT timed.worker_id, extract(epoch FROM min(events.occurred_at) - timed.assigned_at)::float8 * 1000 AS ms
         FROM timed JOIN events USING (task_id, attempt, worker_id)
-        WHERE events.kind = 'progress'
+        WHERE events.kind = 'progress' AND {DAYS_BEFORE}
         GROUP BY timed.worker_id, task_id, attempt, timed.assigned_at
     )
 """
