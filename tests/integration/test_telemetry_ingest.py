@@ -198,13 +198,16 @@ async def test_the_tail_shows_the_last_entries_of_the_types_asked_for(
 ) -> None:
     await producer.send(*(producer.make("stream", {"stream_type": "output", "content": f"line {n}"}) for n in range(9)))
     await producer.send(producer.make("milestone", FULL["milestone"]), producer.make("stream", FULL["stream"]))
-    await stored(client, 11)
+    await producer.send(producer.make("question", FULL["question"]))
+    await stored(client, 12)
 
     async def tail(**query: Any) -> list[str]:
         answer = await client.get("/v1/tasks/task-123/tail", params=query)
         return [entry["content"] for entry in answer.json()["entries"]]
 
     assert await tail(last_n=2, types="output") == ["line 7", "line 8"]
+    asked = await eventually(lambda: tail(types="question"))
+    assert FULL["question"]["question"] in asked[0]
     both = await tail(types=["thinking", "milestone"])
     assert sorted(both) == [
         "Considering token refresh strategy…",

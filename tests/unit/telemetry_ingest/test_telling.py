@@ -11,6 +11,9 @@ LINES = {
     "decision": "rotating refresh tokens – A stolen token is worth one use.",
     "tests": "auth: 8 of 10 passed, 1 failed, 0 errors, 1 skipped",
     "error": "[warning] ImportError: No module named jwt (recovery tried)",
+    "question": "requirements question: Which provider first? (google | github)",
+    "resource_request": "asks for 2 cores (compute): The suite is slow.",
+    "collaboration_request": "asks worker-2 for code_review: Review src/auth.py",
     "outcome": "attempt completed: all well; verification passed",
 }
 

@@ -59,7 +59,7 @@ class EventLog(Protocol):
     async def forget(self, first_kept: date, strays_before: datetime) -> int:
         """Drop the partitions of all days before; delete decisions of those days, and strays, in slices.
 
-        Gives how many partitions were dropped.
+        Gives how many partitions were dropped; one that is in use for long is left for the next time.
         """
         ...
 

@@ -1,6 +1,7 @@
 """What of a task's requirements is nobody's business but the agent's process, or only git's."""
 
 import re
+from functools import lru_cache
 
 from contracts.base import JsonObject
 
@@ -8,6 +9,7 @@ MASK = "********"
 CREDENTIALS = re.compile(r"^(https?://)[^/?#]*@", re.IGNORECASE)
 
 
+@lru_cache(maxsize=4_096)
 def without_credentials(repository: str) -> str:
     """The repository's address without who may read it, and by which password."""
     return CREDENTIALS.sub(r"\1", repository)

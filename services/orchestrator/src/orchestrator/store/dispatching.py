@@ -128,7 +128,7 @@ class DispatchStatements:
         """The first due tasks of each line (by demand key), at most that many of each."""
         async with self.database.acquire() as conn:
             found = await conn.fetch(FIRST_QUEUED, list(sizes), list(sizes.values()), now)
-        return [Queued(*row[:QUEUED_FIELDS], Traits(*row[QUEUED_FIELDS:])) for row in found]
+        return [Queued(*row[:QUEUED_FIELDS], traits=Traits(*row[QUEUED_FIELDS:])) for row in found]
 
     async def assign(self, placings: Sequence[Placing], *, epoch: int, lease_ms: int, now: datetime) -> list[Assigned]:
         """Write the attempts of all tasks that are still queued, on workers that are still online, and say so.

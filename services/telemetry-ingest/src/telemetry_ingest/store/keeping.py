@@ -3,10 +3,13 @@
 from collections.abc import Sequence
 from datetime import date, datetime
 
+import asyncpg
+
+from servicekit.logs import get_logger
 from servicekit.pg import Connection, Database
 from telemetry_ingest.domain import first_id_of
 
-DROP = "SELECT drop_partitions($1)"
+DROP = "SELECT drop_oldest_partition($1)"
 # Their ids say nothing of when they came.
 FORGET_STRAYS = """
     DELETE FROM events_strays WHERE event_id IN (
@@ -19,6 +22,8 @@ FORGET_DECIDED = """
     )
 """
 SLICE = 5_000
+
+log = get_logger(__name__)
 
 
 class Keeping:
@@ -34,13 +39,23 @@ class Keeping:
     async def forget(self, first_kept: date, strays_before: datetime) -> int:
         """Drop the partitions of all days before; delete decisions of those days, and strays, in slices.
 
-        Gives how many partitions were dropped.
+        Gives how many partitions were dropped; one that is in use for long is left for the next time.
         """
         async with self.database.acquire() as connection:
-            dropped = await connection.fetchval(DROP, first_kept)
+            dropped = await _drop(connection, first_kept)
             await _delete(connection, FORGET_STRAYS, strays_before)
             await _delete(connection, FORGET_DECIDED, first_id_of(first_kept))
         return dropped
+
+
+async def _drop(connection: Connection, first_kept: date) -> int:
+    dropped = 0
+    try:
+        while await connection.fetchval(DROP, first_kept):
+            dropped += 1
+    except asyncpg.LockNotAvailableError as error:
+        log.warning("log.partition_in_use", error=str(error))
+    return dropped
 
 
 async def _delete(connection: Connection, sql: str, bound: object) -> None:

@@ -52,23 +52,21 @@ def upgrade() -> None:
     # The runtime role has no DDL. Who cannot have the lock soon tries again later: writers wait behind it meanwhile.
     op.execute(
         """
-        CREATE OR REPLACE FUNCTION drop_partitions(first_kept date) RETURNS integer
+        CREATE OR REPLACE FUNCTION drop_oldest_partition(first_kept date) RETURNS boolean
         LANGUAGE plpgsql SECURITY DEFINER SET search_path FROM CURRENT SET lock_timeout = '2s' AS $$
         DECLARE
             partition text;
-            dropped integer := 0;
         BEGIN
             PERFORM pg_advisory_xact_lock(hashtext('events'));
-            FOR partition IN
-                SELECT relname FROM pg_inherits JOIN pg_class ON pg_class.oid = inhrelid
-                WHERE inhparent = 'events'::regclass AND relname ~ '^events_[0-9]{8}$'
-                  AND to_date(right(relname, 8), 'YYYYMMDD') < first_kept
-                ORDER BY relname
-            LOOP
-                EXECUTE format('DROP TABLE %I', partition);
-                dropped := dropped + 1;
-            END LOOP;
-            RETURN dropped;
+            SELECT relname INTO partition FROM pg_inherits JOIN pg_class ON pg_class.oid = inhrelid
+            WHERE inhparent = 'events'::regclass AND relname ~ '^events_[0-9]{8}$'
+              AND to_date(right(relname, 8), 'YYYYMMDD') < first_kept
+            ORDER BY relname LIMIT 1;
+            IF partition IS NULL THEN
+                RETURN false;
+            END IF;
+            EXECUTE format('DROP TABLE %I', partition);
+            RETURN true;
         END $$
         """
     )
