@@ -132,7 +132,7 @@ async def house(stack_env: StackEnv, database: Database, nats_server: TestNats) 
 
 
 async def test_a_rebuild_makes_the_same_projections_while_events_keep_coming(house: House) -> None:
-    history, later = History(seed=1, tasks=4, events=200), History(seed=2, tasks=4, events=200)
+    history, later = History(seed=1, tasks=4, events=200), History(seed=2, tasks=4, events=200, first=4)
     before, after = history.sealed("spool-1"), later.sealed("spool-2")
     await house.send(history.disturbed(before))
     await house.settled()
@@ -189,7 +189,7 @@ async def a_log_that_stalls(url: str, asked: asyncio.Event) -> AsyncGenerator[st
 
 async def test_a_rebuild_that_is_killed_leaves_everything_as_it_was(house: House) -> None:
     history = History(seed=3, tasks=3, events=120)
-    before, after = history.sealed("spool-1"), History(seed=4, tasks=2, events=10).sealed("spool-2")
+    before, after = history.sealed("spool-1"), History(seed=4, tasks=2, events=10, first=3).sealed("spool-2")
     await house.send(before)
     await house.settled()
     live = await house.stored()
@@ -244,7 +244,7 @@ async def test_a_second_replica_goes_on_when_the_projecting_one_is_killed(
         try:
             house = House(bus, env, database)
             leading = await eventually(lambda: holder(database), within=20)
-            before, after = History(seed=8).sealed("spool-1"), History(seed=9).sealed("spool-2")
+            before, after = History(seed=8).sealed("spool-1"), History(seed=9, first=3).sealed("spool-2")
             await house.send(before)
             await house.settled()
             [first] = [one for one in replicas if f":{one.pid}:" in leading]

@@ -313,15 +313,19 @@ class Sealed:
 
 
 class History:
-    """A made-up history: tasks, their attempts, and everything that workers may say, at random but repeatable."""
+    """A made-up history: tasks, their attempts, and everything that workers may say, at random but repeatable.
 
-    def __init__(self, seed: int, tasks: int = 3, events: int = 60) -> None:
+    The number of the first task keeps one history's tasks apart from another's: an attempt is assigned once.
+    """
+
+    def __init__(self, seed: int, tasks: int = 3, events: int = 60, first: int = 0) -> None:
         self._random = random.Random(seed)
         self._ids = 0
         self.items: list[Item] = []
-        for number in range(tasks):
-            self._live(f"task-{number}")
-        tasks_known = [*(f"task-{number}" for number in range(tasks)), "task-unheard", None]
+        names = [f"task-{number}" for number in range(first, first + tasks)]
+        for name in names:
+            self._live(name)
+        tasks_known = [*names, "task-unheard", None]
         self.items += [self._event(tasks_known) for _ in range(events)]
         self.items += [self._question(), self._sample()]
 
