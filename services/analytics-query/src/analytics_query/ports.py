@@ -211,8 +211,8 @@ class Stretched(NamedTuple):
     since: datetime
     until: datetime
     finest: Resolution
-    spreads: Sequence[str] | None = None
-    """The distributions that are needed; None: all."""
+    without: Sequence[str] = ()
+    """Distributions that are not needed: most of a roll-up is distributions."""
 
 
 class Busiest(NamedTuple):

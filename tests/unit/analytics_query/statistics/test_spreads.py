@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from analytics_query.decisions.statistics.ranked import Ranked, order_ranks
+from analytics_query.decisions.statistics.ranked import EXACT_UP_TO, Ranked, order_ranks
 from analytics_query.decisions.statistics.shifts import compare_spreads, size_of
 from analytics_query.domain.rollups import Spread
 
@@ -77,7 +77,7 @@ def test_ranks_of_an_interval_are_as_published(count: int, q: float, ranks: tupl
 
 def test_the_normal_ranks_join_the_exact_ones() -> None:
     for q in (0.5, 0.95):
-        exact, normal = order_ranks(500, q), order_ranks(501, q)
+        exact, normal = order_ranks(EXACT_UP_TO, q), order_ranks(EXACT_UP_TO + 1, q)
         assert max(abs(a - b) for a, b in zip(exact, normal, strict=True)) <= 2
 
 

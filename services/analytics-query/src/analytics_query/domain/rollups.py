@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 from ddsketch.ddsketch import BaseDDSketch
@@ -238,6 +239,7 @@ def bin_of(value: float) -> str:
     return ZERO
 
 
+@lru_cache(maxsize=16_384)
 def value_of(name: str) -> float:
     """The value that stands for all in a bin."""
     if name == ZERO:

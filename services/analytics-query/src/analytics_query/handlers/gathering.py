@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from analytics_query.decisions.reports.needs import MOST, RANKED_BY, spreads_for
+from analytics_query.decisions.reports.needs import MOST, RANKED_BY, left_out
 from analytics_query.decisions.reports.reading import Need, Reading, Span
 from analytics_query.decisions.reports.trends import resolution_for
 from analytics_query.decisions.time_ranges import TimeRange
@@ -14,7 +14,9 @@ from analytics_query.domain.vocabulary import RESOLUTIONS, WIDTH, Dimension, Ent
 from analytics_query.ports import Busiest, Documents, Position, Records, Rollups, Stretched, Sums
 
 LONG = timedelta(days=7)
-"""Ranges from this length on are read by whole hours, and ranked by whole days."""
+"""Ranges from this length on are read by whole hours, and ranked by whole days of the last week."""
+VERY_LONG = timedelta(days=28)
+"""Ranges from this length on are read by whole days where entities are many."""
 HISTORY = timedelta(days=7)
 """Least length of the history that findings are compared with."""
 
@@ -33,16 +35,23 @@ async def gather(
     needs: Iterable[Need], period: TimeRange, now: datetime, position: Position, sources: Sources
 ) -> Reading:
     """What a report needs of the roll-ups: one statement to find the busiest, one for all sums, one for each series."""
-    asked = list(dict.fromkeys(needs))
+    asked = _once(dict.fromkeys(needs), period)
     busiest = await sources.sums.busiest(_busiest(asked, period, position))
     named = [need if need.entities is not None else need._replace(entities=_most(need, busiest)) for need in asked]
-    summed = [_stretched(need, period, position) for need in named if need.span is not Span.series and need.entities]
+    long = period.length >= VERY_LONG
+    summed = [
+        _stretched(need, period, position, long and wish.entities is None)
+        for wish, need in zip(asked, named, strict=True)
+        if need.span is not Span.series and need.entities
+    ]
     over_time = [need for need in named if need.span is Span.series and need.entities]
     totals, series = await asyncio.gather(
         sources.sums.totals(summed),
         asyncio.gather(*(_series(need, period, position, sources) for need in over_time)),
     )
-    spans = {Span(label): found for label, found in totals.items()}
+    spans = {Span(label): dict(found) for label, found in totals.items()}
+    if _before_is_history(period):
+        spans[Span.history] = spans.get(Span.history, {}) | spans.get(Span.before, {})
     return Reading(period, now, spans, by_entity(rollup for found in series for rollup in found))
 
 
@@ -54,13 +63,26 @@ def by_entity(rollups: Iterable[Rollup]) -> dict[Entity, list[Rollup]]:
     return found
 
 
+def _once(needs: Iterable[Need], period: TimeRange) -> list[Need]:
+    """Without a history where the time before is the same and read anyway."""
+    asked = list(needs)
+    known = {(need.dimension, need.entities) for need in asked if need.span is Span.before}
+    if not _before_is_history(period):
+        return asked
+    return [need for need in asked if need.span is not Span.history or (need.dimension, need.entities) not in known]
+
+
+def _before_is_history(period: TimeRange) -> bool:
+    return period.length >= HISTORY
+
+
 def _busiest(needs: Sequence[Need], period: TimeRange, position: Position) -> list[Busiest]:
     dimensions = dict.fromkeys(need.dimension for need in needs if need.entities is None)
     return [
         Busiest(
             dimension,
             RANKED_BY[dimension],
-            period.since,
+            max(period.since, period.until - LONG),
             period.until,
             Resolution.day if period.length >= LONG else _finest(dimension, period.since, period.length, position),
             MOST[dimension],
@@ -73,14 +95,16 @@ def _most(need: Need, busiest: dict[Dimension, list[str]]) -> tuple[str, ...]:
     return tuple(busiest.get(need.dimension, ()))
 
 
-def _stretched(need: Need, period: TimeRange, position: Position) -> Stretched:
+def _stretched(need: Need, period: TimeRange, position: Position, many: bool) -> Stretched:
     since, until = _ends(need.span, period)
     finest = _finest(need.dimension, min(since, period.before.since), period.length, position)
+    if many:
+        finest = Resolution.day
     if need.span is not Span.now:
         # What was before ends where the buckets of the period begin, so that none counts on both sides.
         until = bucket_of(until, finest)
         since = min(since, until)
-    return Stretched(need.span.value, need.dimension, need.entities or (), since, until, finest, spreads_for(need))
+    return Stretched(need.span.value, need.dimension, need.entities or (), since, until, finest, left_out(need))
 
 
 def _ends(span: Span, period: TimeRange) -> tuple[datetime, datetime]:

@@ -145,7 +145,7 @@ def budget_section(two: Two, objective_percent: float) -> Section:
     budget, before = budget_of(two.now, objective_percent), budget_of(two.before, objective_percent)
     if budget is None:
         return Section(name="error_budget", title="Error budget", notes=["No task has finished in this time."])
-    interval = wilson(Share(budget.failed, budget.tasks))
+    interval = wilson(Share(min(budget.failed, budget.tasks), budget.tasks))
     scale = 100 * budget.tasks / budget.allowed if budget.allowed else 0.0
     reckoned = Reckoned(budget.burned_percent, budget.tasks, interval.scaled(scale) if scale else interval.scaled(100))
     figure: Figure = BUDGET.figure(

@@ -2,13 +2,13 @@
 
 from collections.abc import Collection, Iterable, Sequence
 
-from analytics_query.decisions.reports import quality, questions
+from analytics_query.decisions.reports import quality, questions, resources, system, tasks, workers
 from analytics_query.decisions.reports.bottlenecks import BENCHMARK_FIGURES, HOTSPOT_FIGURES
 from analytics_query.decisions.reports.comparisons import PERFORMANCE, QUALITY
 from analytics_query.decisions.reports.definitions import is_wanted
 from analytics_query.decisions.reports.evident import LEVELS
 from analytics_query.decisions.reports.performance import RANKED
-from analytics_query.decisions.reports.reading import Need, Span
+from analytics_query.decisions.reports.reading import Need, Reads, Span
 from analytics_query.domain.vocabulary import SYSTEM, Dimension
 from contracts.analytics import EntityType
 
@@ -30,14 +30,11 @@ RANKED_BY = dict.fromkeys(Dimension, "attempts_ended") | {
 """By which metrics, separated by commas, the busiest entities of a dimension are found."""
 OF_PARTS = (*HOTSPOT_FIGURES, *BENCHMARK_FIGURES, *questions.DEFINITIONS)
 MOST = dict.fromkeys(Dimension, 20) | {
-    Dimension.worker: 30,
-    Dimension.repository: 30,
-    Dimension.task_class: 60,
-    Dimension.phase: 60,
-    Dimension.operation: 40,
-    Dimension.hotspot: 40,
+    Dimension.agent: 10,
+    Dimension.model: 10,
+    Dimension.task_class: 30,
+    Dimension.phase: 30,
     Dimension.test: 50,
-    Dimension.error: 500,
     Dimension.recovery: 200,
     Dimension.strategy: 50,
     Dimension.decision: 50,
@@ -68,13 +65,17 @@ SERIES_GROUPS = (
 )
 
 
-def spreads_for(need: Need) -> tuple[str, ...] | None:
-    """The distributions that are read, for each of many entities no more than is shown; None: all."""
-    if need.span is Span.history:
-        return COMPARED
-    if need.entities is not None:
-        return None
-    return {Dimension.task_class: COMPARED, Dimension.repository: OF_REPOSITORIES}.get(need.dimension, OF_MANY)
+def left_out(need: Need) -> tuple[str, ...]:
+    """The distributions that are not read: of many entities no more than is compared or ranked by."""
+    if need.reads is Reads.counts:
+        needed: Collection[str] = ()
+    elif need.span is Span.history or need.reads is Reads.compared:
+        needed = COMPARED
+    elif need.entities is not None:
+        return ()
+    else:
+        needed = {Dimension.task_class: COMPARED, Dimension.repository: OF_REPOSITORIES}.get(need.dimension, OF_MANY)
+    return tuple(sorted(KNOWN - set(needed)))
 
 
 def _evident(metrics: Iterable[str]) -> tuple[str, ...]:
@@ -85,7 +86,8 @@ def _evident(metrics: Iterable[str]) -> tuple[str, ...]:
 
 _TIMES = ("phase_ms", "call_ms")
 _COMPARED = tuple(one.spread for one in (*PERFORMANCE, *QUALITY) if one.spread)
-COMPARED = _evident((*_COMPARED, *_TIMES))
+COMPARED = _evident((*_COMPARED, *_TIMES, *(name for one in workers.DEFINITIONS for name in one.recipe.spreads)))
+"""With what is shown of many workers."""
 OF_REPOSITORIES = _evident(
     (*_COMPARED, *(name for one in (*quality.DEFINITIONS, *quality.NEWEST) for name in one.recipe.spreads))
 )
@@ -100,17 +102,36 @@ OF_MANY = _evident(
 )
 
 
+KNOWN = frozenset(
+    _evident(
+        (
+            *_COMPARED,
+            *(
+                name
+                for one in (*tasks.DEFINITIONS, *system.DEFINITIONS, *workers.DEFINITIONS, *resources.DEFINITIONS)
+                for name in one.recipe.spreads
+            ),
+            *(name for one in (*quality.DEFINITIONS, *quality.NEWEST) for name in one.recipe.spreads),
+            *("lines_of_code@", "requests@", "connections_max@", "duplication@", "line_coverage_delta@"),
+        )
+    )
+)
+"""What roll-ups of groups hold; what is not named here is read in any case."""
+
+
 def of_system(wanted: Collection[str]) -> list[Need]:
     """What a report on the whole system needs."""
     needs = _spans(BOTH, Dimension.system, WHOLE)
     if is_wanted(SERIES_GROUPS, wanted):
         needs.append(Need(Span.series, Dimension.system, WHOLE))
     if is_wanted(WORKER_GROUPS, wanted):
-        needs += _spans(BOTH, Dimension.worker)
+        needs += [need._replace(reads=Reads.compared) for need in _spans(BOTH, Dimension.worker)]
     if is_wanted(("trust",), wanted):
-        needs += _spans(BOTH, Dimension.agent) + _spans(BOTH, Dimension.model)
+        checked = _spans(BOTH, Dimension.agent) + _spans(BOTH, Dimension.model)
+        needs += [need._replace(reads=Reads.counts) for need in checked]
     if is_wanted(("regressions",), wanted):
-        needs += _spans(TOGETHER, Dimension.task_class) + _spans(TOGETHER, Dimension.repository)
+        compared = _spans(TOGETHER, Dimension.task_class) + _spans(TOGETHER, Dimension.repository)
+        needs += [need._replace(reads=Reads.compared) for need in compared]
     return needs + _of_parts(wanted)
 
 

@@ -25,6 +25,17 @@ class Span(StrEnum):
     """The one that was asked for, bucket by bucket."""
 
 
+class Reads(StrEnum):
+    """How much of roll-ups is read: most of them is distributions."""
+
+    all = "all"
+    """All that reports show of such an entity."""
+    compared = "compared"
+    """What findings compare."""
+    counts = "counts"
+    """No distribution."""
+
+
 class Need(NamedTuple):
     """Roll-ups that a report needs."""
 
@@ -32,6 +43,8 @@ class Need(NamedTuple):
     dimension: Dimension
     entities: tuple[str, ...] | None = None
     """None: the busiest ones."""
+    reads: Reads = Reads.all
+    """Which of their distributions."""
 
 
 @dataclass(frozen=True, slots=True)

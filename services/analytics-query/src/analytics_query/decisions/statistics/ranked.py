@@ -1,6 +1,7 @@
 """Values with how often each was seen, in order: quantiles, their intervals, medians and deviations."""
 
 from bisect import bisect_left, bisect_right
+from functools import lru_cache
 from itertools import accumulate
 from math import exp, floor, lgamma, log, log1p, sqrt
 
@@ -8,7 +9,7 @@ from analytics_query.decisions.statistics.intervals import UNKNOWN, Interval, Z
 from analytics_query.decisions.statistics.robust import CONSISTENT
 from analytics_query.domain.rollups import Spread
 
-EXACT_UP_TO = 500
+EXACT_UP_TO = 100
 """The binomial distribution is summed up for so many observations; beyond, the normal one is close enough."""
 TAIL = 0.025
 MEAN_FROM = 30
@@ -85,6 +86,7 @@ class Ranked:
         return Interval(mean - half, mean + half)
 
 
+@lru_cache(maxsize=8_192)
 def order_ranks(count: int, q: float) -> tuple[int, int]:
     """Ranks (from 1) between which quantile `q` of the population lies; 0 and `count` + 1 mean: not to be said."""
     if not count:
