@@ -1,8 +1,10 @@
 """What all load tests share: real servers, the machine's load, figures, and a table that sets them side by side."""
 
+import asyncio
 import json
 import os
 import statistics
+import sys
 import tempfile
 from collections.abc import Generator, Mapping, Sequence
 from contextlib import contextmanager
@@ -79,11 +81,14 @@ class Report:
 
 
 @contextmanager
-def fresh_servers() -> Generator[Servers]:
-    """PostgreSQL, NATS and Redis, as durable as in production, gone at the end. For use outside of an event loop."""
+def fresh_servers(keep: Path | None = None) -> Generator[Servers]:
+    """PostgreSQL, NATS and Redis, as durable as in production, gone at the end. For use outside of an event loop.
+
+    In a folder to `keep` PostgreSQL's databases stay, and are there again the next time.
+    """
     with tempfile.TemporaryDirectory(prefix="mews-load-", ignore_cleanup_errors=True) as name:
         folder = Path(name)
-        postgres = TestPostgres(folder, settings=DURABLE)
+        postgres = TestPostgres(keep or folder, settings=DURABLE)
         nats, redis = Nats(folder / "nats"), Redis(folder / "redis")
         try:
             for server in (postgres, nats, redis):
@@ -93,6 +98,13 @@ def fresh_servers() -> Generator[Servers]:
         finally:
             for server in (redis, nats, postgres):
                 server.stop()
+
+
+async def migrated(servers: Servers, schema: str, package: str) -> None:
+    """Make a service's tables as the service itself does."""
+    command = [sys.executable, "-m", package, "migrate"]
+    migrate = await asyncio.create_subprocess_exec(*command, env=servers.env(schema))
+    assert await migrate.wait() == 0
 
 
 def percentiles(values: Sequence[float]) -> Mapping[str, float]:

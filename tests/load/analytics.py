@@ -1,0 +1,118 @@
+"""Reports over a fleet's month beside the plain SQL over raw events, and what it takes to project that month.
+
+    python -m tests.load.analytics [--events 10000000] [--smaller 1000000] [--keep FOLDER] [--only NAME] [--json]
+
+A seeded history (see `tests.load.fleet`) is filled into the raw log by COPY, as the tables that one would query
+instead, and projected by analytics-query's own code in a process of its own. Then the real service answers every
+report over HTTP: cold, with its cache flushed before each call, and again from the cache. Beside each report runs the
+SQL that answers the same from the raw log, and where both tell the same figures they are compared. All of it is done
+for a smaller history first: a report that reads roll-ups takes as long over ten times the events.
+"""
+
+import argparse
+import asyncio
+import dataclasses
+import json
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import asyncpg
+
+from tests.load.agreement import agreements
+from tests.load.answering import answering, measure_call
+from tests.load.event_log import fill_log, table_sizes
+from tests.load.fleet.shape import Shape
+from tests.load.measuring import Servers, fresh_servers, migrated
+from tests.load.report_calls import MAKERS, calls_of, subjects_of
+from tests.load.telling import show
+
+FILLED = "filled.json"
+Json = dict[str, Any]
+
+
+async def measure(servers: Servers, shape: Shape, options: argparse.Namespace) -> Json:
+    """What the reports over one filled history take, and whether they say what SQL says."""
+    log = await asyncpg.connect(servers.database.dsn("telemetry", owner=True))
+    try:
+        subjects = await subjects_of(log, shape)
+        reports: Json = {}
+        async with answering(servers) as service:
+            for name in MAKERS:
+                if options.only in name:
+                    calls = calls_of(name, subjects, options.calls, shape.seed)
+                    print(f"asking for: {name}", file=sys.stderr, flush=True)
+                    reports[name] = await measure_call(service, log, calls, options.plain_calls)
+            compared = await agreements(service.client, log, shape, subjects) if not options.only else []
+        agreed = [dataclasses.asdict(one) | {"holds": one.holds} for one in compared]
+        return {"reports": reports, "agreements": agreed}
+    finally:
+        await log.close()
+
+
+async def _fill(servers: Servers, shape: Shape) -> Json:
+    log = dataclasses.asdict(await fill_log(servers, shape))
+    print(f"the raw log has {log['events'] + log['news']:,} rows", file=sys.stderr, flush=True)
+    await migrated(servers, "analytics", "analytics_query")
+    command = [sys.executable, "-m", "tests.load.projecting", shape.to_json()]
+    env = servers.env("analytics")
+    process = await asyncio.create_subprocess_exec(*command, env=env, stdout=asyncio.subprocess.PIPE)
+    printed, _ = await process.communicate()
+    assert process.returncode == 0
+    connection = await asyncpg.connect(servers.database.dsn("analytics", owner=True))
+    try:
+        await connection.execute("VACUUM ANALYZE")
+        sizes = await table_sizes(connection, "analytics")
+    finally:
+        await connection.close()
+    return {"log": log, "projection": json.loads(printed), "sizes": sizes, "database": servers.database.name}
+
+
+def _shape(options: argparse.Namespace, events: int) -> Shape:
+    now = datetime.now(UTC).replace(minute=0, second=0, microsecond=0)  # noqa: TID251
+    size = {"events": events, "seed": options.seed, "days": options.days, "workers": options.workers}
+    return Shape(until=now, **size, sampled_every_ms=options.sampled_every_ms)
+
+
+def run(options: argparse.Namespace) -> Json:
+    """Measure every history, each in its own database; what an earlier run has filled is not filled again."""
+    keep = Path(options.keep) if options.keep else None
+    note = keep / FILLED if keep else None
+    known: Json = json.loads(note.read_text()) if note and note.exists() else {}
+    results: Json = {}
+    with fresh_servers(keep) as servers:
+        for events in sorted({options.smaller, options.events} - {0}):
+            if str(events) not in known:
+                own = dataclasses.replace(servers, database=servers.postgres.create())
+                shape = _shape(options, events)
+                known[str(events)] = asyncio.run(_fill(own, shape)) | {"shape": shape.to_json()}
+                if note:
+                    note.write_text(json.dumps(known, indent=1))
+            filled = known[str(events)]
+            own = dataclasses.replace(servers, database=dataclasses.replace(servers.database, name=filled["database"]))
+            measured = asyncio.run(measure(own, Shape.from_json(filled["shape"]), options))
+            results[str(events)] = {"filled": filled} | measured
+    return results
+
+
+def main() -> None:
+    """Measure and print."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--events", type=int, default=10_000_000)
+    parser.add_argument("--smaller", type=int, default=1_000_000, help="events of the history before it; 0: none")
+    parser.add_argument("--days", type=int, default=30)
+    parser.add_argument("--workers", type=int, default=200)
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--sampled-every-ms", type=int, help="how often the fleet is sampled; left out: see `Shape`")
+    parser.add_argument("--calls", type=int, default=100, help="calls of each report, cold and then cached")
+    parser.add_argument("--plain-calls", type=int, default=5, help="how often each plain SQL runs")
+    parser.add_argument("--only", default="", help="only reports whose name contains this; nothing is compared")
+    parser.add_argument("--keep", help="a folder in which the filled databases stay, and are found again")
+    parser.add_argument("--json", action="store_true")
+    options = parser.parse_args()
+    show(run(options), as_json=options.json)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,95 @@
+"""The real service that answers reports, and how long it takes beside plain SQL."""
+
+import asyncio
+import statistics
+import sys
+import time
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import asyncpg
+import httpx
+from redis.asyncio import Redis
+
+from devstack.ports import free_port
+from tests.load.measuring import Servers
+from tests.load.report_calls import Call
+from tests.support.waiting import eventually
+
+LENGTHS = {"last_24_hours": 1, "last_7_days": 7, "last_30_days": 30}
+LONGEST_PLAIN_S = 60.0
+"""What all runs of one plain SQL may take together; the first is always made."""
+Json = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Service:
+    """analytics-query as it runs, and its cache."""
+
+    client: httpx.AsyncClient
+    cache: Redis
+
+
+@asynccontextmanager
+async def answering(servers: Servers) -> AsyncGenerator[Service]:
+    """The service in a process of its own, with nothing to project."""
+    port = free_port()
+    env = servers.env("analytics") | {"HTTP_PORT": str(port)}
+    process = await asyncio.create_subprocess_exec(sys.executable, "-m", "analytics_query", "serve", env=env)
+    cache = Redis(host=servers.redis.host, port=servers.redis.port)
+    try:
+        async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}", timeout=120) as client:
+
+            async def ready() -> bool:
+                with suppress(httpx.TransportError):
+                    return (await client.get("/readyz")).status_code == 200
+                return False
+
+            await eventually(ready, within=30)
+            yield Service(client, cache)
+    finally:
+        await cache.aclose()
+        process.terminate()
+        await process.wait()
+
+
+async def measure_call(service: Service, log: asyncpg.Connection, calls: Sequence[Call], plain_calls: int) -> Json:
+    """Milliseconds of one report: the first call ever, cold and cached ones, and its plain SQL."""
+    first = await _timed(service, calls[0])
+    cold: list[float] = []
+    cached: list[float] = []
+    for call in calls:
+        await service.cache.flushall()
+        cold.append(await _timed(service, call))
+        cached.append(await _timed(service, call))
+    plain = [await _plain(log, call) for call in calls[:1]]
+    for call in calls[1:plain_calls]:
+        if sum(plain) < LONGEST_PLAIN_S * 1000:
+            plain.append(await _plain(log, call))
+    return {"first": first, "cold": _summed(cold), "cached": _summed(cached), "plain": _summed(plain)}
+
+
+async def _timed(service: Service, call: Call) -> float:
+    started = time.perf_counter()
+    answer = await service.client.get(call.path, params=call.params)
+    taken = time.perf_counter() - started
+    assert answer.status_code == 200, f"{call.path} {call.params}: {answer.text[:500]}"
+    return taken * 1000
+
+
+async def _plain(log: asyncpg.Connection, call: Call) -> float:
+    until = datetime.now(UTC)  # noqa: TID251
+    since = until - timedelta(days=LENGTHS.get(call.params.get("time_range", ""), 1))
+    started = time.perf_counter()
+    await log.fetch(call.sql, *call.arguments(since, until))
+    return (time.perf_counter() - started) * 1000
+
+
+def _summed(values: Sequence[float]) -> Json:
+    if len(values) < 2:
+        return {"calls": len(values), "p50": values[0], "p99": values[0], "max": values[0]}
+    cuts = statistics.quantiles(values, n=100, method="inclusive")
+    return {"calls": len(values), "p50": cuts[49], "p99": cuts[98], "max": max(values)}
