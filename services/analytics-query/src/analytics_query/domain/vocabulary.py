@@ -64,7 +64,7 @@ class Dimension(StrEnum):
 EVERY = (Resolution.minute, Resolution.hour, Resolution.day)
 COARSE = (Resolution.hour, Resolution.day)
 RESOLUTIONS: dict[Dimension, tuple[Resolution, ...]] = {
-    dimension: EVERY if dimension in {Dimension.system, Dimension.worker} else COARSE for dimension in Dimension
+    dimension: EVERY if dimension is Dimension.system else COARSE for dimension in Dimension
 }
 """Which roll-ups are kept of a dimension, finest first."""
 
