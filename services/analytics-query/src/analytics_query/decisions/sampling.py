@@ -8,7 +8,7 @@ from collections.abc import Collection
 from hashlib import blake2b
 from typing import Any, TypeVar
 
-T = TypeVar("T")
+PlacedT = TypeVar("PlacedT", bound=tuple[Any, ...])
 
 RANGE = 1 << 64
 
@@ -45,6 +45,6 @@ def keep_newest(sample: dict[Any, Any], limit: int) -> None:
         del sample[min(sample)]
 
 
-def newer(known: T | None, told: T) -> T:
+def newer(known: PlacedT | None, told: PlacedT) -> PlacedT:
     """The larger of two tuples that begin with their place in the attempt."""
-    return told if known is None or told > known else known  # pyright: ignore[reportOperatorIssue]
+    return told if known is None or told > known else known

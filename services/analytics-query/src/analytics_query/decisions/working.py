@@ -7,7 +7,8 @@ from datetime import UTC, datetime
 from typing import Any, Generic, TypeVar
 
 from analytics_query.decisions.currency import current_attempts
-from analytics_query.decisions.folding.registry import CREDITS, DIRECT, FOLDS, TASK_CREDITS, TASK_FOLDS
+from analytics_query.decisions.folding.registry import CREDITS_ON, DIRECT, FOLDS, TASK_CREDITS, TASK_FOLDS
+from analytics_query.decisions.folding.tables import Credit
 from analytics_query.decisions.ledger import ALL_KEPT, Ledger
 from analytics_query.domain.documents import AttemptDocument, AttemptKey, TaskDocument
 from analytics_query.domain.records import Record
@@ -64,7 +65,10 @@ class Held(Generic[DocumentT]):
     document: DocumentT
     is_stored: bool = False
     is_changed: bool = False
-    """Its old credits are taken away; the new ones are due."""
+    changed_by: set[str] = field(default_factory=set[str])
+    """Kinds of events that changed it."""
+    due: dict[Credit, None] = field(default_factory=dict[Credit, None])
+    """The old of these credits are taken away; the new ones are due. Of tasks all are."""
     newest_at: datetime | None = None
     """When the newest event of this transaction occurred."""
     newest_s: float = float("-inf")
@@ -134,7 +138,7 @@ class Working:
             if kind in FOLDS and event.task_id and event.attempt and event.worker_id:
                 key = AttemptKey(event.task_id, event.attempt, event.worker_id)
                 held = self._touch(key)
-                self._change(key, held)
+                self._change(key, held, kind)
                 for fold in FOLDS[kind]:
                     fold(held.document, event)
             if kind in TASK_FOLDS and event.task_id:
@@ -156,8 +160,7 @@ class Working:
         counted = {key: held for key, held in self._touched.items() if key not in changed}
         tasks = self._touched_tasks
         for key, held in changed.items():
-            if held.is_changed:
-                self._credit_attempt(key, held.document)
+            self._credit_attempt(key, held.document, held.due)
         for held in tasks.values():
             self._credit_task(held.document)
         changes = Changes(
@@ -171,6 +174,8 @@ class Working:
         )
         for held in (*self._touched.values(), *tasks.values()):
             held.is_stored, held.is_changed = True, False
+            held.changed_by.clear()
+            held.due.clear()
         return changes
 
     def unknown(self, keys: Iterable[Key]) -> list[Key]:
@@ -207,7 +212,7 @@ class Working:
         held = self._touched.get(place) or self._touch(AttemptKey(*place))  # pyright: ignore[reportArgumentType, reportCallIssue]
         folds = FOLDS.get(kind)
         if folds is not None:
-            self._change(AttemptKey(*place), held)
+            self._change(AttemptKey(*place), held, kind)
         counts = held.document.events
         counts[kind] = counts.get(kind, 0) + 1
         if at_s > held.newest_s:
@@ -232,14 +237,19 @@ class Working:
             self._attempts.move_to_end(key)
         return held
 
-    def _change(self, key: AttemptKey, held: Held[AttemptDocument]) -> None:
-        if not held.is_changed:
+    def _change(self, key: AttemptKey, held: Held[AttemptDocument], kind: str) -> None:
+        if kind not in held.changed_by:
             held.is_changed = True
-            self._credit_attempt(key, held.document, sign=-1)
+            held.changed_by.add(kind)
+            new = [credit for credit in CREDITS_ON[kind] if credit not in held.due]
+            self._credit_attempt(key, held.document, new, sign=-1)
+            held.due |= dict.fromkeys(new)
 
-    def _credit_attempt(self, key: AttemptKey, document: AttemptDocument, sign: int = 1) -> None:
+    def _credit_attempt(
+        self, key: AttemptKey, document: AttemptDocument, credits: Iterable[Credit], sign: int = 1
+    ) -> None:
         self._ledger.sign = sign
-        for credit in CREDITS if document.lifecycle.about is not None else ():
+        for credit in credits if document.lifecycle.about is not None else ():
             credit(key, document, self._ledger)
         self._ledger.sign = 1
 

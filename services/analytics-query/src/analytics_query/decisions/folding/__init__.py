@@ -8,6 +8,7 @@ Each module here is about one part of an attempt's document, and offers some of 
 - `CREDITS`: what the document amounts to, entered into a ledger. After a change the old document's entries are taken
   away and the new one's are made, so that late events and late news set all roll-ups right. A credit does not look at
   `events` and `updated_at`: kinds without a fold change nothing else, and cost no new credit.
+- `READS`: other modules whose parts the credits look at. The orchestrator's word and the outcome all may look at.
 - `DIRECT`: by kind, what an event enters at once, once: only what needs no other event to be known.
 - `TASK_FOLDS`, `TASK_CREDITS`: the same of a task's document.
 

@@ -3,6 +3,7 @@
 from datetime import datetime
 from typing import Any
 
+from analytics_query.decisions.folding import quality, security, tests
 from analytics_query.decisions.folding.crediting import credited_at, later
 from analytics_query.decisions.folding.groups import entities_of
 from analytics_query.decisions.folding.quality import severe_issues
@@ -69,3 +70,5 @@ def _newest_at(document: AttemptDocument) -> datetime | None:
 
 FOLDS: dict[str, Fold] = {"milestone": _milestone, "code_change": _code_change}
 CREDITS: tuple[Credit, ...] = (_credit,)
+READS = (quality, security, tests)
+"""Modules whose parts of a document the credits look at, beside this one's."""

@@ -1,11 +1,10 @@
 """How much of the code the tests reach: in which the attempt ended, and what it has changed."""
 
 from collections.abc import Mapping
-from datetime import datetime
 from statistics import fmean
 from typing import Any
 
-from analytics_query.decisions.folding.crediting import NewestValues, credited_at
+from analytics_query.decisions.folding.crediting import NewestValues
 from analytics_query.decisions.folding.groups import entities_of
 from analytics_query.decisions.folding.tables import Credit, Fold
 from analytics_query.decisions.ledger import Ledger
@@ -79,11 +78,8 @@ def _outcome(document: AttemptDocument, event: Any) -> None:
 
 def coverage_of(coverages: Coverages, evidence: str) -> dict[str, Course]:
     """What is known by one level of evidence: by metric. Without a word on lines, the total stands for them."""
-    line = coverages.measured.get(with_evidence(LINE, evidence)) or coverages.measured.get(
-        with_evidence(TOTAL, evidence)
-    )
-    branch = coverages.measured.get(with_evidence(BRANCH, evidence))
-    found = {"line_coverage": line, "branch_coverage": branch}
+    line, branch, total = (coverages.measured.get(with_evidence(what, evidence)) for what in (LINE, BRANCH, TOTAL))
+    found = {"line_coverage": line or total, "branch_coverage": branch}
     return {metric: course for metric, course in found.items() if course is not None}
 
 
@@ -93,19 +89,16 @@ def _credit(key: AttemptKey, document: AttemptDocument, ledger: Ledger) -> None:
         return
     entities = entities_of(key, document)
     newest_values = NewestValues(key, document, entities)
-    for evidence in Evidence:
-        for metric, (first, newest) in coverage_of(coverages, evidence.value).items():
-            at = _at(document, newest.at)
-            name = with_evidence(metric, evidence.value)
-            ledger.spread(entities, at, name, newest.value)
-            newest_values.enter(ledger, name, newest.value)
+    for evidence in (level.value for level in Evidence):
+        found = coverage_of(coverages, evidence)
+        for metric, (first, newest) in found.items():
+            at = document.lifecycle.ended_at or newest.at
+            ledger.spread(entities, at, with_evidence(metric, evidence), newest.value)
             if metric == "line_coverage" and first.seq < newest.seq:
                 change = newest.value - first.value
-                ledger.spread(entities, at, with_evidence("line_coverage_delta", evidence.value), change)
-
-
-def _at(document: AttemptDocument, newest_at: datetime) -> datetime:
-    return credited_at(document, newest_at) or newest_at
+                ledger.spread(entities, at, with_evidence("line_coverage_delta", evidence), change)
+        for metric, (_, newest) in found.items():
+            newest_values.enter(ledger, with_evidence(metric, evidence), newest.value)
 
 
 FOLDS: dict[str, Fold] = {

@@ -13,14 +13,13 @@ from analytics_query.decisions.numbers import number, sane
 from analytics_query.decisions.sampling import admitted, digest, newer, population
 from analytics_query.domain.documents import AttemptDocument, AttemptKey
 from analytics_query.domain.documents.parts import Value
-from analytics_query.domain.documents.quality import FileQuality, Issues, Quality
+from analytics_query.domain.documents.quality import Figure, FileQuality, Issues, Quality
 from analytics_query.domain.vocabulary import with_evidence
 from contracts.base import Level
 from contracts.events import Evidence
 from contracts.events.reporting import AnalyticsType
 
 MAX_FILES = 500
-UNKNOWN = -1.0
 CYCLOMATIC, MAX_CYCLOMATIC, COGNITIVE = "cyclomatic", "max_cyclomatic", "cognitive"
 MAINTAINABILITY, DUPLICATION, LINES = "maintainability", "duplication", "lines_of_code"
 FIGURES = (CYCLOMATIC, MAX_CYCLOMATIC, COGNITIVE, MAINTAINABILITY, DUPLICATION, LINES)
@@ -39,6 +38,7 @@ KEYS: dict[AnalyticsType, dict[str, tuple[str, ...]]] = {
 }
 """Names under which sets of analytics tell them."""
 SEVERE = frozenset({Level.critical, Level.high})
+NO_FILE = FileQuality((None,) * len(FIGURES), Issues(-1, 0, 0))
 
 
 def quality_figures(quality: Quality, evidence: str) -> dict[str, float]:
@@ -47,14 +47,14 @@ def quality_figures(quality: Quality, evidence: str) -> dict[str, float]:
     files = quality.files.get(evidence, {})
     for place, metric in enumerate(FIGURES):
         told = quality.whole.get(with_evidence(metric, evidence))
-        value = told.value if told else _over_files(metric, [file.figures[place] for file in files.values()], files)
+        value = told.value if told else _over_files(metric, place, files)
         if value is not None:
             found[metric] = value
     return found
 
 
-def _over_files(metric: str, values: Iterable[float], files: Mapping[str, FileQuality]) -> float | None:
-    measured = [value for value in values if value != UNKNOWN]
+def _over_files(metric: str, place: int, files: Mapping[str, FileQuality]) -> float | None:
+    measured = [figure.value for file in files.values() if (figure := file.figures[place]) is not None]
     if not measured:
         return None
     if metric == MAX_CYCLOMATIC:
@@ -70,13 +70,13 @@ def open_issues(quality: Quality, evidence: str) -> int | None:
     files, whole = quality.files.get(evidence, {}), quality.whole_issues.get(evidence)
     if not files and whole is None:
         return None
-    return _scaled(files, sum(file.issues for file in files.values())) + (whole.count if whole else 0)
+    return _scaled(files, sum(file.issues.found for file in files.values())) + (whole.found if whole else 0)
 
 
 def severe_issues(quality: Quality, evidence: str) -> int:
     """Issues of level high or critical: of each file the most that one report told."""
     files, whole = quality.files.get(evidence, {}), quality.whole_issues.get(evidence)
-    return _scaled(files, sum(file.severe for file in files.values())) + (whole.severe if whole else 0)
+    return _scaled(files, sum(file.issues.severe for file in files.values())) + (whole.severe if whole else 0)
 
 
 def _scaled(files: Mapping[str, FileQuality], count: int) -> int:
@@ -95,26 +95,27 @@ def _quality(document: AttemptDocument, event: Any) -> None:
     figures = _figures_of(body.metrics)
     if body.file_path in WHOLE_PROJECT:
         _take_whole(quality, event, dict(zip(FIGURES, figures, strict=True)))
-        known = quality.whole_issues.get(evidence)
-        newest = newer(known, issues)
-        quality.whole_issues[evidence] = newest._replace(severe=max(newest.severe, issues.severe, _severe(known)))
+        quality.whole_issues[evidence] = _newer_issues(quality.whole_issues.get(evidence), issues)
         return
-    _take_file(quality.files.setdefault(evidence, {}), digest(body.file_path), figures, issues)
+    files, name = quality.files.setdefault(evidence, {}), digest(body.file_path)
+    if admitted(files, name, MAX_FILES):
+        files[name] = _newer_file(files.get(name, NO_FILE), event.seq, figures, issues)
 
 
-def _take_file(files: dict[str, FileQuality], path: str, figures: tuple[float, ...], issues: Issues) -> None:
-    if admitted(files, path, MAX_FILES):
-        told = FileQuality(issues.seq, figures, issues.count, issues.severe)
-        known = files.get(path)
-        newest = newer(known, told)
-        files[path] = newest._replace(severe=max(newest.severe, told.severe, _severe(known)))
+def _newer_file(known: FileQuality, seq: int, values: Iterable[float | None], issues: Issues) -> FileQuality:
+    figures = tuple(
+        figure if value is None else newer(figure, Figure(seq, value))
+        for figure, value in zip(known.figures, values, strict=True)
+    )
+    return FileQuality(figures, _newer_issues(known.issues, issues))
 
 
-def _severe(known: Issues | FileQuality | None) -> int:
-    return known.severe if known else 0
+def _newer_issues(known: Issues | None, told: Issues) -> Issues:
+    newest = newer(known, told)
+    return newest._replace(severe=max(told.severe, known.severe if known else 0))
 
 
-def _figures_of(metrics: Any) -> tuple[float, ...]:
+def _figures_of(metrics: Any) -> tuple[float | None, ...]:
     values = (
         metrics.cyclomatic_complexity,
         metrics.max_cyclomatic_complexity,
@@ -123,7 +124,7 @@ def _figures_of(metrics: Any) -> tuple[float, ...]:
         metrics.duplication_percent,
         metrics.lines_of_code,
     )
-    return tuple(UNKNOWN if (figure := sane(value)) is None else figure for value in values)
+    return tuple(sane(value) for value in values)
 
 
 def _analytics(document: AttemptDocument, event: Any) -> None:
@@ -131,15 +132,15 @@ def _analytics(document: AttemptDocument, event: Any) -> None:
     names = KEYS.get(event.body.analytics_type)
     if names is None:
         return
-    values = {metric: UNKNOWN if (v := number(data, *keys)) is None else v for metric, keys in names.items()}
-    if any(value >= 0 for value in values.values()):
+    values = {metric: number(data, *keys) for metric, keys in names.items()}
+    if any(value is not None for value in values.values()):
         document.quality.newest_at = later(document.quality.newest_at, event.occurred_at)
         _take_whole(document.quality, event, values)
 
 
-def _take_whole(quality: Quality, event: Any, values: Mapping[str, float]) -> None:
+def _take_whole(quality: Quality, event: Any, values: Mapping[str, float | None]) -> None:
     for metric, value in values.items():
-        if value >= 0:
+        if value is not None:
             name = with_evidence(metric, event.evidence.value)
             quality.whole[name] = newer(quality.whole.get(name), Value(event.seq, event.occurred_at, value))
 
@@ -152,16 +153,17 @@ def _credit(key: AttemptKey, document: AttemptDocument, ledger: Ledger) -> None:
     entities = entities_of(key, document)
     newest_values = NewestValues(key, document, entities)
     for evidence in (level.value for level in Evidence):
-        for metric, value in quality_figures(quality, evidence).items():
+        figures = quality_figures(quality, evidence)
+        for metric, value in figures.items():
             ledger.spread(entities, at, with_evidence(metric, evidence), value)
-            newest_values.enter(ledger, with_evidence(metric, evidence), value)
-        issues = open_issues(quality, evidence)
-        if issues is not None:
-            newest_values.enter(ledger, with_evidence("quality_issues", evidence), float(issues))
         for level in Level:
             count = quality.issues.get(with_evidence(level.value, evidence), 0)
             ledger.count(entities, at, with_evidence(f"quality_issues:{level.value}", evidence), count)
             ledger.count(entities, at, with_evidence("quality_issues", evidence), count)
+        issues = open_issues(quality, evidence)
+        known = figures if issues is None else figures | {"quality_issues": float(issues)}
+        for metric, value in known.items():
+            newest_values.enter(ledger, with_evidence(metric, evidence), value)
 
 
 FOLDS: dict[str, Fold] = {"quality": _quality, "analytics": _analytics}

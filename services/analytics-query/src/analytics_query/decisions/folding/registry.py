@@ -26,6 +26,7 @@ from analytics_query.decisions.folding import (
     usage,
 )
 from analytics_query.decisions.folding.tables import Credit, Direct, Fold, TaskCredit, TaskFold
+from contracts.decided import DecidedKind
 
 MODULES: tuple[ModuleType, ...] = (
     bugs,
@@ -57,6 +58,15 @@ def _by_kind(table: str) -> dict[str, tuple[Any, ...]]:
     return dict(found)
 
 
+def _credits_on(kind: str) -> Iterable[Credit]:
+    # Which groups an attempt counts for is told by the orchestrator and by its outcome: for every module.
+    tells_groups = kind == "outcome" or kind in set(DecidedKind)
+    for module in MODULES:
+        folding = (module, *getattr(module, "READS", ()))
+        if tells_groups or any(kind in getattr(one, "FOLDS", {}) for one in folding):
+            yield from getattr(module, "CREDITS", ())
+
+
 def _all(table: str) -> Iterable[Any]:
     return (function for module in MODULES for function in getattr(module, table, ()))
 
@@ -65,4 +75,6 @@ FOLDS: dict[str, tuple[Fold, ...]] = _by_kind("FOLDS")
 TASK_FOLDS: dict[str, tuple[TaskFold, ...]] = _by_kind("TASK_FOLDS")
 DIRECT: dict[str, tuple[Direct, ...]] = _by_kind("DIRECT")
 CREDITS: tuple[Credit, ...] = tuple(_all("CREDITS"))
+CREDITS_ON: dict[str, tuple[Credit, ...]] = {kind: tuple(_credits_on(kind)) for kind in FOLDS}
+"""By kind, what may amount to something else once it is folded."""
 TASK_CREDITS: tuple[TaskCredit, ...] = tuple(_all("TASK_CREDITS"))

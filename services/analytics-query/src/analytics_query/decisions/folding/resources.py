@@ -63,7 +63,7 @@ def _leak(samples: list[tuple[int, float]]) -> Slope | None:
 def cpu_spikes(series: Series) -> int:
     """How many samples stand far above the usual; of a series that is kept in part, the share in that part."""
     spikes = peaks([value for _, value in series.sample.values()], SPIKE_POINTS)
-    return round(spikes * series.count / len(series.sample))
+    return round(spikes * series.seen / len(series.sample))
 
 
 def _used(document: AttemptDocument, event: Any) -> None:
@@ -84,7 +84,7 @@ def _sample(resources: Resources, metric: str, event: Any, value: float, peak: f
     name = digest(event.event_id)
     if admitted(known.sample, name, MAX_SAMPLE):
         known.sample[name] = (int(event.occurred_at.timestamp() * 1000), value)
-    resources.series[metric] = Series(known.count + 1, max(known.peak, peak), known.sample)
+    resources.series[metric] = Series(known.seen + 1, max(known.peak, peak), known.sample)
 
 
 def _values_of(event: Any) -> Iterator[tuple[str, float]]:
@@ -107,15 +107,17 @@ def _own(event: Any) -> list[Entity]:
 
 
 def _used_directly(event: Any, ledger: Ledger) -> None:
+    own = _own(event)
     for metric, value in _values_of(event):
-        ledger.spread(_own(event), event.occurred_at, metric, value)
+        ledger.spread(own, event.occurred_at, metric, value)
     if event.body.resource_type is UsedResource.api:
         _api_usage(event, ledger)
 
 
 def _progress_directly(event: Any, ledger: Ledger) -> None:
+    own = _own(event)
     for metric, value in _progress_values(event):
-        ledger.spread(_own(event), event.occurred_at, metric, value)
+        ledger.spread(own, event.occurred_at, metric, value)
 
 
 def _api_usage(event: Any, ledger: Ledger) -> None:

@@ -10,20 +10,24 @@ class Issues(NamedTuple):
     """Issues by the newest report of a file."""
 
     seq: int
-    count: int
+    found: int
     severe: int
     """The most that were ever reported as high or critical."""
 
 
-class FileQuality(NamedTuple):
-    """The newest report of one file."""
+class Figure(NamedTuple):
+    """The newest value of one figure of a file."""
 
     seq: int
-    figures: tuple[float, ...]
-    """In the order of the fold's `FIGURES`; -1: not measured."""
-    issues: int
-    severe: int
-    """The most issues that were ever reported as high or critical."""
+    value: float
+
+
+class FileQuality(NamedTuple):
+    """What is known of one file."""
+
+    figures: tuple[Figure | None, ...]
+    """In the order of the fold's `FIGURES`; None: never measured."""
+    issues: Issues
 
 
 class Quality(Part):

@@ -8,7 +8,7 @@ from analytics_query.domain.documents.parts import Part
 class Series(NamedTuple):
     """A bounded sample of one series; how many there were and the largest are of all of them."""
 
-    count: int
+    seen: int
     peak: float
     sample: dict[str, tuple[int, float]]
     """By digest of the event's id: when (ms since 1970), and the value."""
