@@ -327,7 +327,10 @@ class Sealed:
 
 
 class History:
-    """A made-up history: tasks, their attempts, and everything that workers may say, at random but repeatable."""
+    """A made-up history: tasks, their attempts, and everything that workers may say, at random but repeatable.
+
+    The seed keeps one history's tasks apart from another's: an attempt is assigned once.
+    """
 
     def __init__(self, seed: int, tasks: int = 3, events: int = 60) -> None:
         self._random = random.Random(seed)
