@@ -30,17 +30,9 @@ from telemetry_ingest.settings import Settings as IngestSettings
 from tests.conftest import StackEnv
 from tests.support.buskit import a_bus
 from tests.support.examples import NOW
+from tests.support.histories import History, Sealed, outgoing
 from tests.support.producer import settled
-from tests.support.projecting import (
-    Dump,
-    History,
-    Sealed,
-    assert_equal,
-    dump_of,
-    in_memory,
-    outgoing,
-    project,
-)
+from tests.support.projecting import Dump, assert_equal, dump_of, in_memory, project
 from tests.support.running import running_service
 from tests.support.serving import serving
 from tests.support.stack import Database, TestNats
