@@ -1,4 +1,5 @@
 """Projections in memory, and what two projections must have in common."""
+
 import copy
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import asynccontextmanager
