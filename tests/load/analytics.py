@@ -123,7 +123,7 @@ def main() -> None:
     parser.add_argument(
         "--together",
         action="store_true",
-        help="fill log and projections at once: sooner, but neither alone is measured",
+        help="fill log and projections at once, measuring neither alone",
     )
     parser.add_argument("--only", default="", help="only reports whose name contains this; nothing is compared")
     parser.add_argument("--keep", help="a folder in which the filled databases stay, and are found again")
