@@ -22,6 +22,21 @@ class WorkerAction(StrEnum):
     drain = "drain"
 
 
+class LogLevel(StrEnum):
+    """How much a worker's log says, most first."""
+
+    debug = "debug"
+    info = "info"
+    warning = "warning"
+    error = "error"
+
+
+class NewWorkerConfig(WorkerConfig):
+    """What `update_config` may change; what a worker would only refuse in its log is refused here."""
+
+    log_level: LogLevel | None = None
+
+
 class ManageWorkers(Paged):
     """Input of `manage_workers`."""
 
@@ -29,7 +44,7 @@ class ManageWorkers(Paged):
     """What to do."""
     worker_id: WorkerId | None = None
     """The worker; every action but `list` needs it."""
-    config: WorkerConfig | None = None
+    config: NewWorkerConfig | None = None
     """What to change; for `update_config` alone."""
     reason: Annotated[OptionalText, Field(max_length=1_000)] | None = None
     """Why; the worker's log shows it."""
