@@ -41,7 +41,7 @@ def _head(report: MonitorReport) -> str:
 
 
 def _milestones(report: MonitorReport) -> str:
-    reached = [f"  - {cell(fact.milestone_name, 200)} ({fact.milestone_type})" for fact in report.milestones]
+    reached = [f"  - {cell(fact.milestone_name, 200)} ({cell(fact.milestone_type)})" for fact in report.milestones]
     return section("Milestones:", reached or ["  (none yet)"])
 
 
