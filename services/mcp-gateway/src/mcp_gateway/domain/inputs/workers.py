@@ -34,7 +34,8 @@ class LogLevel(StrEnum):
 class NewWorkerConfig(WorkerConfig):
     """What `update_config` may change; what a worker would only refuse in its log is refused here."""
 
-    log_level: LogLevel | None = None
+    # It narrows a frozen field, which pydantic allows and the type checker does not know to be frozen.
+    log_level: LogLevel | None = None  # pyright: ignore[reportIncompatibleVariableOverride]
 
 
 class ManageWorkers(Paged):
