@@ -112,3 +112,9 @@ def test_an_error_shows_no_control_characters_of_the_value() -> None:
     result = failure("assign_task", InvalidInput("wrong", errors=[error]))
     assert isinstance(result.content[0], TextContent)
     assert "(given: high)" in result.content[0].text
+
+
+@pytest.mark.parametrize("given", [{"action": "pause", "worker_id": "w"}, {"action": "list", "worker_id": "w"}])
+def test_a_status_that_would_be_passed_over_is_refused(given: dict[str, Any]) -> None:
+    (error,) = errors_of("manage_workers", given | {"status": "online"})
+    assert error.field == "status"

@@ -60,4 +60,8 @@ class ManageWorkers(Paged):
             raise ValueError(f"config: action update_config needs one of {', '.join(WorkerConfig.model_fields)}")
         if self.action is not WorkerAction.update_config and self.config is not None:
             raise ValueError(f"config: action {self.action} takes no config")
+        if self.status is not None and self.action is not WorkerAction.list:
+            raise ValueError(f"status: action {self.action} takes no status")
+        if self.status is not None and self.worker_id is not None:
+            raise ValueError("status: action list takes worker_id or status, not both")
         return self
