@@ -190,3 +190,9 @@ def test_what_a_worker_named_cannot_steer_a_terminal() -> None:
     text = performance(of_sections(Section(name="s", title="S\x1b[2J", rows=rows)))
     assert "\x1b" not in text
     assert "\x07" not in text
+
+
+def test_a_report_of_nothing_over_all_of_the_time_does_not_ask_for_more_time() -> None:
+    text = performance(performance_of_system(sections=[], summary=[], time_range="all"))
+    assert "Nothing is known of this period." in text
+    assert "longer time_range" not in text

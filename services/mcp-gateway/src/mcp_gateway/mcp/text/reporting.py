@@ -19,6 +19,7 @@ from mcp_gateway.mcp.text.figures import (
 from mcp_gateway.mcp.text.frame import STRUCTURED, closing, fitting, left_out, noted, period, summary
 from mcp_gateway.mcp.text.layout import cell, filled, indented, lines_below, section
 
+ALWAYS = "all"
 MAX_DATA = 6_000
 MAX_FIGURES = 40
 MAX_ROWS = 25
@@ -50,7 +51,10 @@ def _head(report: AnalyticsReport, title: str) -> str:
     kind = f" ({report.report})" if report.report == ReportType.comparative else ""
     lines = [f"{title}{kind}: {_subject(report)}", period(report.time_range, report.since, report.until)]
     if not report.data and not any(_has_values(part) for part in report.sections):
-        lines.append("Nothing is known of this period; a longer time_range may show more, such as last_30_days or all.")
+        longer = (
+            "" if report.time_range == ALWAYS else "; a longer time_range may show more, such as last_90_days or all"
+        )
+        lines.append(f"Nothing is known of this period{longer}.")
     return "\n".join(lines)
 
 
