@@ -1,29 +1,38 @@
 """Roll-ups for reports: summed up, and ranked."""
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from datetime import datetime
 from functools import lru_cache
 
 from analytics_query.decisions.cover import cover
 from analytics_query.domain.rollups import Figures
 from analytics_query.domain.vocabulary import RESOLUTIONS, Dimension, Entity, Resolution
 from analytics_query.ports import Busiest, Stretched
+from analytics_query.store.kept import KeptSums, Part, Sum, Versions, stretches_of
 from analytics_query.store.rows import columns
-from servicekit.pg import Database
+from servicekit.pg import Connection, Database
 
-# OFFSET 0 keeps the planner from joining whole tables: each asked row is one short range of the primary key.
-TOTALS = """
-    SELECT asked.label, asked.dimension, asked.entity, found.figures,
-        found.spreads - string_to_array(asked.without, ',') AS spreads
-    FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::timestamptz[], $6::timestamptz[], $7::text[])
-        AS asked (label, dimension, entity, resolution, since, until, without)
-    CROSS JOIN LATERAL (
-        SELECT figures, spreads FROM rollups
-        WHERE rollups.dimension = asked.dimension AND rollups.entity = asked.entity
-            AND rollups.resolution = asked.resolution
-            AND rollups.bucket >= asked.since AND rollups.bucket < asked.until
-        OFFSET 0
+# OFFSET 0 keeps the planner from joining whole tables: each part is one short range of the primary key.
+PARTS = """
+    unnest($1::int[], $2::text[], $3::text[], $4::text[], $5::timestamptz[], $6::timestamptz[], $7::text[])
+        AS part (place, dimension, entity, resolution, since, until, without)
+"""
+ROWS = """
+    WHERE rollups.dimension = part.dimension AND rollups.entity = part.entity
+        AND rollups.resolution = part.resolution
+        AND rollups.bucket >= part.since AND rollups.bucket < part.until
+"""
+SUMMANDS = f"""
+    SELECT part.place, found.version, found.figures,
+        found.spreads - string_to_array(part.without, ',') AS spreads
+    FROM {PARTS} CROSS JOIN LATERAL (
+        SELECT xmin::text::bigint AS version, figures, spreads FROM rollups {ROWS} OFFSET 0
     ) AS found
+"""
+# Nothing that a row holds aside is looked at.
+VERSIONS = f"""
+    SELECT part.place, ARRAY(SELECT xmin::text::bigint FROM rollups {ROWS} ORDER BY 1) FROM {PARTS}
 """
 BUSIEST = """
     SELECT asked.dimension, ranked.entity
@@ -51,25 +60,40 @@ BUSIEST = """
 
 
 class PostgresSums:
-    """Sums of roll-ups in PostgreSQL."""
+    """Sums of roll-ups in PostgreSQL.
 
-    def __init__(self, database: Database) -> None:
+    A sum that was made before is made again only if any of its rows has changed since: most of what reports look at is
+    long past.
+    """
+
+    def __init__(self, database: Database, most_kept: int) -> None:
         self._database = database
+        self._kept = KeptSums(most_kept)
 
     async def totals(self, asked: Sequence[Stretched]) -> dict[str, dict[Entity, Figures]]:
-        """By label, the sums of each entity that has any roll-up."""
-        rows = [row for one in asked for row in _stretches(one)]
-        if not rows:
+        """By label, the sums of each entity that has any roll-up. They must not be changed."""
+        if not asked:
             return {}
-        async with self._database.acquire() as connection:
-            found = await connection.fetch(TOTALS, *columns(rows, 7))
+        newest = max(one.until for one in asked)
+        parts = [(one, entity, _parts(one, entity, newest)) for one in asked for entity in one.entities]
+        summed = await self._sums(dict.fromkeys(part for _, _, some in parts for part in some))
         sums: defaultdict[str, dict[Entity, Figures]] = defaultdict(dict)
-        for label, dimension, entity, plain, spreads in found:
-            more = Figures.from_json(plain, spreads)
-            known = sums[label].setdefault((Dimension(dimension), entity), more)
-            if known is not more:
-                _add(known, more)
+        for one, entity, some in parts:
+            found = [made.figures for part in some if (made := summed[part]).versions]
+            if found:
+                sums[one.label][one.dimension, entity] = _together(found)
         return dict(sums)
+
+    async def _sums(self, parts: Iterable[Part]) -> dict[Part, Sum]:
+        wanted = list(parts)
+        known = self._kept.known(wanted)
+        async with self._database.acquire() as connection:
+            current = await _versions(connection, list(known))
+            same = {part: made for part, made in known.items() if made.versions == current[part]}
+            fresh = await _summed(connection, [part for part in wanted if part not in same])
+        for part, made in fresh.items():
+            self._kept.keep(part, made)
+        return same | fresh
 
     async def busiest(self, asked: Sequence[Busiest]) -> dict[Dimension, list[str]]:
         """By dimension, the entities, those with most first."""
@@ -93,32 +117,54 @@ class PostgresSums:
 _cover = lru_cache(maxsize=256)(cover)
 
 
-def _add(known: Figures, more: Figures) -> None:
-    """As `Figures.merge`, but nothing is taken away: this is most of what a long report costs."""
-    _sum(known.counts, more.counts)
-    for metric, spread in more.spreads.items():
-        same = known.spreads.setdefault(metric, spread)
-        if same is not spread:
-            same.count += spread.count
-            same.micros += spread.micros
-            _sum(same.bins, spread.bins)
-    for metric, last in more.lasts.items():
-        known.lasts[metric] = known.lasts.get(metric, last).or_newer(last)
+async def _versions(connection: Connection, parts: Sequence[Part]) -> dict[Part, Versions]:
+    found = await connection.fetch(VERSIONS, *_columns(parts)) if parts else []
+    return {parts[place]: versions for place, versions in found}
 
 
-def _sum(known: dict[str, int], more: dict[str, int]) -> None:
-    before = known.get
-    for name, count in more.items():
-        known[name] = before(name, 0) + count
+async def _summed(connection: Connection, parts: Sequence[Part]) -> dict[Part, Sum]:
+    found = await connection.fetch(SUMMANDS, *_columns(parts)) if parts else []
+    made = {part: Sum([], Figures()) for part in parts}
+    for place, version, plain, spreads in found:
+        versions, figures = made[parts[place]]
+        more = Figures.from_json(plain, spreads)
+        if versions:
+            figures.absorb(more)
+        else:
+            made[parts[place]] = Sum(versions, more)
+        versions.append(version)
+    for versions, _ in made.values():
+        versions.sort()
+    return made
 
 
-def _stretches(one: Stretched) -> list[tuple[object, ...]]:
-    without = ",".join(one.without)
+def _columns(parts: Sequence[Part]) -> list[list[object]]:
+    return columns(
+        (
+            (place, part.dimension.value, part.entity, part.resolution.value, part.since, part.until, part.without)
+            for place, part in enumerate(parts)
+        ),
+        7,
+    )
+
+
+def _parts(one: Stretched, entity: str, newest: datetime) -> list[Part]:
     return [
-        (one.label, one.dimension.value, entity, stretch.resolution.value, stretch.since, stretch.until, without)
+        Part(one.dimension, entity, *part, ",".join(one.without))
         for stretch in _cover(one.since, one.until, _from(one.dimension, one.finest))
-        for entity in one.entities
+        for part in stretches_of(stretch, newest)
     ]
+
+
+def _together(figures: Sequence[Figures]) -> Figures:
+    if len(figures) == 1:
+        return figures[0]
+    # The largest is copied, the others are added to it: the order makes no difference.
+    first, *others = sorted(figures, key=lambda one: -one.size)
+    together = first.copy()
+    for one in others:
+        together.absorb(one)
+    return together
 
 
 def _from(dimension: Dimension, finest: Resolution) -> tuple[Resolution, ...]:
