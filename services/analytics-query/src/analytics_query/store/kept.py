@@ -1,7 +1,7 @@
 """Sums that were made lately, with the versions of the rows that they are of."""
 
 from collections import OrderedDict
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
@@ -19,11 +19,10 @@ PLACE = 10
 """What any sum takes, even one of nothing."""
 
 
-class Part(NamedTuple):
-    """Roll-ups of an entity, side by side, that are summed up as one."""
+class Run(NamedTuple):
+    """Which roll-ups of an entity, side by side."""
 
     dimension: Dimension
-    entity: str
     resolution: Resolution
     since: datetime
     until: datetime
@@ -31,8 +30,15 @@ class Part(NamedTuple):
     """Distributions that are left out, separated by commas."""
 
 
+class Part(NamedTuple):
+    """Roll-ups of an entity, side by side, that are summed up as one."""
+
+    run: Run
+    entity: str
+
+
 class Sum(NamedTuple):
-    """The sum of a part as it was at these versions of its rows. It must not be changed: others read it, too."""
+    """The sum of parts as it was at these versions of their rows. It must not be changed: others read it, too."""
 
     versions: Versions
     figures: Figures
@@ -43,20 +49,20 @@ class KeptSums:
 
     def __init__(self, most_numbers: int) -> None:
         self._most = most_numbers
-        self._sums: OrderedDict[Part, Sum] = OrderedDict()
+        self._sums: OrderedDict[Part | tuple[Part, ...], Sum] = OrderedDict()
         self.numbers = 0
 
-    def known(self, parts: Iterable[Part]) -> dict[Part, Sum]:
-        """Those of the parts whose sum is kept; if that is still true their rows say."""
-        found = {part: kept for part in parts if (kept := self._sums.get(part)) is not None}
-        for part in found:
-            self._sums.move_to_end(part)
+    def known(self, of: Part | tuple[Part, ...]) -> Sum | None:
+        """The sum of a part, or of several, if it is kept; whether it is still true their rows say."""
+        found = self._sums.get(of)
+        if found is not None:
+            self._sums.move_to_end(of)
         return found
 
-    def keep(self, part: Part, made: Sum) -> None:
+    def keep(self, of: Part | tuple[Part, ...], made: Sum) -> None:
         """Keep a sum, and forget those that nobody has asked for for longest."""
-        self._forget(self._sums.pop(part, None))
-        self._sums[part] = made
+        self._forget(self._sums.pop(of, None))
+        self._sums[of] = made
         self.numbers += _size(made)
         while self.numbers > self._most:
             self._forget(self._sums.popitem(last=False)[1])

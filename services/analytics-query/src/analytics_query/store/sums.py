@@ -1,38 +1,42 @@
 """Roll-ups for reports: summed up, and ranked."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from functools import lru_cache
+
+import orjson
 
 from analytics_query.decisions.cover import cover
 from analytics_query.domain.rollups import Figures
 from analytics_query.domain.vocabulary import RESOLUTIONS, Dimension, Entity, Resolution
 from analytics_query.ports import Busiest, Stretched
-from analytics_query.store.kept import KeptSums, Part, Sum, Versions, stretches_of
+from analytics_query.store.kept import KeptSums, Part, Run, Sum, Versions, stretches_of
 from analytics_query.store.rows import columns
 from servicekit.pg import Connection, Database
 
 # OFFSET 0 keeps the planner from joining whole tables: each part is one short range of the primary key.
-PARTS = """
-    unnest($1::int[], $2::text[], $3::text[], $4::text[], $5::timestamptz[], $6::timestamptz[], $7::text[])
-        AS part (place, dimension, entity, resolution, since, until, without)
-"""
 ROWS = """
-    WHERE rollups.dimension = part.dimension AND rollups.entity = part.entity
-        AND rollups.resolution = part.resolution
-        AND rollups.bucket >= part.since AND rollups.bucket < part.until
+    unnest($1::text[], $2::text[], $3::timestamptz[], $4::timestamptz[], $5::text[], $6::jsonb[])
+        WITH ORDINALITY AS run (dimension, resolution, since, until, without, entities, place)
+    CROSS JOIN LATERAL jsonb_array_elements_text(run.entities) WITH ORDINALITY AS part (entity, place)
+    CROSS JOIN LATERAL (
+        SELECT {columns} FROM rollups
+        WHERE rollups.dimension = run.dimension AND rollups.entity = part.entity
+            AND rollups.resolution = run.resolution
+            AND rollups.bucket >= run.since AND rollups.bucket < run.until
+        OFFSET 0
+    ) AS found
 """
 SUMMANDS = f"""
-    SELECT part.place, found.version, found.figures,
-        found.spreads - string_to_array(part.without, ',') AS spreads
-    FROM {PARTS} CROSS JOIN LATERAL (
-        SELECT xmin::text::bigint AS version, figures, spreads FROM rollups {ROWS} OFFSET 0
-    ) AS found
+    SELECT run.place, part.place, found.version, found.figures,
+        found.spreads - string_to_array(run.without, ',') AS spreads
+    FROM {ROWS.format(columns="xmin::text::bigint AS version, figures, spreads")}
 """
 # Nothing that a row holds aside is looked at.
 VERSIONS = f"""
-    SELECT part.place, ARRAY(SELECT xmin::text::bigint FROM rollups {ROWS} ORDER BY 1) FROM {PARTS}
+    SELECT run.place, part.place, found.versions
+    FROM {ROWS.format(columns="array_agg(xmin::text::bigint) AS versions")}
 """
 BUSIEST = """
     SELECT asked.dimension, ranked.entity
@@ -75,21 +79,35 @@ class PostgresSums:
         if not asked:
             return {}
         newest = max(one.until for one in asked)
-        parts = [(one, entity, _parts(one, entity, newest)) for one in asked for entity in one.entities]
-        summed = await self._sums(dict.fromkeys(part for _, _, some in parts for part in some))
+        parts = {
+            (one.label, one.dimension, entity): [Part(run, entity) for run in runs]
+            for one, runs in ((one, _runs_of(one, newest)) for one in asked)
+            for entity in one.entities
+        }
+        summed = await self._sums(dict.fromkeys(part for some in parts.values() for part in some))
         sums: defaultdict[str, dict[Entity, Figures]] = defaultdict(dict)
-        for one, entity, some in parts:
-            found = [made.figures for part in some if (made := summed[part]).versions]
+        for (label, dimension, entity), some in parts.items():
+            found = [part for part in some if summed[part].versions]
             if found:
-                sums[one.label][one.dimension, entity] = _together(found)
+                sums[label][dimension, entity] = self._together(tuple(found), summed)
         return dict(sums)
+
+    def _together(self, parts: tuple[Part, ...], summed: Mapping[Part, Sum]) -> Figures:
+        if len(parts) == 1:
+            return summed[parts[0]].figures
+        versions = [version for part in parts for version in summed[part].versions]
+        known = self._kept.known(parts)
+        if known is None or known.versions != versions:
+            known = Sum(versions, _added([summed[part].figures for part in parts]))
+            self._kept.keep(parts, known)
+        return known.figures
 
     async def _sums(self, parts: Iterable[Part]) -> dict[Part, Sum]:
         wanted = list(parts)
-        known = self._kept.known(wanted)
+        known = {part: made for part in wanted if (made := self._kept.known(part)) is not None}
         async with self._database.acquire() as connection:
-            current = await _versions(connection, list(known))
-            same = {part: made for part, made in known.items() if made.versions == current[part]}
+            current = await _versions(connection, known)
+            same = {part: made for part, made in known.items() if made.versions == current.get(part, [])}
             fresh = await _summed(connection, [part for part in wanted if part not in same])
         for part, made in fresh.items():
             self._kept.keep(part, made)
@@ -117,48 +135,64 @@ class PostgresSums:
 _cover = lru_cache(maxsize=256)(cover)
 
 
-async def _versions(connection: Connection, parts: Sequence[Part]) -> dict[Part, Versions]:
-    found = await connection.fetch(VERSIONS, *_columns(parts)) if parts else []
-    return {parts[place]: versions for place, versions in found}
+async def _versions(connection: Connection, parts: Iterable[Part]) -> dict[Part, Versions]:
+    runs = _runs(parts)
+    found = await connection.fetch(VERSIONS, *_columns(runs)) if runs else []
+    return {_part(runs, run, place): sorted(versions or ()) for run, place, versions in found}
 
 
 async def _summed(connection: Connection, parts: Sequence[Part]) -> dict[Part, Sum]:
-    found = await connection.fetch(SUMMANDS, *_columns(parts)) if parts else []
+    runs = _runs(parts)
+    found = await connection.fetch(SUMMANDS, *_columns(runs)) if runs else []
     made = {part: Sum([], Figures()) for part in parts}
-    for place, version, plain, spreads in found:
-        versions, figures = made[parts[place]]
+    for run, place, version, plain, spreads in found:
+        part = _part(runs, run, place)
+        versions, figures = made[part]
         more = Figures.from_json(plain, spreads)
         if versions:
             figures.absorb(more)
         else:
-            made[parts[place]] = Sum(versions, more)
+            made[part] = Sum(versions, more)
         versions.append(version)
     for versions, _ in made.values():
         versions.sort()
     return made
 
 
-def _columns(parts: Sequence[Part]) -> list[list[object]]:
+def _runs(parts: Iterable[Part]) -> list[tuple[Run, list[str]]]:
+    """Parts by what they have in common, with the entities of each: few parameters of a statement are soon read."""
+    runs: defaultdict[Run, list[str]] = defaultdict(list)
+    for part in parts:
+        runs[part.run].append(part.entity)
+    return list(runs.items())
+
+
+def _part(runs: Sequence[tuple[Run, list[str]]], run: int, place: int) -> Part:
+    return Part(runs[run - 1][0], runs[run - 1][1][place - 1])
+
+
+def _columns(runs: Sequence[tuple[Run, list[str]]]) -> list[list[object]]:
+    # A list in a list would be a dimension of the array.
+    named = [(run, orjson.Fragment(orjson.dumps(entities))) for run, entities in runs]
     return columns(
         (
-            (place, part.dimension.value, part.entity, part.resolution.value, part.since, part.until, part.without)
-            for place, part in enumerate(parts)
+            (run.dimension.value, run.resolution.value, run.since, run.until, run.without, entities)
+            for run, entities in named
         ),
-        7,
+        6,
     )
 
 
-def _parts(one: Stretched, entity: str, newest: datetime) -> list[Part]:
+def _runs_of(one: Stretched, newest: datetime) -> list[Run]:
+    without = ",".join(one.without)
     return [
-        Part(one.dimension, entity, *part, ",".join(one.without))
+        Run(one.dimension, *part, without)
         for stretch in _cover(one.since, one.until, _from(one.dimension, one.finest))
         for part in stretches_of(stretch, newest)
     ]
 
 
-def _together(figures: Sequence[Figures]) -> Figures:
-    if len(figures) == 1:
-        return figures[0]
+def _added(figures: Sequence[Figures]) -> Figures:
     # The largest is copied, the others are added to it: the order makes no difference.
     first, *others = sorted(figures, key=lambda one: -one.size)
     together = first.copy()
