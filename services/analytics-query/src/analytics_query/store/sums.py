@@ -9,7 +9,7 @@ import orjson
 
 from analytics_query.decisions.cover import cover
 from analytics_query.domain.rollups import Figures
-from analytics_query.domain.vocabulary import RESOLUTIONS, Dimension, Entity, Resolution
+from analytics_query.domain.vocabulary import RESOLUTIONS, WIDTH, Dimension, Entity, Resolution
 from analytics_query.ports import Busiest, Stretched
 from analytics_query.store.kept import KeptSums, Part, Run, Sum, Versions, stretches_of
 from analytics_query.store.rows import columns
@@ -38,6 +38,7 @@ VERSIONS = f"""
     SELECT run.place, part.place, found.versions
     FROM {ROWS.format(columns="array_agg(xmin::text::bigint) AS versions")}
 """
+# Bucket by bucket: the index on them has all dimensions of one bucket side by side.
 BUSIEST = """
     SELECT asked.dimension, ranked.entity
     FROM (
@@ -46,14 +47,15 @@ BUSIEST = """
     ) AS asked
     CROSS JOIN LATERAL (
         SELECT entity, sum(found.number) AS total
-        FROM unnest($4::text[], $5::text[], $6::timestamptz[], $7::timestamptz[])
-            AS stretch (dimension, resolution, since, until)
+        FROM unnest($4::text[], $5::text[], $6::timestamptz[], $7::timestamptz[], $8::interval[])
+            AS stretch (dimension, resolution, since, until, width)
+        CROSS JOIN LATERAL generate_series(stretch.since, stretch.until - stretch.width, stretch.width) AS each (bucket)
         CROSS JOIN LATERAL (
             SELECT entity, (SELECT sum(coalesce((figures -> 'c' ->> metric)::numeric,
                 (spreads -> metric ->> 0)::numeric, 0)) FROM unnest(asked.metrics) AS metric) AS number
             FROM rollups
             WHERE rollups.dimension = asked.dimension AND rollups.resolution = stretch.resolution
-                AND rollups.bucket >= stretch.since AND rollups.bucket < stretch.until
+                AND rollups.bucket = each.bucket
             OFFSET 0
         ) AS found
         WHERE stretch.dimension = asked.dimension
@@ -119,12 +121,12 @@ class PostgresSums:
             return {}
         dimensions = columns([(one.dimension.value, one.metrics, one.limit) for one in asked], 3)
         stretches = [
-            (one.dimension.value, stretch.resolution.value, stretch.since, stretch.until)
+            (one.dimension.value, stretch.resolution.value, stretch.since, stretch.until, WIDTH[stretch.resolution])
             for one in asked
             for stretch in _cover(one.since, one.until, _from(one.dimension, one.finest))
         ]
         async with self._database.acquire() as connection:
-            found = await connection.fetch(BUSIEST, *dimensions, *columns(stretches, 4))
+            found = await connection.fetch(BUSIEST, *dimensions, *columns(stretches, 5))
         ranked: defaultdict[Dimension, list[str]] = defaultdict(list)
         for dimension, entity in found:
             ranked[Dimension(dimension)].append(entity)
