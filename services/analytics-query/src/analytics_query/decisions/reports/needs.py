@@ -173,7 +173,8 @@ def of_decisions() -> list[Need]:
 
 def of_errors(fingerprints: Sequence[str], include_recovery: bool) -> list[Need]:
     """What an analysis of these groups of errors needs."""
-    needs = [*_spans(BOTH, Dimension.system, WHOLE), Need(Span.series, Dimension.system, WHOLE)]
+    spans = (*BOTH, Span.series)
+    needs = [need._replace(reads=Reads.counts) for need in _spans(spans, Dimension.system, WHOLE)]
     if fingerprints:
         needs.append(Need(Span.now, Dimension.error, tuple(fingerprints)))
     if include_recovery:
