@@ -21,7 +21,7 @@ from tests.support.stack import Database
 
 HISTORY = History(seed=12, tasks=6, events=200)
 SINCE, UNTIL = NOW - timedelta(days=2), NOW + timedelta(days=3)
-WORKERS = sorted({item.worker_id for item in HISTORY.items if getattr(item, "worker_id", None)})
+WORKERS = sorted({str(item.worker_id) for item in HISTORY.items if getattr(item, "worker_id", None)})
 ASKED = [
     Stretched("all", Dimension.system, [SYSTEM], SINCE, UNTIL, Resolution.minute),
     Stretched("days", Dimension.system, [SYSTEM], SINCE, UNTIL, Resolution.day, ("cpu_percent@reported",)),
