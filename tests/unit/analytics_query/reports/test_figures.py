@@ -6,7 +6,7 @@ import pytest
 from analytics_query.decisions.reports import catalogue, resources, tasks, trust
 from analytics_query.decisions.reports.definitions import Definition, Two, figures_of
 from analytics_query.decisions.reports.evident import spread_of
-from analytics_query.decisions.reports.recipes import Mean, Portion, Quantile, Rate
+from analytics_query.decisions.reports.recipes import Mean, Portion, Quantile, Rate, Total
 from analytics_query.domain.rollups import Figures, Last, Spread
 from contracts.analytics import Figure
 from contracts.events import Evidence
@@ -48,6 +48,12 @@ def test_levels_of_evidence_are_not_mixed_in_a_share() -> None:
     now = Figures(counts={"ok@reported": 9, "all@reported": 10, "ok@verified": 0, "all@verified": 4})
     figure = Definition("x", "percent", Portion(("ok@",), ("all@",)), ("all",)).figure(two(now))
     assert (figure.value, figure.samples, figure.evidence) == (0, 4, Evidence.verified)
+
+
+def test_a_sum_that_is_zero_at_the_best_evidence_is_not_taken_from_lesser_evidence() -> None:
+    now = Figures(counts={"bad@observed": 9, "all@observed": 30, "all@verified": 20})
+    figure = Definition("x", "count", Total(("bad@",), of="all@"), ("all",)).figure(two(now))
+    assert (figure.value, figure.samples, figure.evidence) == (0, 20, Evidence.verified)
 
 
 def test_a_rate_counts_the_hours_that_have_passed() -> None:
