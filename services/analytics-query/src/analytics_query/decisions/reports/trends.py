@@ -95,7 +95,7 @@ def _series(definition: Definition, rollups: Sequence[Rollup]) -> Series:
         for bucket_s, one in reckoned
         if (value := rounded(one.value)) is not None
     ]
-    evidence = Evidence(level) if level else None
+    evidence = Evidence(level) if level else definition.claimed
     return Series(
         name=definition.name, unit=definition.unit, resolution=resolution.value, points=points, evidence=evidence
     )
