@@ -172,6 +172,10 @@ class Rollups(Protocol):
         """Roll-ups of one resolution whose buckets touch [since, until), in order of entity and time."""
         ...
 
+    async def first(self, dimension: Dimension, entity: str) -> datetime | None:
+        """Where the oldest roll-up of an entity begins, as fine as it is kept; None: there is none."""
+        ...
+
     async def entities(
         self, dimension: Dimension, since: datetime, until: datetime, by_metric: str, limit: int
     ) -> list[tuple[str, int]]:
@@ -305,8 +309,10 @@ class Records(Protocol):
         """The newest figures of each type, and of each source if sources are given."""
         ...
 
-    async def disagreements(self, worker_id: str | None, since: datetime, limit: int) -> list[Disagreement]:
-        """The latest attempts whose claims did not hold, newest first."""
+    async def disagreements(
+        self, worker_id: str | None, since: datetime, until: datetime, limit: int
+    ) -> list[Disagreement]:
+        """The latest attempts whose claims did not hold in [since, until), newest first."""
         ...
 
 

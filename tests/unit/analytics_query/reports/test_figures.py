@@ -1,5 +1,7 @@
 """Single figures from handmade roll-ups: values, intervals, baselines, evidence."""
 
+from datetime import UTC, datetime
+
 import numpy as np
 import pytest
 
@@ -12,6 +14,7 @@ from analytics_query.domain.rollups import Figures, Key, Last, Rollup, Spread
 from analytics_query.domain.vocabulary import SYSTEM, Dimension, Resolution
 from contracts.analytics import Figure
 from contracts.events import Evidence
+from tests.support.examples import NOW
 from tests.support.figures_document import parts
 
 
@@ -74,8 +77,18 @@ def test_a_series_has_the_evidence_of_its_figure() -> None:
     key = Key(Dimension.system, SYSTEM, Resolution.hour, 0)
     rollups = [Rollup(key, Figures(counts={"errors:error": 2, "events": 5}))]
     names = ["errors_reported", "events_per_second"]
-    found = {one.name: one.evidence for one in series_of(system.DEFINITIONS, rollups, ["all"], names)}
+    found = {one.name: one.evidence for one in series_of(system.DEFINITIONS, rollups, ["all"], names, NOW)}
     assert found == {"errors_reported": Evidence.reported, "events_per_second": None}
+
+
+def test_the_newest_point_of_a_rate_counts_the_time_that_has_passed() -> None:
+    hours = [
+        Rollup(Key(Dimension.system, SYSTEM, Resolution.hour, at), Figures(counts={"tasks_completed": 6}))
+        for at in (0, 3_600)
+    ]
+    half_past_one = datetime.fromtimestamp(5_400, UTC)
+    [throughput] = series_of(system.DEFINITIONS, hours, ["all"], ["throughput"], half_past_one)
+    assert [point.value for point in throughput.points] == [6, 12]
 
 
 def test_a_rate_counts_the_hours_that_have_passed() -> None:
