@@ -88,6 +88,14 @@ async def test_only_the_entities_that_are_asked_for_are_read(ports: Ports) -> No
     assert await ports.rollups.read(Dimension.worker, None, before, before + timedelta(days=1)) == []
 
 
+async def test_the_beginning_is_that_of_the_oldest_roll_up(ports: Ports) -> None:
+    minutes = await ports.rollups.series(Dimension.system, None, SINCE, UNTIL, Resolution.minute)
+    first = await ports.rollups.first(Dimension.system, SYSTEM)
+    assert first is not None
+    assert first.timestamp() == minutes[0].key.bucket_s
+    assert await ports.rollups.first(Dimension.worker, "nobody") is None
+
+
 async def test_forgetting_what_is_old_takes_nothing_from_what_is_read(ports: Ports) -> None:
     before = await ports.rollups.read(Dimension.system, None, SINCE, UNTIL, Resolution.day)
     position = await ports.documents.position()

@@ -10,7 +10,7 @@ from typing import Any
 import asyncpg
 import orjson
 
-from analytics_query.decisions.cover import Stretch, ceiling_of, cover
+from analytics_query.decisions.cover import Stretch, ceiling_of, cover, first_of
 from analytics_query.decisions.folding import FOLD_VERSION
 from analytics_query.domain.consumers import CONSUMERS
 from analytics_query.domain.documents import AttemptDocument, AttemptKey, TaskDocument
@@ -189,6 +189,14 @@ class Memory:
         """Roll-ups of one resolution."""
         stretch = Stretch(resolution, bucket_of(since, resolution), ceiling_of(until, resolution))
         return self._within(dimension, entities, [stretch])
+
+    async def first(self, dimension: Dimension, entity: str) -> datetime | None:
+        """As `ports.Rollups`."""
+        oldest: dict[Resolution, datetime] = {}
+        for key in sorted(self.state.rollups, key=lambda key: -key.bucket_s):
+            if (key.dimension, key.entity) == (dimension, entity):
+                oldest[key.resolution] = datetime.fromtimestamp(key.bucket_s, UTC)
+        return first_of(oldest)
 
     async def entities(
         self, dimension: Dimension, since: datetime, until: datetime, by_metric: str, limit: int

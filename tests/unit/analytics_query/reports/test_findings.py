@@ -198,7 +198,9 @@ def test_a_quota_is_told_if_it_ends_before_its_reset(resets_in_h: float | None, 
 
 def test_a_trend_is_a_slope_a_week() -> None:
     values = [90 - 0.5 * hour for hour in range(20)]
-    series = trends.series_of(quality.DEFINITIONS, rollups("line_coverage@observed", values), ALL, ["line_coverage"])
+    series = trends.series_of(
+        quality.DEFINITIONS, rollups("line_coverage@observed", values), ALL, ["line_coverage"], NOW
+    )
     [trend] = trends.trends_of(series, ALL)
     assert (trend.name, trend.samples) == ("line_coverage_trend", 20)
     assert trend.value == pytest.approx(-0.5 * 24 * 7, rel=1e-3)
@@ -236,3 +238,15 @@ def test_words() -> None:
     assert listed(["a", "b", "c", "d", "e"]) == "a, b, c and 2 more"
     assert listed(["a", "b"]) == "a and b"
     assert [probability(p) for p in (0.0001, 0.0123, 0.25)] == ["p < 0.001", "p = 0.012", "p = 0.25"]
+
+
+def test_rates_of_what_is_kept_by_the_hour_are_for_the_hours_that_were_read() -> None:
+    now = datetime(2026, 11, 18, 12, 30, tzinfo=UTC)
+    worker, counts = (Dimension.worker, "w"), Figures(counts={"attempts_completed": 6})
+    reading = Reading(time_range("5m", now), now, {Span.now: {worker: counts, (Dimension.system, SYSTEM): counts}})
+    by_worker, by_system = reading.two(*worker), reading.system
+    assert by_worker.hours == pytest.approx(0.5)
+    assert by_system.hours == pytest.approx(5 / 60)
+    assert (by_worker.hours_before, by_system.hours_before) == (0, pytest.approx(5 / 60))
+    day = Reading(time_range("yesterday", now), now, {}).two(*worker)
+    assert (day.hours, day.hours_before) == (24, 24)
