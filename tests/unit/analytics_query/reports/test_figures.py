@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 import numpy as np
 import pytest
 
-from analytics_query.decisions.reports import bottlenecks, catalogue, errors, resources, system, tasks, trust
+from analytics_query.decisions.reports import bottlenecks, catalogue, errors, resources, system, tasks, trust, workers
 from analytics_query.decisions.reports.definitions import Definition, Two, figures_of
 from analytics_query.decisions.reports.evident import spread_of
 from analytics_query.decisions.reports.recipes import Mean, Portion, Quantile, Rate, Total
@@ -77,6 +77,12 @@ def test_what_rests_on_the_word_of_agents_is_never_told_as_the_platforms_own(
     figure = definition.figure(two(Figures(counts=counts)))
     assert figure.value is not None
     assert figure.evidence is evidence
+
+
+def test_attempts_that_failed_and_were_tried_again_are_errors_of_their_worker() -> None:
+    now = Figures(counts={"attempts_ended": 4, "attempts_completed": 2, "attempts_requeued": 2})
+    found = figures_of(workers.DEFINITIONS, two(now), ["error_rate", "success_rate"])
+    assert (named(found, "success_rate").value, named(found, "attempt_error_rate").value) == (50, 50)
 
 
 def test_a_series_has_the_evidence_of_its_figure() -> None:

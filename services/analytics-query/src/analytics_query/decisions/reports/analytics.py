@@ -7,7 +7,7 @@ from analytics_query.decisions.reports import quality, resources, system, tasks,
 from analytics_query.decisions.reports.definitions import Definition, Two, figures_of, is_wanted
 from analytics_query.decisions.reports.reading import Reading
 from analytics_query.decisions.reports.trends import series_of, trends_of
-from analytics_query.decisions.reports.words import entity_name
+from analytics_query.decisions.reports.words import entity_name, letter
 from analytics_query.domain.rollups import Rollup
 from analytics_query.domain.vocabulary import SYSTEM, Dimension
 from contracts.analytics import Figure, Row, Section
@@ -109,7 +109,7 @@ def _figures(
     if name == "security" and entity_type != "system" and is_wanted(quality.RATING.groups, wanted):
         rating = quality.rating_of(two.now)
         if rating.value is not None:
-            figures.append(quality.RATING.figure(None, reckoned=rating, note=quality.letter(rating.value)))
+            figures.append(quality.RATING.figure(None, reckoned=rating, note=letter(rating.value)))
     return figures
 
 

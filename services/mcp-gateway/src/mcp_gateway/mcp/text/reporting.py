@@ -7,6 +7,7 @@ from functools import partial
 from contracts.analytics import AnalyticsReport, EntityType, Figure, ReportType, Row, Section
 from contracts.base import JsonObject
 from mcp_gateway.decisions.wording import shorten
+from mcp_gateway.domain.inputs.analytics import ALWAYS
 from mcp_gateway.mcp.text.charts import bar
 from mcp_gateway.mcp.text.figures import (
     column,
@@ -19,7 +20,6 @@ from mcp_gateway.mcp.text.figures import (
 from mcp_gateway.mcp.text.frame import STRUCTURED, closing, fitting, left_out, noted, period, summary
 from mcp_gateway.mcp.text.layout import cell, filled, indented, lines_below, section
 
-ALWAYS = "all"
 MAX_DATA = 6_000
 MAX_FIGURES = 40
 MAX_ROWS = 25
@@ -51,11 +51,14 @@ def _head(report: AnalyticsReport, title: str) -> str:
     kind = f" ({report.report})" if report.report == ReportType.comparative else ""
     lines = [f"{title}{kind}: {_subject(report)}", period(report.time_range, report.since, report.until)]
     if not report.data and not any(_has_values(part) for part in report.sections):
-        longer = (
-            "" if report.time_range == ALWAYS else "; a longer time_range may show more, such as last_90_days or all"
-        )
-        lines.append(f"Nothing is known of this period{longer}.")
+        lines.append(_nothing(report))
     return "\n".join(lines)
+
+
+def _nothing(report: AnalyticsReport) -> str:
+    if report.time_range != ALWAYS:
+        return "Nothing is known of this period; a longer time_range may show more, such as all."
+    return "Nothing is known of this" + ("; see that the ids are right." if report.entity_ids else " yet.")
 
 
 def _subject(report: AnalyticsReport) -> str:
