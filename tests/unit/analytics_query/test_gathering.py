@@ -75,8 +75,9 @@ async def test_long_ranges_and_old_times_are_read_by_the_hour_or_day() -> None:
     def finest(asking: Asking) -> list[Resolution]:
         return [one.finest for one in asking.stretched]
 
-    needs = [Need(Span.now, Dimension.worker, ("w",))]
-    assert finest(await ask(needs, "last_hour")) == [Resolution.minute]
+    whole, needs = [Need(Span.now, Dimension.system, (SYSTEM,))], [Need(Span.now, Dimension.worker, ("w",))]
+    assert finest(await ask(whole, "last_hour")) == [Resolution.minute]
+    assert finest(await ask(needs, "last_hour")) == [Resolution.hour]
     assert finest(await ask(needs, "last_30_days")) == [Resolution.hour]
     assert finest(await ask(needs, "2026-11-10/PT1H")) == [Resolution.hour]
     assert finest(await ask(needs, "2026-01-10/PT1H")) == [Resolution.day]

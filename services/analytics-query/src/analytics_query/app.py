@@ -74,7 +74,8 @@ def _offer(app: FastAPI, settings: Settings, database: Database, cache: Cache) -
     """What the edges ask for."""
     clock, documents = SystemClock(), PostgresDocuments(database)
     app.state.clock, app.state.documents = clock, documents
-    app.state.sources = Sources(PostgresSums(database), PostgresRollups(database), documents, PostgresRecords(database))
+    sums = PostgresSums(database, settings.report_kept_numbers)
+    app.state.sources = Sources(sums, PostgresRollups(database), documents, PostgresRecords(database))
     answers = RedisAnswers(cache, clock, settings.report_cache_ttl_ms)
     app.state.answers = Answers(answers, documents, clock, settings.report_stale_ms)
 

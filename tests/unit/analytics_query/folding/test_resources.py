@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 
 from analytics_query.decisions.folding import resources
+from analytics_query.domain.documents.resources import Resources, Series
 from analytics_query.domain.rollups import ACCURACY
 from analytics_query.domain.vocabulary import SYSTEM, Dimension
 from contracts.events import EventBase
@@ -81,7 +82,7 @@ def test_what_is_no_figure_is_left_out(wrong: Any) -> None:
 def test_memory_that_grows_is_a_leak_with_its_slope() -> None:
     rng = np.random.default_rng(3)
     hours = np.arange(1, 61) * 10 / 3600
-    values = 200 + 120 * hours + rng.normal(0, 1, 60)
+    values = 200 + 180 * hours + rng.normal(0, 1, 60)
     values[[10, 30]] = 900
     result = folded(*memory(values))
     i, j = np.triu_indices(60, 1)
@@ -97,12 +98,24 @@ def test_memory_that_grows_is_a_leak_with_its_slope() -> None:
         200 - np.arange(60.0),
         200 + np.arange(9.0) * 50,
         np.full(60, 200.0),
-        200 + np.arange(60) * 0.001,
+        200 + np.arange(60) * 0.2,
+        2_000 + np.arange(60) * 2.0,
     ],
-    ids=["noise", "shrinks", "too few", "flat", "too little"],
+    ids=["noise", "shrinks", "too few", "flat", "too little", "too little of so much"],
 )
 def test_memory_that_does_not_surely_grow_is_no_leak(values: np.ndarray[Any, Any]) -> None:
     assert folded(*memory(values)).count("leaks") == 0
+
+
+def test_the_noise_of_attempts_that_do_not_leak_is_hardly_ever_a_leak() -> None:
+    rng = np.random.default_rng(6)
+    told = 0
+    for _ in range(400):
+        values = rng.normal(300, 5, 40).tolist()
+        sample = {str(place): (place * 10_000, value) for place, value in enumerate(values)}
+        noise = Resources(series={"memory_used_mb@reported": Series(40, 0.0, sample)})
+        told += resources.leak_of(noise) is not None
+    assert told == 0
 
 
 def test_growth_within_a_minute_is_no_leak() -> None:

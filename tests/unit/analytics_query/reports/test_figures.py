@@ -8,7 +8,7 @@ import pytest
 from analytics_query.decisions.reports import bottlenecks, catalogue, errors, resources, system, tasks, trust, workers
 from analytics_query.decisions.reports.definitions import Definition, Two, figures_of
 from analytics_query.decisions.reports.evident import spread_of
-from analytics_query.decisions.reports.recipes import Mean, Portion, Quantile, Rate
+from analytics_query.decisions.reports.recipes import Mean, Portion, Quantile, Rate, Total
 from analytics_query.decisions.reports.trends import series_of
 from analytics_query.domain.rollups import Figures, Key, Last, Rollup, Spread
 from analytics_query.domain.vocabulary import SYSTEM, Dimension, Resolution
@@ -53,6 +53,12 @@ def test_levels_of_evidence_are_not_mixed_in_a_share() -> None:
     now = Figures(counts={"ok@reported": 9, "all@reported": 10, "ok@verified": 0, "all@verified": 4})
     figure = Definition("x", "percent", Portion(("ok@",), ("all@",)), ("all",)).figure(two(now))
     assert (figure.value, figure.samples, figure.evidence) == (0, 4, Evidence.verified)
+
+
+def test_a_sum_that_is_zero_at_the_best_evidence_is_not_taken_from_lesser_evidence() -> None:
+    now = Figures(counts={"bad@observed": 9, "all@observed": 30, "all@verified": 20})
+    figure = Definition("x", "count", Total(("bad@",), of="all@"), ("all",)).figure(two(now))
+    assert (figure.value, figure.samples, figure.evidence) == (0, 20, Evidence.verified)
 
 
 @pytest.mark.parametrize(

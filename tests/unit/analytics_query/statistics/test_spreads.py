@@ -26,7 +26,7 @@ def spread(numbers: list[float]) -> Spread:
 
 def binned(numbers: list[float]) -> list[float]:
     """The values as the bins stand for them."""
-    return [value for value, times in spread(numbers).values() for _ in range(times)]
+    return [value for value, times in zip(*spread(numbers).ordered()[:2], strict=True) for _ in range(times)]
 
 
 @given(values, st.floats(0, 1))

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
+from itertools import accumulate
 from typing import Any, NamedTuple
 
 from ddsketch.ddsketch import BaseDDSketch
@@ -35,6 +36,7 @@ class Spread:
     count: int = 0
     micros: int = 0
     bins: dict[str, int] = field(default_factory=dict)
+    _ordered: "Ordered | None" = field(default=None, init=False, repr=False, compare=False)
 
     def add(self, value: float, times: int = 1) -> None:
         """Count a value; a negative `times` takes it away again."""
@@ -45,12 +47,25 @@ class Spread:
         self.count += times
         self.micros += micros * times
         self.bins[name] = self.bins.get(name, 0) + times
+        self._ordered = None
 
     def merge(self, other: "Spread", sign: int = 1) -> None:
         """Add all that another has counted, or with `sign` -1 take it away."""
         self.count += other.count * sign
         self.micros += other.micros * sign
+        self._ordered = None
         _add(self.bins, other.bins, sign)
+
+    def absorb(self, other: "Spread") -> None:
+        """As `merge`, but nothing comes to nothing: reports read sums of what is there."""
+        self.count += other.count
+        self.micros += other.micros
+        self._ordered = None
+        _sum(self.bins, other.bins)
+
+    def copy(self) -> "Spread":
+        """One that can be changed without changing this one."""
+        return Spread(self.count, self.micros, self.bins.copy())
 
     @property
     def is_nothing(self) -> bool:
@@ -66,9 +81,13 @@ class Spread:
         """The exact mean; None of nothing."""
         return self.micros / MICRO / self.count if self.count else None
 
-    def values(self) -> list[tuple[float, int]]:
+    def ordered(self) -> "Ordered":
         """The values with how often each was seen, ascending; each stands for its bin."""
-        return sorted((value_of(name), times) for name, times in self.bins.items() if times)
+        if self._ordered is None:
+            found = sorted([(value_of(name), times) for name, times in self.bins.items() if times])
+            times = [times for _, times in found]
+            self._ordered = Ordered([value for value, _ in found], times, list(accumulate(times)))
+        return self._ordered
 
     def to_sketch(self) -> BaseDDSketch:
         """The library's sketch of it."""
@@ -77,6 +96,14 @@ class Spread:
             int(name.removeprefix(NEGATIVE)): times for name, times in self.bins.items() if name.startswith(NEGATIVE)
         }
         return BaseDDSketch(MAPPING, SparseStore(positive), SparseStore(negative), self.bins.get(ZERO, 0))
+
+
+class Ordered(NamedTuple):
+    """Values in ascending order, how often each was seen, and how often it or any before it."""
+
+    values: list[float]
+    times: list[int]
+    running: list[int]
 
 
 class SparseStore(Store):
@@ -170,6 +197,28 @@ class Figures:
                     self.lasts[metric] = last
                     plain = True
         return Change(plain, spreads)
+
+    def absorb(self, other: "Figures") -> None:
+        """As `merge`, but nothing comes to nothing: this is most of what a long report costs."""
+        _sum(self.counts, other.counts)
+        for metric, spread in other.spreads.items():
+            known = self.spreads.get(metric)
+            if known is None:
+                self.spreads[metric] = spread.copy()
+            else:
+                known.absorb(spread)
+        for metric, last in other.lasts.items():
+            self.lasts[metric] = self.lasts.get(metric, last).or_newer(last)
+
+    def copy(self) -> "Figures":
+        """Figures that can be changed without changing these."""
+        spreads = {metric: spread.copy() for metric, spread in self.spreads.items()}
+        return Figures(self.counts.copy(), spreads, self.lasts.copy())
+
+    @property
+    def size(self) -> int:
+        """How many numbers it holds, about."""
+        return len(self.counts) + 3 * len(self.lasts) + sum(2 + len(spread.bins) for spread in self.spreads.values())
 
     @property
     def is_nothing(self) -> bool:
@@ -269,6 +318,12 @@ def _add(counts: dict[str, int], others: dict[str, int], sign: int) -> bool:
             else:
                 del counts[name]
     return changed
+
+
+def _sum(counts: dict[str, int], others: dict[str, int]) -> None:
+    before = counts.get
+    for name, times in others.items():
+        counts[name] = before(name, 0) + times
 
 
 def _integer(number: int) -> int | str:

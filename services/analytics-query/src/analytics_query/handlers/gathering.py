@@ -129,4 +129,7 @@ async def _series(need: Need, period: TimeRange, position: Position, sources: So
     kept = _finest(need.dimension, period.since, timedelta(), position)
     if WIDTH[kept] > WIDTH[resolution]:
         resolution = kept
-    return await sources.rollups.series(need.dimension, need.entities, period.since, period.until, resolution)
+    entities, span = need.entities or (), (period.since, period.until)
+    return await sources.sums.series(
+        Stretched(need.span.value, need.dimension, entities, *span, resolution, left_out(need))
+    )

@@ -147,7 +147,11 @@ def _of_tasks(known: Tasks, attempts: Attempts) -> list[Need]:
 def _said_of_tasks(known: Tasks, attempts: Attempts, ids: Sequence[str]) -> list[str]:
     figures = summed(known, attempts, ids)
     ended = figures.counts.get("attempts_ended", 0)
-    return [f"{counted(len(ids), 'task')} with {counted(len(attempts), 'attempt')}, of which {ended} ended."]
+    unknown = [name for name in ids if known.get(name) is None and not any(key[0] == name for key in attempts)]
+    said = [
+        f"{counted(len(ids) - len(unknown), 'task')} with {counted(len(attempts), 'attempt')}, of which {ended} ended."
+    ]
+    return [*(said if len(unknown) < len(ids) else []), *(f"Nothing is known of {name}." for name in unknown)]
 
 
 async def _with_disagreements(

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import NamedTuple, Protocol
 
-from analytics_query.domain.rollups import Figures
+from analytics_query.domain.rollups import Figures, Rollup
 from analytics_query.domain.vocabulary import Dimension, Entity, Resolution
 
 
@@ -37,7 +37,11 @@ class Sums(Protocol):
     """Roll-ups, summed up for reports: each question is one statement, however much it asks for."""
 
     async def totals(self, asked: Sequence[Stretched]) -> dict[str, dict[Entity, Figures]]:
-        """By label, the sums of each entity that has any roll-up."""
+        """By label, the sums of each entity that has any roll-up. They must not be changed."""
+        ...
+
+    async def series(self, asked: Stretched) -> list[Rollup]:
+        """The roll-ups of resolution `finest` whose buckets touch the time, in order of time. Not to be changed."""
         ...
 
     async def busiest(self, asked: Sequence[Busiest]) -> dict[Dimension, list[str]]:

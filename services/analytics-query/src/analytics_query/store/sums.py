@@ -1,30 +1,44 @@
 """Roll-ups for reports: summed up, and ranked."""
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
 from functools import lru_cache
 
-from analytics_query.decisions.cover import cover
-from analytics_query.domain.rollups import Figures
-from analytics_query.domain.vocabulary import RESOLUTIONS, Dimension, Entity, Resolution
-from analytics_query.ports import Busiest, Stretched
-from analytics_query.store.rows import columns
-from servicekit.pg import Database
+import orjson
 
-# OFFSET 0 keeps the planner from joining whole tables: each asked row is one short range of the primary key.
-TOTALS = """
-    SELECT asked.label, asked.dimension, asked.entity, found.figures,
-        found.spreads - string_to_array(asked.without, ',') AS spreads
-    FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::timestamptz[], $6::timestamptz[], $7::text[])
-        AS asked (label, dimension, entity, resolution, since, until, without)
+from analytics_query.decisions.cover import ceiling_of, cover
+from analytics_query.domain.rollups import Figures, Key, Rollup
+from analytics_query.domain.vocabulary import RESOLUTIONS, WIDTH, Dimension, Entity, Resolution, bucket_of
+from analytics_query.ports import Busiest, Stretched
+from analytics_query.store.kept import KeptSums, Part, Run, Sum, Versions, stretches_of
+from analytics_query.store.rows import columns
+from servicekit.pg import Connection, Database
+
+# OFFSET 0 keeps the planner from joining whole tables: each part is one short range of the primary key.
+ROWS = """
+    unnest($1::text[], $2::text[], $3::timestamptz[], $4::timestamptz[], $5::text[], $6::jsonb[])
+        WITH ORDINALITY AS run (dimension, resolution, since, until, without, entities, place)
+    CROSS JOIN LATERAL jsonb_array_elements_text(run.entities) WITH ORDINALITY AS part (entity, place)
     CROSS JOIN LATERAL (
-        SELECT figures, spreads FROM rollups
-        WHERE rollups.dimension = asked.dimension AND rollups.entity = asked.entity
-            AND rollups.resolution = asked.resolution
-            AND rollups.bucket >= asked.since AND rollups.bucket < asked.until
+        SELECT {columns} FROM rollups
+        WHERE rollups.dimension = run.dimension AND rollups.entity = part.entity
+            AND rollups.resolution = run.resolution
+            AND rollups.bucket >= run.since AND rollups.bucket < run.until
         OFFSET 0
     ) AS found
 """
+SUMMANDS = f"""
+    SELECT run.place, part.place, found.version, found.figures,
+        found.spreads - string_to_array(run.without, ',') AS spreads
+    FROM {ROWS.format(columns="xmin::text::bigint AS version, figures, spreads")}
+"""
+# Nothing that a row holds aside is looked at.
+VERSIONS = f"""
+    SELECT run.place, part.place, found.versions
+    FROM {ROWS.format(columns="array_agg(xmin::text::bigint) AS versions")}
+"""
+# Bucket by bucket: the index on them has all dimensions of one bucket side by side.
 BUSIEST = """
     SELECT asked.dimension, ranked.entity
     FROM (
@@ -33,14 +47,15 @@ BUSIEST = """
     ) AS asked
     CROSS JOIN LATERAL (
         SELECT entity, sum(found.number) AS total
-        FROM unnest($4::text[], $5::text[], $6::timestamptz[], $7::timestamptz[])
-            AS stretch (dimension, resolution, since, until)
+        FROM unnest($4::text[], $5::text[], $6::timestamptz[], $7::timestamptz[], $8::interval[])
+            AS stretch (dimension, resolution, since, until, width)
+        CROSS JOIN LATERAL generate_series(stretch.since, stretch.until - stretch.width, stretch.width) AS each (bucket)
         CROSS JOIN LATERAL (
             SELECT entity, (SELECT sum(coalesce((figures -> 'c' ->> metric)::numeric,
                 (spreads -> metric ->> 0)::numeric, 0)) FROM unnest(asked.metrics) AS metric) AS number
             FROM rollups
             WHERE rollups.dimension = asked.dimension AND rollups.resolution = stretch.resolution
-                AND rollups.bucket >= stretch.since AND rollups.bucket < stretch.until
+                AND rollups.bucket = each.bucket
             OFFSET 0
         ) AS found
         WHERE stretch.dimension = asked.dimension
@@ -51,25 +66,67 @@ BUSIEST = """
 
 
 class PostgresSums:
-    """Sums of roll-ups in PostgreSQL."""
+    """Sums of roll-ups in PostgreSQL.
 
-    def __init__(self, database: Database) -> None:
+    A sum that was made before is made again only if any of its rows has changed since: most of what reports look at is
+    long past.
+    """
+
+    def __init__(self, database: Database, most_kept: int) -> None:
         self._database = database
+        self._kept = KeptSums(most_kept)
 
     async def totals(self, asked: Sequence[Stretched]) -> dict[str, dict[Entity, Figures]]:
-        """By label, the sums of each entity that has any roll-up."""
-        rows = [row for one in asked for row in _stretches(one)]
-        if not rows:
+        """By label, the sums of each entity that has any roll-up. They must not be changed."""
+        if not asked:
             return {}
-        async with self._database.acquire() as connection:
-            found = await connection.fetch(TOTALS, *columns(rows, 7))
+        newest = max(one.until for one in asked)
+        parts = {
+            (one.label, one.dimension, entity): [Part(run, entity) for run in runs]
+            for one, runs in ((one, _runs_of(one, newest)) for one in asked)
+            for entity in one.entities
+        }
+        summed = await self._sums(dict.fromkeys(part for some in parts.values() for part in some))
         sums: defaultdict[str, dict[Entity, Figures]] = defaultdict(dict)
-        for label, dimension, entity, plain, spreads in found:
-            more = Figures.from_json(plain, spreads)
-            known = sums[label].setdefault((Dimension(dimension), entity), more)
-            if known is not more:
-                _add(known, more)
+        for (label, dimension, entity), some in parts.items():
+            found = [part for part in some if summed[part].versions]
+            if found:
+                sums[label][dimension, entity] = self._together(tuple(found), summed)
         return dict(sums)
+
+    async def series(self, asked: Stretched) -> list[Rollup]:
+        """The roll-ups of resolution `finest` whose buckets touch the time, in order of time. Not to be changed."""
+        width, without = WIDTH[asked.finest], ",".join(asked.without)
+        since, until = bucket_of(asked.since, asked.finest), ceiling_of(asked.until, asked.finest)
+        buckets = [since + width * place for place in range((until - since) // width)]
+        runs = [Run(asked.dimension, asked.finest, bucket, bucket + width, without) for bucket in buckets]
+        summed = await self._sums(Part(run, entity) for run in runs for entity in asked.entities)
+        return [
+            Rollup(Key(asked.dimension, part.entity, asked.finest, int(part.run.since.timestamp())), made.figures)
+            for part, made in sorted(summed.items(), key=lambda one: one[0].run.since)
+            if made.versions
+        ]
+
+    def _together(self, parts: tuple[Part, ...], summed: Mapping[Part, Sum]) -> Figures:
+        if len(parts) == 1:
+            return summed[parts[0]].figures
+        versions = [version for part in parts for version in summed[part].versions]
+        known = self._kept.known(parts)
+        if known is None or known.versions != versions:
+            known = Sum(versions, _added([summed[part].figures for part in parts]))
+            self._kept.keep(parts, known)
+        return known.figures
+
+    async def _sums(self, parts: Iterable[Part]) -> dict[Part, Sum]:
+        wanted = list(parts)
+        known = {part: made for part in wanted if (made := self._kept.known(part)) is not None}
+        async with self._database.acquire() as connection:
+            current = await _versions(connection, known)
+            same = {part: made for part, made in known.items() if made.versions == current.get(part, [])}
+            fresh = await _summed(connection, [part for part in wanted if part not in same])
+        for part, made in fresh.items():
+            self._kept.keep(part, made)
+        return same | fresh
 
     async def busiest(self, asked: Sequence[Busiest]) -> dict[Dimension, list[str]]:
         """By dimension, the entities, those with most first."""
@@ -77,12 +134,12 @@ class PostgresSums:
             return {}
         dimensions = columns([(one.dimension.value, one.metrics, one.limit) for one in asked], 3)
         stretches = [
-            (one.dimension.value, stretch.resolution.value, stretch.since, stretch.until)
+            (one.dimension.value, stretch.resolution.value, stretch.since, stretch.until, WIDTH[stretch.resolution])
             for one in asked
             for stretch in _cover(one.since, one.until, _from(one.dimension, one.finest))
         ]
         async with self._database.acquire() as connection:
-            found = await connection.fetch(BUSIEST, *dimensions, *columns(stretches, 4))
+            found = await connection.fetch(BUSIEST, *dimensions, *columns(stretches, 5))
         ranked: defaultdict[Dimension, list[str]] = defaultdict(list)
         for dimension, entity in found:
             ranked[Dimension(dimension)].append(entity)
@@ -93,32 +150,70 @@ class PostgresSums:
 _cover = lru_cache(maxsize=256)(cover)
 
 
-def _add(known: Figures, more: Figures) -> None:
-    """As `Figures.merge`, but nothing is taken away: this is most of what a long report costs."""
-    _sum(known.counts, more.counts)
-    for metric, spread in more.spreads.items():
-        same = known.spreads.setdefault(metric, spread)
-        if same is not spread:
-            same.count += spread.count
-            same.micros += spread.micros
-            _sum(same.bins, spread.bins)
-    for metric, last in more.lasts.items():
-        known.lasts[metric] = known.lasts.get(metric, last).or_newer(last)
+async def _versions(connection: Connection, parts: Iterable[Part]) -> dict[Part, Versions]:
+    runs = _runs(parts)
+    found = await connection.fetch(VERSIONS, *_columns(runs)) if runs else []
+    return {_part(runs, run, place): sorted(versions or ()) for run, place, versions in found}
 
 
-def _sum(known: dict[str, int], more: dict[str, int]) -> None:
-    before = known.get
-    for name, count in more.items():
-        known[name] = before(name, 0) + count
+async def _summed(connection: Connection, parts: Sequence[Part]) -> dict[Part, Sum]:
+    runs = _runs(parts)
+    found = await connection.fetch(SUMMANDS, *_columns(runs)) if runs else []
+    made = {part: Sum([], Figures()) for part in parts}
+    for run, place, version, plain, spreads in found:
+        part = _part(runs, run, place)
+        versions, figures = made[part]
+        more = Figures.from_json(plain, spreads)
+        if versions:
+            figures.absorb(more)
+        else:
+            made[part] = Sum(versions, more)
+        versions.append(version)
+    for versions, _ in made.values():
+        versions.sort()
+    return made
 
 
-def _stretches(one: Stretched) -> list[tuple[object, ...]]:
+def _runs(parts: Iterable[Part]) -> list[tuple[Run, list[str]]]:
+    """Parts by what they have in common, with the entities of each: few parameters of a statement are soon read."""
+    runs: defaultdict[Run, list[str]] = defaultdict(list)
+    for part in parts:
+        runs[part.run].append(part.entity)
+    return list(runs.items())
+
+
+def _part(runs: Sequence[tuple[Run, list[str]]], run: int, place: int) -> Part:
+    return Part(runs[run - 1][0], runs[run - 1][1][place - 1])
+
+
+def _columns(runs: Sequence[tuple[Run, list[str]]]) -> list[list[object]]:
+    # A list in a list would be a dimension of the array.
+    named = [(run, orjson.Fragment(orjson.dumps(entities))) for run, entities in runs]
+    return columns(
+        (
+            (run.dimension.value, run.resolution.value, run.since, run.until, run.without, entities)
+            for run, entities in named
+        ),
+        6,
+    )
+
+
+def _runs_of(one: Stretched, newest: datetime) -> list[Run]:
     without = ",".join(one.without)
     return [
-        (one.label, one.dimension.value, entity, stretch.resolution.value, stretch.since, stretch.until, without)
+        Run(one.dimension, *part, without)
         for stretch in _cover(one.since, one.until, _from(one.dimension, one.finest))
-        for entity in one.entities
+        for part in stretches_of(stretch, newest)
     ]
+
+
+def _added(figures: Sequence[Figures]) -> Figures:
+    # The largest is copied, the others are added to it: the order makes no difference.
+    first, *others = sorted(figures, key=lambda one: -one.size)
+    together = first.copy()
+    for one in others:
+        together.absorb(one)
+    return together
 
 
 def _from(dimension: Dimension, finest: Resolution) -> tuple[Resolution, ...]:

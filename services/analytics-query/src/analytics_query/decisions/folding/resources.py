@@ -1,6 +1,7 @@
 """What is used: samples of memory, processor, disk, network and database, and quotas of services."""
 
 from collections.abc import Iterator
+from statistics import median
 from typing import Any
 
 from analytics_query.decisions.folding.crediting import OWN, without
@@ -34,8 +35,9 @@ METRICS: dict[UsedResource, tuple[tuple[str, str], ...]] = {
 """Which figure of a report is which metric."""
 LEAK_SAMPLES = 10
 LEAK_SPAN_H = 1 / 60
-LEAK_MB = 1.0
-"""A slope is told of so many samples over so much time, if so much memory was added in it."""
+LEAK_MB, LEAK_SHARE = 16.0, 0.1
+"""A slope is told of so many samples over so much time, if in it so much memory was added, and such a share of what is
+used. By its interval alone, one in forty attempts that do not leak would be told."""
 SPIKE_POINTS = 20.0
 MS_PER_H = 3_600_000
 REQUESTS = "requests"
@@ -56,7 +58,8 @@ def _leak(samples: list[tuple[int, float]]) -> Slope | None:
     points = [((at_ms - began_ms) / MS_PER_H, value) for at_ms, value in samples]
     span_h = points[-1][0]
     slope = theil_sen(points) if span_h >= LEAK_SPAN_H else None
-    grew = slope is not None and slope.low > 0 and slope.value * span_h >= LEAK_MB
+    least_mb = max(LEAK_MB, LEAK_SHARE * median(value for _, value in points))
+    grew = slope is not None and slope.low > 0 and slope.value * span_h >= least_mb
     return slope if grew else None
 
 

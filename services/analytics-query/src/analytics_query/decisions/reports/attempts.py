@@ -22,7 +22,7 @@ from analytics_query.decisions.reports.words import counted, duration, entity_na
 from analytics_query.decisions.statistics.proportions import Share, wilson
 from analytics_query.decisions.statistics.ranked import Ranked
 from analytics_query.domain.documents import AttemptDocument, AttemptKey, TaskDocument
-from analytics_query.domain.rollups import Figures, total
+from analytics_query.domain.rollups import Figures, Spread, total
 from analytics_query.domain.vocabulary import Dimension, joined
 from contracts.analytics import Figure, Finding, Row, Section
 from contracts.base import Level
@@ -151,7 +151,7 @@ def _sections(task_id: str, known: Tasks, mine: Attempts, reading: Reading, want
 
 def _usual(reading: Reading, about: TaskAbout | None) -> Ranked:
     if about is None:
-        return Ranked([])
+        return Ranked.of(Spread())
     entity = joined(*class_of(about))
     both = total([reading.at(span, Dimension.task_class, entity) for span in (Span.now, Span.history)])
     return Ranked.of(spread_of(both, "completed_ms")[0])

@@ -29,6 +29,8 @@ def counted(figures: Figures, metrics: tuple[str, ...], evidence: str | None) ->
 def level_of(figures: Figures, metrics: tuple[str, ...]) -> str | None:
     """The best level of evidence at which any of the counts is not zero."""
     by_evidence = [metric for metric in metrics if metric.endswith("@")]
+    if not by_evidence:
+        return None
     for level in LEVELS:
         if any(figures.counts.get(metric + level) for metric in by_evidence):
             return level

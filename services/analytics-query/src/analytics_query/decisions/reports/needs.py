@@ -71,6 +71,8 @@ def left_out(need: Need) -> tuple[str, ...]:
         needed: Collection[str] = ()
     elif need.span is Span.history or need.reads is Reads.compared:
         needed = COMPARED
+    elif need.reads is Reads.ranked:
+        needed = OF_MANY
     elif need.entities is not None:
         return ()
     else:
@@ -138,9 +140,12 @@ def of_system(wanted: Collection[str]) -> list[Need]:
 def of_entities(dimension: Dimension, entities: Sequence[str], wanted: Collection[str]) -> list[Need]:
     """What a report on workers, repositories, agents or models needs; without names the busiest."""
     named = tuple(entities) or None
-    needs = _spans(BOTH, Dimension.system, WHOLE) if dimension is not Dimension.system else []
-    needs += _spans(BOTH, dimension, named)
-    if named and len(named) == 1 and is_wanted(SERIES_GROUPS, wanted):
+    if named is not None and len(named) > 1:
+        return [need._replace(reads=Reads.ranked) for need in _spans(BOTH, dimension, named)]
+    needs = _spans(BOTH, dimension, named)
+    if dimension is Dimension.worker:
+        needs.append(Need(Span.now, Dimension.system, WHOLE, Reads.compared))
+    if named and is_wanted(SERIES_GROUPS, wanted):
         needs.append(Need(Span.series, dimension, named))
     if named and is_wanted(("regressions",), wanted):
         needs.append(Need(Span.history, dimension, named))
@@ -173,7 +178,8 @@ def of_decisions() -> list[Need]:
 
 def of_errors(fingerprints: Sequence[str], include_recovery: bool) -> list[Need]:
     """What an analysis of these groups of errors needs."""
-    needs = [*_spans(BOTH, Dimension.system, WHOLE), Need(Span.series, Dimension.system, WHOLE)]
+    spans = (*BOTH, Span.series)
+    needs = [need._replace(reads=Reads.counts) for need in _spans(spans, Dimension.system, WHOLE)]
     if fingerprints:
         needs.append(Need(Span.now, Dimension.error, tuple(fingerprints)))
     if include_recovery:

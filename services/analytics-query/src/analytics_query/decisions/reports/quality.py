@@ -49,7 +49,7 @@ DEFINITIONS = (
         source=RUNS,
     ),
     Definition("tests_run", "count", Total(("tests_run@",)), TESTS, source=RUNS),
-    Definition("tests_failed", "count", Total(("tests_failed@",)), TESTS, "lower", source=RUNS),
+    Definition("tests_failed", "count", Total(("tests_failed@",), of="tests_run@"), TESTS, "lower", source=RUNS),
     Definition(
         "green_run_rate", "percent", Portion(("test_runs_green@",), ("test_runs@",)), TESTS, "higher", source=RUNS
     ),

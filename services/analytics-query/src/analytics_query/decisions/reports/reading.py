@@ -30,6 +30,8 @@ class Reads(StrEnum):
 
     all = "all"
     """All that reports show of such an entity."""
+    ranked = "ranked"
+    """What is shown of many side by side."""
     compared = "compared"
     """What findings compare."""
     counts = "counts"

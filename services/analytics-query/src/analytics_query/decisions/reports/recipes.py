@@ -91,6 +91,8 @@ class Total:
     scale: float = 1.0
     samples: str = ""
     """The distribution with one value for each observation, where what is summed up are amounts."""
+    of: str = ""
+    """The count of observations: its level of evidence is that of the sum, which may well be zero."""
 
     @property
     def formula(self) -> str:
@@ -109,10 +111,11 @@ class Total:
 
     def reckon(self, figures: Figures, hours: float, evidence: str | None = None) -> Reckoned:
         """The figure of so many hours; with `evidence` from that level alone."""
-        level = evidence or level_of(figures, self.metrics)
+        level = evidence or level_of(figures, (self.of,) if self.of else self.metrics)
         count = counted(figures, self.metrics, level)
-        samples = spread_of(figures, self.samples, level)[0].count if self.samples else count
-        return Reckoned(count * self.scale, max(1, samples), evidence=level) if count else NOTHING
+        of = counted(figures, (self.of,), level) if self.of else 0
+        samples = spread_of(figures, self.samples, level)[0].count if self.samples else of or count
+        return Reckoned(count * self.scale, max(1, samples), evidence=level) if count or of else NOTHING
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ from math import exp, floor, lgamma, log, log1p, sqrt
 
 from analytics_query.decisions.statistics.intervals import UNKNOWN, Interval, Z
 from analytics_query.decisions.statistics.robust import CONSISTENT
-from analytics_query.domain.rollups import Spread
+from analytics_query.domain.rollups import Ordered, Spread
 
 EXACT_UP_TO = 100
 """The binomial distribution is summed up for so many observations; beyond, the normal one is close enough."""
@@ -19,15 +19,13 @@ MEAN_FROM = 30
 class Ranked:
     """The values of a spread in order. Each stands for its bin, so that all here is within the sketch's accuracy."""
 
-    def __init__(self, values: list[tuple[float, int]]) -> None:
-        self.values = [value for value, _ in values]
-        self.times = [times for _, times in values]
-        self.running = list(accumulate(self.times))
+    def __init__(self, ordered: Ordered) -> None:
+        self.values, self.times, self.running = ordered
 
     @classmethod
     def of(cls, spread: Spread) -> "Ranked":
         """The values of a spread."""
-        return cls(spread.values())
+        return cls(spread.ordered())
 
     @property
     def count(self) -> int:
@@ -56,7 +54,8 @@ class Ranked:
         if middle is None:
             return None
         away = sorted((abs(value - middle), times) for value, times in zip(self.values, self.times, strict=True))
-        median = Ranked(away).median
+        times = [times for _, times in away]
+        median = Ranked(Ordered([value for value, _ in away], times, list(accumulate(times)))).median
         return None if median is None else CONSISTENT * median
 
     def share_up_to(self, limit: float) -> int:

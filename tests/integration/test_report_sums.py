@@ -1,0 +1,79 @@
+"""Sums for reports, of which those are kept whose rows have not changed since."""
+
+from collections.abc import AsyncIterator
+from datetime import timedelta
+
+import pytest
+
+from analytics_query import app
+from analytics_query.domain.retention import Kept
+from analytics_query.domain.rollups import Figures
+from analytics_query.domain.vocabulary import SYSTEM, Dimension, Resolution
+from analytics_query.handlers.projecting import Projector
+from analytics_query.ports import Stretched
+from analytics_query.store import PLANNER, PostgresProjections, PostgresSums
+from servicekit.migrations import run_migrations
+from servicekit.pg import Database as Pg
+from tests.support.examples import NOW
+from tests.support.projecting import History, project
+from tests.support.schema import settings_of
+from tests.support.stack import Database
+
+HISTORY = History(seed=12, tasks=6, events=200)
+SINCE, UNTIL = NOW - timedelta(days=2), NOW + timedelta(days=3)
+WORKERS = sorted({str(item.worker_id) for item in HISTORY.items if getattr(item, "worker_id", None)})
+ASKED = [
+    Stretched("all", Dimension.system, [SYSTEM], SINCE, UNTIL, Resolution.minute),
+    Stretched("days", Dimension.system, [SYSTEM], SINCE, UNTIL, Resolution.day, ("cpu_percent@reported",)),
+    Stretched("all", Dimension.worker, WORKERS, SINCE, UNTIL, Resolution.hour),
+    Stretched("before", Dimension.worker, [*WORKERS, "nobody"], SINCE, NOW + timedelta(hours=1), Resolution.hour),
+]
+SERIES = Stretched("series", Dimension.system, [SYSTEM], SINCE, UNTIL, Resolution.hour)
+
+
+@pytest.fixture
+async def pg(database: Database) -> AsyncIterator[Pg]:
+    settings = settings_of(database, app.SCHEMA)
+    await run_migrations(app.MIGRATIONS, app.SCHEMA, settings)
+    pg = await Pg.connect(settings, app.SCHEMA, planner=PLANNER)
+    yield pg
+    await pg.close()
+
+
+async def read(sums: PostgresSums) -> tuple[object, object]:
+    return await sums.totals(ASKED), await sums.series(SERIES)
+
+
+async def test_kept_sums_are_those_that_would_be_made_anew(pg: Pg) -> None:
+    kept, projections = PostgresSums(pg, 100_000), PostgresProjections(pg)
+    narrow = PostgresSums(pg, 200)
+    for one in HISTORY.sealed():
+        await project(Projector(projections), [one])
+        anew = await read(PostgresSums(pg, 0))
+        assert await read(kept) == anew
+        assert await read(narrow) == anew
+    assert (await kept.totals(ASKED))["all"][Dimension.system, SYSTEM].counts["events"]
+    await projections.keep(Kept({Resolution.minute: UNTIL, Resolution.hour: UNTIL}))
+    assert await read(kept) == await read(PostgresSums(pg, 0))
+
+
+async def test_what_has_not_changed_is_not_summed_up_again(pg: Pg) -> None:
+    sums, projections = PostgresSums(pg, 100_000), PostgresProjections(pg)
+    for one in HISTORY.sealed():
+        await project(Projector(projections), [one])
+
+    async def found() -> dict[str, Figures]:
+        return {entity: figures for (_, entity), figures in (await sums.totals(ASKED))["all"].items()}
+
+    first, again = await found(), await found()
+    assert all(again[name] is figures for name, figures in first.items())
+    changed = WORKERS[0]
+    statement = """
+        UPDATE rollups SET figures = jsonb_set(figures, '{c,events}', '1000000')
+        WHERE dimension = 'worker' AND entity = $1
+    """
+    async with pg.acquire() as connection:
+        await connection.execute(statement, changed)
+    now = await found()
+    assert {name for name in now if now[name] is not first[name]} == {changed}
+    assert now[changed].counts["events"] >= 1_000_000
