@@ -147,7 +147,7 @@ def test_a_report_of_nothing_says_so_and_what_to_try() -> None:
         assert "Nothing is known of this period; a longer time_range may show more" in text
     assert "Nothing is known" not in performance(performance_of_system())
     unknown = performance(analytics_of_task(sections=[], data={}, time_range="all"))
-    assert "Nothing is known of this; see that the ids are right." in unknown
+    assert "Nothing is known of this period; see that the ids are right." in unknown
 
 
 def test_the_subject_is_told_by_name_unless_there_are_many() -> None:

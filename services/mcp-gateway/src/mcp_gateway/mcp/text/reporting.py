@@ -57,8 +57,8 @@ def _head(report: AnalyticsReport, title: str) -> str:
 
 def _nothing(report: AnalyticsReport) -> str:
     if report.time_range != ALWAYS:
-        return "Nothing is known of this period; a longer time_range may show more, such as all."
-    return "Nothing is known of this" + ("; see that the ids are right." if report.entity_ids else " yet.")
+        return "Nothing is known of this period; a longer time_range may show more, such as last_90_days or all."
+    return "Nothing is known of this period" + ("; see that the ids are right." if report.entity_ids else ".")
 
 
 def _subject(report: AnalyticsReport) -> str:
