@@ -22,7 +22,7 @@ from analytics_query.domain.vocabulary import Resolution
 from analytics_query.handlers.projecting import Projector
 from analytics_query.settings import Settings
 from analytics_query.store import PLANNER, PostgresProjections
-from servicekit.bus import Bus, publish_batches
+from servicekit.bus import Bus, declare_streams, publish_batches
 from servicekit.migrations import run_migrations
 from servicekit.pg import Database as Pg
 from telemetry_ingest import app as ingest
@@ -30,17 +30,9 @@ from telemetry_ingest.settings import Settings as IngestSettings
 from tests.conftest import StackEnv
 from tests.support.buskit import a_bus
 from tests.support.examples import NOW
+from tests.support.histories import History, Sealed, outgoing
 from tests.support.producer import settled
-from tests.support.projecting import (
-    Dump,
-    History,
-    Sealed,
-    assert_equal,
-    dump_of,
-    in_memory,
-    outgoing,
-    project,
-)
+from tests.support.projecting import Dump, assert_equal, dump_of, in_memory, project
 from tests.support.running import running_service
 from tests.support.serving import serving
 from tests.support.stack import Database, TestNats
@@ -244,6 +236,7 @@ async def test_a_second_replica_goes_on_when_the_projecting_one_is_killed(
         try:
             house = House(bus, env, database)
             leading = await eventually(lambda: holder(database), within=20)
+            await declare_streams(bus.js)
             before, after = History(seed=8).sealed("spool-1"), History(seed=9).sealed("spool-2")
             await house.send(before)
             await house.settled()

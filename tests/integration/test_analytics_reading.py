@@ -16,7 +16,8 @@ from analytics_query.store import PLANNER, PostgresDocuments, PostgresProjection
 from servicekit.migrations import run_migrations
 from servicekit.pg import Database as Pg
 from tests.support.examples import NOW
-from tests.support.projecting import History, Memory, project
+from tests.support.histories import History
+from tests.support.projecting import Memory, project
 from tests.support.schema import settings_of
 from tests.support.stack import Database
 
@@ -85,6 +86,14 @@ async def test_only_the_entities_that_are_asked_for_are_read(ports: Ports) -> No
     assert await ports.rollups.read(Dimension.worker, [], SINCE, UNTIL) == []
     before = NOW - timedelta(days=9)
     assert await ports.rollups.read(Dimension.worker, None, before, before + timedelta(days=1)) == []
+
+
+async def test_the_beginning_is_that_of_the_oldest_roll_up(ports: Ports) -> None:
+    minutes = await ports.rollups.series(Dimension.system, None, SINCE, UNTIL, Resolution.minute)
+    first = await ports.rollups.first(Dimension.system, SYSTEM)
+    assert first is not None
+    assert first.timestamp() == minutes[0].key.bucket_s
+    assert await ports.rollups.first(Dimension.worker, "nobody") is None
 
 
 async def test_forgetting_what_is_old_takes_nothing_from_what_is_read(ports: Ports) -> None:

@@ -195,3 +195,9 @@ async def test_given_servers_are_used_instead_of_own_ones(
         await connection.close()
     finally:
         database.stop()
+
+
+async def test_a_rebuild_without_a_running_system_says_what_to_do(mews: Mews) -> None:
+    done = await mews("rebuild")
+    assert done.code == 1
+    assert "mews up" in done.err

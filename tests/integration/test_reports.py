@@ -37,6 +37,8 @@ ASKED = {
     "task_quality": f"{QUALITY}?time_range=all&entity_type=task&entity_id=task-now-slow-0",
     "analytics": f"/v1/analytics?{DAY}&entity_type=worker&entity_id={FAST}"
     "&analytics_type=performance&analytics_type=resource",
+    "task_analytics": "/v1/analytics?time_range=all&entity_type=task&entity_id=task-now-slow-0&entity_id=task-unknown",
+    "no_task": "/v1/analytics?time_range=all&entity_type=task&entity_id=task-unknown",
     "models": f"/v1/analytics?{DAY}&entity_type=model",
     "decisions": f"{DECISIONS}?{DAY}&include_reasoning=true&limit=5",
     "task_decisions": f"{DECISIONS}?time_range=all&task_id=task-now-fast-0",
@@ -257,6 +259,9 @@ def test_a_task_is_told_from_its_documents(answers: Answers) -> None:
     assert phases["analysis"] == pytest.approx(0.3 * run_of.lasted_ms, rel=0.01)
     assert any("it says that all tests pass" in one["text"] for one in section(report, "task")["findings"])
     assert any("Nothing is known of task-unknown" in line for line in report["summary"])
+    assert answers["no_task"]["summary"] == ["Nothing is known of task-unknown."]
+    said = answers["task_analytics"]["summary"]
+    assert said == ["1 task with 1 attempt, of which 1 ended.", "Nothing is known of task-unknown."]
     assert f"{REPOSITORY} / {CLASS}" in section(report, "task")["notes"][0]
 
 

@@ -4,6 +4,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import UTC, datetime
 from typing import Annotated, Any
 
+import httpx
 import pytest
 from fastapi import APIRouter, FastAPI, Query, Request
 from pydantic import SecretStr
@@ -161,6 +162,17 @@ async def test_a_service_that_does_not_answer_is_named() -> None:
     error = await refused(lambda: gone.get("/carts", Cart))
     assert error.detail.startswith(f"carts does not answer at {str(client.http.base_url).rstrip('/')}")
     await gone.close()
+
+
+async def test_a_connection_that_breaks_without_a_word_is_told_by_its_kind() -> None:
+    def broken(_: httpx.Request) -> httpx.Response:
+        raise httpx.ReadError("")
+
+    client = ServiceClient("carts", "http://carts.invalid")
+    client.http = httpx.AsyncClient(transport=httpx.MockTransport(broken), base_url="http://carts.invalid")
+    error = await refused(lambda: client.get("/carts", Cart))
+    assert error.detail == "carts does not answer at http://carts.invalid: ReadError"
+    await client.close()
 
 
 async def test_a_stream_may_pause_longer_than_the_time_limit() -> None:

@@ -82,6 +82,23 @@ async def test_a_broker_that_is_silent_is_waited_for_once_and_not_for_every_wind
         assert asyncio.get_running_loop().time() - began < 1.5
 
 
+async def test_a_broker_that_was_frozen_is_heard_again_at_once_though_a_flush_was_given_up(
+    nats_server: TestNats,
+) -> None:
+    async with a_bus(nats_server) as bus:
+        await declare_streams(bus.js)
+        connections = bus.connections
+        pid = nats_server.info.pid or 0
+        os.kill(pid, signal.SIGSTOP)
+        try:
+            with pytest.raises(nats.errors.FlushTimeoutError):
+                await bus.nc.flush(timeout=1)
+        finally:
+            os.kill(pid, signal.SIGCONT)
+        assert await publish_batches(bus, [outgoing(batch(1))]) == [True]
+        assert bus.connections == connections
+
+
 async def test_what_is_subscribed_while_the_broker_is_away_is_heard_when_it_comes(nats_server: TestNats) -> None:
     nats_server.stop()
     heard: list[bytes] = []

@@ -51,22 +51,34 @@ async def measure(servers: Servers, shape: Shape, options: argparse.Namespace) -
         await log.close()
 
 
-async def _fill(servers: Servers, shape: Shape) -> Json:
-    log = dataclasses.asdict(await fill_log(servers, shape))
-    print(f"the raw log has {log['events'] + log['news']:,} rows", file=sys.stderr, flush=True)
+async def _fill(servers: Servers, shape: Shape, *, together: bool) -> Json:
     await migrated(servers, "analytics", "analytics_query")
-    command = [sys.executable, "-m", "tests.load.projecting", shape.to_json()]
-    env = servers.env("analytics")
-    process = await asyncio.create_subprocess_exec(*command, env=env, stdout=asyncio.subprocess.PIPE)
-    printed, _ = await process.communicate()
-    assert process.returncode == 0
+    if together:
+        log, projection = await asyncio.gather(_filled_log(servers, shape), _projected(servers, shape))
+    else:
+        log, projection = await _filled_log(servers, shape), await _projected(servers, shape)
     connection = await asyncpg.connect(servers.database.dsn("analytics", owner=True))
     try:
         await connection.execute("VACUUM ANALYZE")
         sizes = await table_sizes(connection, "analytics")
     finally:
         await connection.close()
-    return {"log": log, "projection": json.loads(printed), "sizes": sizes, "database": servers.database.name}
+    return {"log": log, "projection": projection, "sizes": sizes, "database": servers.database.name}
+
+
+async def _filled_log(servers: Servers, shape: Shape) -> Json:
+    log = dataclasses.asdict(await fill_log(servers, shape))
+    print(f"the raw log has {log['events'] + log['news']:,} rows", file=sys.stderr, flush=True)
+    return log
+
+
+async def _projected(servers: Servers, shape: Shape) -> Json:
+    command = [sys.executable, "-m", "tests.load.projecting", shape.to_json()]
+    env = servers.env("analytics")
+    process = await asyncio.create_subprocess_exec(*command, env=env, stdout=asyncio.subprocess.PIPE)
+    printed, _ = await process.communicate()
+    assert process.returncode == 0
+    return json.loads(printed)
 
 
 def _shape(options: argparse.Namespace, events: int) -> Shape:
@@ -86,7 +98,8 @@ def run(options: argparse.Namespace) -> Json:
             if str(events) not in known:
                 own = dataclasses.replace(servers, database=servers.postgres.create())
                 shape = _shape(options, events)
-                known[str(events)] = asyncio.run(_fill(own, shape)) | {"shape": shape.to_json()}
+                filled = asyncio.run(_fill(own, shape, together=options.together))
+                known[str(events)] = filled | {"shape": shape.to_json()}
                 if note:
                     note.write_text(json.dumps(known, indent=1))
             filled = known[str(events)]
@@ -107,6 +120,11 @@ def main() -> None:
     parser.add_argument("--sampled-every-ms", type=int, help="how often the fleet is sampled; left out: see `Shape`")
     parser.add_argument("--calls", type=int, default=100, help="calls of each report, cold and then cached")
     parser.add_argument("--plain-calls", type=int, default=5, help="how often each plain SQL runs")
+    parser.add_argument(
+        "--together",
+        action="store_true",
+        help="fill log and projections at once, measuring neither alone",
+    )
     parser.add_argument("--only", default="", help="only reports whose name contains this; nothing is compared")
     parser.add_argument("--keep", help="a folder in which the filled databases stay, and are found again")
     parser.add_argument("--json", action="store_true")

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from analytics_query.decisions.cover import ceiling_of, cover
+from analytics_query.decisions.cover import ceiling_of, cover, first_of
 from analytics_query.decisions.retaining import kept_from
 from analytics_query.domain.retention import Kept
 from analytics_query.domain.vocabulary import COARSE, EVERY, WIDTH, Resolution, bucket_of
@@ -31,6 +31,20 @@ def test_whole_days_are_read_as_days_and_the_ends_as_finely_as_they_need() -> No
 
 def test_a_short_time_is_read_in_one_piece() -> None:
     assert cover(at(1, 10, 5, 30), at(1, 10, 7, 1), EVERY) == [(MINUTE, at(1, 10, 5), at(1, 10, 8))]
+
+
+@pytest.mark.parametrize(
+    ("oldest", "first"),
+    [
+        ({}, None),
+        ({DAY: at(3)}, at(3)),
+        ({DAY: at(3), HOUR: at(3, 5), MINUTE: at(3, 5, 7)}, at(3, 5, 7)),
+        ({DAY: at(3), HOUR: at(3, 5), MINUTE: at(9, 5, 7)}, at(3, 5)),
+        ({DAY: at(1), HOUR: at(3, 5), MINUTE: at(9, 5, 7)}, at(1)),
+    ],
+)
+def test_the_beginning_is_told_as_finely_as_it_is_kept(oldest: dict[Resolution, datetime], first: datetime) -> None:
+    assert first_of(oldest) == first
 
 
 def test_no_time_is_covered_by_nothing() -> None:

@@ -4,7 +4,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from analytics_query.handlers.projecting import Projector
-from tests.support.projecting import Dump, History, Memory, Sealed, assert_equal, in_memory, project
+from tests.support.histories import History, Sealed
+from tests.support.projecting import Dump, Memory, assert_equal, in_memory, project
 
 
 async def projected(batches: list[Sealed], transaction: int, most: int) -> Dump:

@@ -64,6 +64,12 @@ def test_the_baseline_is_the_time_before_of_the_same_length() -> None:
     assert time_range("all", NOW).before.length == timedelta()
 
 
+def test_all_of_time_counts_the_hours_since_the_first_event() -> None:
+    everything = time_range("all", NOW)
+    assert everything.not_before(NOW - timedelta(hours=3)).hours(NOW) == 3
+    assert everything.not_before(everything.until).length == timedelta(minutes=1)
+
+
 def test_only_hours_that_have_passed_count() -> None:
     meant = time_range("2026-11-18/P1D", NOW)
     assert meant.hours(NOW) == pytest.approx(14.6222, abs=1e-3)

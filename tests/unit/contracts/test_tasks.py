@@ -17,8 +17,9 @@ def test_an_unknown_key_of_a_reserved_object_is_refused_at_an_edge() -> None:
         NewTask.model_validate({"description": "x", "requirements": {"limits": {"run_time": 1}}}, extra="forbid")
 
 
-def test_one_verify_command_may_be_a_string() -> None:
-    assert Requirements.model_validate({"verify": "make test"}).verify == ["make test"]
+@pytest.mark.parametrize("key", ["verify", "tags", "capabilities"])
+def test_one_entry_alone_may_stand_for_a_list(key: str) -> None:
+    assert getattr(Requirements.model_validate({key: "make test"}), key) == ["make test"]
 
 
 @pytest.mark.parametrize("description", ["", "   ", "\n"])

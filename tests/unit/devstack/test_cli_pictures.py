@@ -66,7 +66,7 @@ def test_an_entry_of_several_lines_keeps_them_up_to_a_limit():
 
 
 def test_what_would_move_the_cursor_is_taken_out():
-    assert one_line("\x1b[2Jred\x07\r\n[bold]not markup[/bold]") == "red [bold]not markup[/bold]"
+    assert one_line("\x1b[2Jred\x07\u202e\r\n[bold]not markup[/bold]") == "red [bold]not markup[/bold]"
     assert one_line("x" * 1_000, 10) == "x" * 9 + "…"
 
 

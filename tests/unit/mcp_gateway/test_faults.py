@@ -3,11 +3,13 @@
 from typing import Any
 
 import pytest
+from mcp.types import TextContent
 
 from contracts.problems import FieldError
 from mcp_gateway.decisions.faults import explain
 from mcp_gateway.errors import InvalidInput
 from mcp_gateway.mcp.catalogue import Catalogue
+from mcp_gateway.mcp.results import failure
 from mcp_gateway.mcp.table import TOOLS
 
 CATALOGUE = Catalogue(TOOLS)
@@ -83,3 +85,36 @@ def test_every_wrong_parameter_is_explained_on_its_line() -> None:
         "  - description: must not be empty",
         "  - priority: is not one of the allowed values (given: urgent); allowed: critical, high, medium, low",
     ]
+
+
+@pytest.mark.parametrize("since", ["yesterday", "2026-01-01", "2026-01-01T00:00:00"])
+def test_a_time_without_its_zone_is_refused_with_an_example(since: str) -> None:
+    (error,) = errors_of("list_tasks", {"since": since})
+    assert (error.field, error.value) == ("since", since)
+    assert error.message == "must be a time with its zone, such as 2026-11-01T08:00:00Z"
+
+
+def test_an_unknown_log_level_is_refused_before_a_worker_is_told() -> None:
+    (error,) = errors_of(
+        "manage_workers", {"action": "update_config", "worker_id": "w", "config": {"log_level": "loud"}}
+    )
+    assert (error.field, error.allowed) == ("config.log_level", ["debug", "info", "warning", "error"])
+
+
+def test_a_field_is_named_once_where_its_own_check_names_it_too() -> None:
+    (error,) = errors_of("manage_rules", {"action": "create", "name": "n", "then": {}})
+    assert error.field == "then"
+    assert error.message.startswith("give exactly one of")
+
+
+def test_an_error_shows_no_control_characters_of_the_value() -> None:
+    (error,) = errors_of("assign_task", {"description": "x", "priority": "\x1b[31mhigh\x00"})
+    result = failure("assign_task", InvalidInput("wrong", errors=[error]))
+    assert isinstance(result.content[0], TextContent)
+    assert "(given: high)" in result.content[0].text
+
+
+@pytest.mark.parametrize("given", [{"action": "pause", "worker_id": "w"}, {"action": "list", "worker_id": "w"}])
+def test_a_status_that_would_be_passed_over_is_refused(given: dict[str, Any]) -> None:
+    (error,) = errors_of("manage_workers", given | {"status": "online"})
+    assert error.field == "status"

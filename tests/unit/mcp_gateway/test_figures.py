@@ -69,6 +69,11 @@ def test_a_change_says_in_words_whether_it_is_good(given: Figure, text: str) -> 
     assert change(given) == text
 
 
+@pytest.mark.parametrize(("value", "letter"), [(1, "A"), (4, "D"), (5, "E")])
+def test_a_rating_is_read_as_its_letter(value: float, letter: str) -> None:
+    assert quantity(value, "rating") == letter
+
+
 def test_every_figure_shows_its_evidence_and_one_without_a_value_none() -> None:
     figures = [
         figure("said", 1, "count", evidence="reported"),

@@ -1,8 +1,10 @@
 """The text of monitor_task."""
 
 from contracts.telemetry import Tail
-from mcp_gateway.decisions.summaries import monitor_report
+from mcp_gateway.decisions.summaries import monitor_report, summary
+from mcp_gateway.domain.outputs import TaskList
 from mcp_gateway.mcp.text.monitor import monitored
+from mcp_gateway.mcp.text.tasking import listed
 from tests.support.views import (
     example_facts,
     example_outcome,
@@ -115,3 +117,9 @@ def test_the_evidence_shows_where_the_result_is_and_what_does_not_agree() -> Non
         "coverage 71.5 % of lines" in text
     )
     assert "  does not agree: It says that no test failed." in text
+
+
+def test_an_attempt_beyond_those_of_one_try_does_not_claim_to_be_one_of_them() -> None:
+    assert "(attempt 2 of 3)" in monitored(monitor_report(running_task(attempt=2, max_attempts=3)))
+    assert "(attempt 4)" in monitored(monitor_report(running_task(attempt=4, max_attempts=3)))
+    assert "  4  " in listed(TaskList(tasks=[summary(running_task(attempt=4, max_attempts=3))]))

@@ -11,8 +11,6 @@ from mcp_gateway.domain.prompting import Audience, Period, PlanRollout, TriageFa
 from mcp_gateway.mcp.table import TOOLS
 from tests.support.views import completed_task, online_worker, open_question, queued_task, running_task
 
-REPORTS = {"get_analytics", "performance_report", "quality_dashboard", "analyze_decisions", "error_analysis"}
-
 
 def failed(number: int, reason: str | None = "exited with 1\nat line 3", **changes: object):
     return running_task(f"task-{number}", status=TaskState.failed, reason=reason, **changes)
@@ -30,7 +28,7 @@ def texts() -> list[str]:
 
 
 def test_every_tool_that_a_prompt_names_exists() -> None:
-    tools = {entry.name for entry in TOOLS} | REPORTS
+    tools = {entry.name for entry in TOOLS}
     words = {word for text in texts() for word in re.findall(r"\b[a-z]+(?:_[a-z]+)+\b", text)}
     named = {word for word in words if word.split("_")[0] in {name.split("_")[0] for name in tools}}
     assert named <= tools

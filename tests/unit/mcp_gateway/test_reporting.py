@@ -98,7 +98,7 @@ As of 2026-11-23 12:00:00Z, position 48213.
 """
 ANALYTICS = """\
 Analytics: task task-abc123
-Period: all until 2026-11-23 12:00:00Z
+Period: all, 2026-11-23 10:00:00Z to 2026-11-23 12:00:00Z
 
 Tests:
   FIGURE           VALUE              SAMPLES  EVIDENCE
@@ -146,6 +146,8 @@ def test_a_report_of_nothing_says_so_and_what_to_try() -> None:
         text = performance(performance_of_system(sections=sections, summary=[]))
         assert "Nothing is known of this period; a longer time_range may show more" in text
     assert "Nothing is known" not in performance(performance_of_system())
+    unknown = performance(analytics_of_task(sections=[], data={}, time_range="all"))
+    assert "Nothing is known of this; see that the ids are right." in unknown
 
 
 def test_the_subject_is_told_by_name_unless_there_are_many() -> None:
@@ -190,3 +192,9 @@ def test_what_a_worker_named_cannot_steer_a_terminal() -> None:
     text = performance(of_sections(Section(name="s", title="S\x1b[2J", rows=rows)))
     assert "\x1b" not in text
     assert "\x07" not in text
+
+
+def test_a_report_of_nothing_over_all_of_the_time_does_not_ask_for_more_time() -> None:
+    text = performance(performance_of_system(sections=[], summary=[], time_range="all"))
+    assert "Nothing is known of this period." in text
+    assert "longer time_range" not in text

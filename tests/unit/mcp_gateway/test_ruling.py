@@ -4,6 +4,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from mcp.types import TextContent
 
 from contracts.questions import QuestionKind, QuestionState, Suggestion
 from contracts.rules import DryRun, DryRunHit, RuleState
@@ -12,11 +13,12 @@ from mcp_gateway.domain.ruling import RuleList
 from mcp_gateway.errors import InvalidInput
 from mcp_gateway.mcp.catalogue import Catalogue
 from mcp_gateway.mcp.table import TOOLS
-from mcp_gateway.mcp.text.questioning import listed
+from mcp_gateway.mcp.text.questioning import listed, open_line
 from mcp_gateway.mcp.text.ruling import managed
 from tests.support.views import NOON, example_rule, open_question
 
-TOOL = Catalogue(TOOLS).find("manage_rules")
+CATALOGUE = Catalogue(TOOLS)
+TOOL = CATALOGUE.find("manage_rules")
 
 
 @pytest.mark.parametrize(
@@ -86,10 +88,35 @@ def test_questions_show_suggestions_and_how_to_decide_them() -> None:
         answer="authlib", question_id="q-0", question="Which?", similarity_percent=92.5, answered_by="ada", times=3
     )
     text = listed(QuestionList(questions=[open_question(suggestions=[before], escalated_at=NOON + timedelta(1))]))
-    assert "- authlib (92.5% alike, 3 times by ada, q-0)" in text
+    assert "- authlib (92.5% alike, answered 3 times by ada, q-0)" in text
     assert "escalated: 2" in text
     held = open_question(kind=QuestionKind.collaboration_request, needs_approval=True)
     assert "nobody is asked before" in listed(QuestionList(questions=[held]))
     assert "the conditions as amount_granted" in listed(
         QuestionList(questions=[open_question(question_type="permission")])
     )
+
+
+def test_what_a_worker_offers_can_neither_steer_a_terminal_nor_break_the_lines() -> None:
+    asked = open_question(
+        options=["post\ngres", "sqlite\x1b[2J"],
+        default_answer="a\nb",
+        question_type="te\nch",
+        context="left\u202eright",
+    )
+    offered = CATALOGUE.find("list_questions")
+    assert offered is not None
+    (content,) = offered.content(QuestionList(questions=[asked]))
+    assert isinstance(content, TextContent)
+    assert "options: post gres | sqlite\n" in content.text
+    assert "default: a b\n" in content.text
+    assert "(te ch, " in content.text
+    assert "context: leftright\n" in content.text
+
+
+def test_suggestions_of_an_open_question_stand_below_their_title_in_every_report() -> None:
+    before = Suggestion(answer="authlib", question_id="q-0", question="Which?", similarity_percent=92.5, times=1)
+    asked = open_question(suggestions=[before])
+    expected = "suggested:\n      - authlib (92.5% alike, q-0)"
+    assert expected in listed(QuestionList(questions=[asked]))
+    assert f"    {expected}" in open_line(asked)

@@ -58,3 +58,12 @@ def test_evidence_of_an_unknown_form_is_left_out() -> None:
     assert (found.claimed, found.discrepancies) == (None, [])
     assert found.observed == known.observed
     assert evidence(running_task(), None) == Evidence()
+
+
+def test_the_list_shows_the_progress_that_monitoring_shows() -> None:
+    last = running_task().progress
+    for task in (running_task(), running_task(status=TaskState.completed), running_task(status=TaskState.failed)):
+        assert summary(task).percent_complete == percent(task)
+    assert last is not None
+    assert summary(running_task(status=TaskState.completed)).percent_complete == 100 != last.percent_complete
+    assert summary(queued_task()).percent_complete is None

@@ -34,11 +34,13 @@ def test_a_message_reads_in_slack_and_in_programs() -> None:
 
 
 def test_a_worker_cannot_slip_markup_into_slack_nor_make_the_message_too_long() -> None:
-    loud = replace(ASKED, question="<!channel> & <https://evil|ok>" + "x" * 60_000, options=("<@U1>",) * 20)
+    loud = replace(
+        ASKED, question="<!channel> & \x1b[2J\u202e<https://evil|ok>" + "x" * 60_000, options=("<@U1>",) * 20
+    )
     body = json.loads(message(loud, NOW))
     shown = body["text"] + body["blocks"][1]["text"]["text"]
     assert "<" not in shown
-    assert "&lt;!channel&gt; &amp; " in shown
+    assert "&lt;!channel&gt; &amp; [2J&lt;" in shown
     assert all(len(block["text"]["text"]) <= 3_000 for block in body["blocks"][:2])
 
 

@@ -39,3 +39,16 @@ def test_only_stream_lines_have_a_stream_type() -> None:
 def test_a_long_line_is_cut() -> None:
     told = tell(event("stream", {"stream_type": "output", "content": "x" * 60_000}), stale=False)
     assert len(told.content) == MAX_LINE
+
+
+def test_a_verdict_is_told_once_though_the_reason_names_it_too() -> None:
+    verified = {"passed": False, "commands": []}
+    body = FULL["outcome"] | {
+        "status": "failed",
+        "reason": "verification failed: `make` exited with 2",
+        "verified": verified,
+    }
+    told = "attempt failed: verification failed: `make` exited with 2"
+    assert tell(event("outcome", body), stale=False).content == told
+    other = tell(event("outcome", body | {"reason": "the agent exited with 3"}), stale=False).content
+    assert other == "attempt failed: the agent exited with 3; verification failed"

@@ -97,9 +97,9 @@ class Requirements(Model):
 
     model_config = ConfigDict(json_schema_extra=_open_schema)
 
-    tags: list[Name] = []
+    tags: Annotated[list[Name], BeforeValidator(_one_or_many)] = []
     """Worker tags, all of which the worker must have."""
-    capabilities: list[Name] = []
+    capabilities: Annotated[list[Name], BeforeValidator(_one_or_many)] = []
     """Capabilities, all of which the worker must have."""
     agent: Name | None = None
     """Agent adapter to run (`auditor`, `command`, `claude`, …); left out: the worker's default."""

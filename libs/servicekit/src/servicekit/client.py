@@ -155,7 +155,9 @@ class ServiceClient:
         except httpx.TransportError as error:
             HTTP_CALLS.labels(self.service, "unreachable").inc()
             where = f"{request.url.scheme}://{request.url.netloc.decode()}"
-            raise ServiceUnavailable(self.service, f"does not answer at {where}: {error or repr(error)}") from error
+            raise ServiceUnavailable(
+                self.service, f"does not answer at {where}: {str(error) or type(error).__name__}"
+            ) from error
         HTTP_CALLS.labels(self.service, str(response.status_code)).inc()
         return response
 

@@ -1,15 +1,20 @@
 """Single figures from handmade roll-ups: values, intervals, baselines, evidence."""
 
+from datetime import UTC, datetime
+
 import numpy as np
 import pytest
 
-from analytics_query.decisions.reports import catalogue, resources, tasks, trust
+from analytics_query.decisions.reports import bottlenecks, catalogue, errors, resources, system, tasks, trust, workers
 from analytics_query.decisions.reports.definitions import Definition, Two, figures_of
 from analytics_query.decisions.reports.evident import spread_of
 from analytics_query.decisions.reports.recipes import Mean, Portion, Quantile, Rate, Total
-from analytics_query.domain.rollups import Figures, Last, Spread
+from analytics_query.decisions.reports.trends import series_of
+from analytics_query.domain.rollups import Figures, Key, Last, Rollup, Spread
+from analytics_query.domain.vocabulary import SYSTEM, Dimension, Resolution
 from contracts.analytics import Figure
 from contracts.events import Evidence
+from tests.support.examples import NOW
 from tests.support.figures_document import parts
 
 
@@ -54,6 +59,48 @@ def test_a_sum_that_is_zero_at_the_best_evidence_is_not_taken_from_lesser_eviden
     now = Figures(counts={"bad@observed": 9, "all@observed": 30, "all@verified": 20})
     figure = Definition("x", "count", Total(("bad@",), of="all@"), ("all",)).figure(two(now))
     assert (figure.value, figure.samples, figure.evidence) == (0, 20, Evidence.verified)
+
+
+@pytest.mark.parametrize(
+    ("definition", "counts", "evidence"),
+    [
+        (errors.RECOVERY, {"tried": 4, "successful": 3}, Evidence.reported),
+        (bottlenecks.OPERATION_FIGURES[0], {"calls": 2}, Evidence.reported),
+        (tasks.DEFINITIONS[0], {"tasks_created": 2}, None),
+        (system.DEFINITIONS[1], {"events": 9}, None),
+        (trust.TRUST, {"claims": 4, "claims_agreed": 4}, None),
+    ],
+)
+def test_what_rests_on_the_word_of_agents_is_never_told_as_the_platforms_own(
+    definition: Definition, counts: dict[str, int], evidence: Evidence | None
+) -> None:
+    figure = definition.figure(two(Figures(counts=counts)))
+    assert figure.value is not None
+    assert figure.evidence is evidence
+
+
+def test_attempts_that_failed_and_were_tried_again_are_errors_of_their_worker() -> None:
+    now = Figures(counts={"attempts_ended": 4, "attempts_completed": 2, "attempts_requeued": 2})
+    found = figures_of(workers.DEFINITIONS, two(now), ["error_rate", "success_rate"])
+    assert (named(found, "success_rate").value, named(found, "attempt_error_rate").value) == (50, 50)
+
+
+def test_a_series_has_the_evidence_of_its_figure() -> None:
+    key = Key(Dimension.system, SYSTEM, Resolution.hour, 0)
+    rollups = [Rollup(key, Figures(counts={"errors:error": 2, "events": 5}))]
+    names = ["errors_reported", "events_per_second"]
+    found = {one.name: one.evidence for one in series_of(system.DEFINITIONS, rollups, ["all"], names, NOW)}
+    assert found == {"errors_reported": Evidence.reported, "events_per_second": None}
+
+
+def test_the_newest_point_of_a_rate_counts_the_time_that_has_passed() -> None:
+    hours = [
+        Rollup(Key(Dimension.system, SYSTEM, Resolution.hour, at), Figures(counts={"tasks_completed": 6}))
+        for at in (0, 3_600)
+    ]
+    half_past_one = datetime.fromtimestamp(5_400, UTC)
+    [throughput] = series_of(system.DEFINITIONS, hours, ["all"], ["throughput"], half_past_one)
+    assert [point.value for point in throughput.points] == [6, 12]
 
 
 def test_a_rate_counts_the_hours_that_have_passed() -> None:

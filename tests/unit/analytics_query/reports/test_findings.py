@@ -13,7 +13,7 @@ from analytics_query.decisions.reports.definitions import Two
 from analytics_query.decisions.reports.performance import RANKED
 from analytics_query.decisions.reports.reading import Reading, Span
 from analytics_query.decisions.reports.regressions import regressions_section
-from analytics_query.decisions.reports.words import duration, listed, probability
+from analytics_query.decisions.reports.words import duration, letter, listed, probability
 from analytics_query.decisions.time_ranges import time_range
 from analytics_query.domain.rollups import Figures, Key, Last, Rollup, Spread
 from analytics_query.domain.vocabulary import SYSTEM, Dimension, Entity, Resolution, joined
@@ -136,7 +136,7 @@ def test_each_of_several_workers_is_compared_with_all_the_others() -> None:
 
 
 @pytest.mark.parametrize(
-    ("newest", "letter"),
+    ("newest", "rating"),
     [
         ({}, None),
         ({"low": 0}, "A"),
@@ -146,9 +146,10 @@ def test_each_of_several_workers_is_compared_with_all_the_others() -> None:
         ({"critical": 1}, "E"),
     ],
 )
-def test_the_security_rating_is_the_worst_finding(newest: dict[str, float], letter: str | None) -> None:
+def test_the_security_rating_is_the_worst_finding(newest: dict[str, float], rating: str | None) -> None:
     lasts = {f"findings:{severity}@observed": Last(1, "e", count) for severity, count in newest.items()}
-    assert quality.letter(quality.rating_of(Figures(lasts=lasts)).value) == letter
+    value = quality.rating_of(Figures(lasts=lasts)).value
+    assert (None if value is None else letter(value)) == rating
 
 
 def test_a_scan_that_found_nothing_is_rated_best() -> None:
@@ -198,7 +199,9 @@ def test_a_quota_is_told_if_it_ends_before_its_reset(resets_in_h: float | None, 
 
 def test_a_trend_is_a_slope_a_week() -> None:
     values = [90 - 0.5 * hour for hour in range(20)]
-    series = trends.series_of(quality.DEFINITIONS, rollups("line_coverage@observed", values), ALL, ["line_coverage"])
+    series = trends.series_of(
+        quality.DEFINITIONS, rollups("line_coverage@observed", values), ALL, ["line_coverage"], NOW
+    )
     [trend] = trends.trends_of(series, ALL)
     assert (trend.name, trend.samples) == ("line_coverage_trend", 20)
     assert trend.value == pytest.approx(-0.5 * 24 * 7, rel=1e-3)
@@ -236,3 +239,22 @@ def test_words() -> None:
     assert listed(["a", "b", "c", "d", "e"]) == "a, b, c and 2 more"
     assert listed(["a", "b"]) == "a and b"
     assert [probability(p) for p in (0.0001, 0.0123, 0.25)] == ["p < 0.001", "p = 0.012", "p = 0.25"]
+
+
+def test_rates_of_what_is_kept_by_the_hour_are_for_the_hours_that_were_read() -> None:
+    now = datetime(2026, 11, 18, 12, 30, tzinfo=UTC)
+    worker, counts = (Dimension.worker, "w"), Figures(counts={"attempts_completed": 6})
+    reading = Reading(time_range("5m", now), now, {Span.now: {worker: counts, (Dimension.system, SYSTEM): counts}})
+    by_worker, by_system = reading.two(*worker), reading.system
+    assert by_worker.hours == pytest.approx(0.5)
+    assert by_system.hours == pytest.approx(5 / 60)
+    assert (by_worker.hours_before, by_system.hours_before) == (0, pytest.approx(5 / 60))
+    day = Reading(time_range("yesterday", now), now, {}).two(*worker)
+    assert (day.hours, day.hours_before) == (24, 24)
+
+
+def test_the_security_rating_is_told_as_a_letter_with_whose_it_is() -> None:
+    risky = Figures(lasts={f"findings:{level}@reported": Last(1, "scan", 2.0) for level in ("high", "low")})
+    reading = Reading(time_range("last_24_hours", NOW), NOW, {Span.now: {(Dimension.repository, "shop"): risky}})
+    sections = quality.quality_sections(reading, Dimension.system, (), ["security"], 5)
+    assert quality.opening_of(sections) == ["Quality: security rating D (shop), reported."]

@@ -2,7 +2,19 @@
 
 import typer
 
-from devstack.cli import asking, assigning, demo, diagnosis, listing, logs, reporting, running, surfaces, watching
+from devstack.cli import (
+    asking,
+    assigning,
+    demo,
+    diagnosis,
+    listing,
+    logs,
+    rebuilding,
+    reporting,
+    running,
+    surfaces,
+    watching,
+)
 
 app = typer.Typer(
     name="mews",
@@ -11,5 +23,5 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for group in (running, demo, assigning, watching, listing, asking, reporting, logs, surfaces, diagnosis):
+for group in (running, demo, assigning, watching, listing, asking, reporting, rebuilding, logs, surfaces, diagnosis):
     group.register(app)

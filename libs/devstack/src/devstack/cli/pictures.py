@@ -46,7 +46,7 @@ ENTRY_STYLES = {
     "question": "yellow",
     "tool_call": "dim",
 }
-_CONTROL = re.compile(r"\x1b\[[0-9;?]*[ -/]*[@-~]|[\x00-\x08\x0b-\x1f\x7f-\x9f]")
+_CONTROL = re.compile(r"\x1b\[[0-9;?]*[ -/]*[@-~]|[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
 
 
 class View(ABC):
@@ -208,7 +208,8 @@ def _head(report: TaskReport) -> Text:
     head = Text(f"{report.task_id}  ")
     head.append(report.state.value, STATE_STYLES.get(report.state, "bold"))
     if report.assigned_worker:
-        head.append(f"  {report.assigned_worker}, attempt {report.attempt} of {report.max_attempts}", "dim")
+        most = f" of {report.max_attempts}" if report.attempt <= report.max_attempts else ""
+        head.append(f"  {report.assigned_worker}, attempt {report.attempt}{most}", "dim")
     return head
 
 

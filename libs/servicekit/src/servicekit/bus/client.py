@@ -46,6 +46,15 @@ class LastingClient(Client):
         if "permissions violation" not in err_msg.lower():
             await self._process_op_err(error)
 
+    async def _process_pong(self) -> None:
+        # The one who waited may have given up. nats-py would stop reading for good: deaf until its own pings fail.
+        if self._pongs:
+            waiting = self._pongs.pop(0)
+            if not waiting.done():
+                waiting.set_result(True)
+            self._pongs_received += 1
+            self._pings_outstanding = 0
+
     @staticmethod
     def _parse_header_lines(raw: bytes) -> dict[str, str]:
         parsed: dict[str, str] = {}

@@ -1,6 +1,6 @@
 """Covering a stretch of time with roll-ups, in as few as there can be."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import NamedTuple
 
@@ -51,6 +51,15 @@ def ceiling_of(at: datetime, resolution: Resolution) -> datetime:
     """The beginning of the first bucket that does not begin before `at`."""
     bucket = bucket_of(at, resolution)
     return bucket if bucket == at else bucket + WIDTH[resolution]
+
+
+def first_of(oldest: Mapping[Resolution, datetime]) -> datetime | None:
+    """Where there is anything from on, as fine as it is known, by the oldest bucket of each resolution."""
+    first: tuple[Resolution, datetime] | None = None
+    for resolution, bucket in sorted(oldest.items(), key=lambda one: WIDTH[one[0]], reverse=True):
+        if first is None or bucket < first[1] + WIDTH[first[0]]:
+            first = resolution, bucket
+    return first[1] if first else None
 
 
 def _finest(at_s: int, steps: Sequence[Step]) -> Step:

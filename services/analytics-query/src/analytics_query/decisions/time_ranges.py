@@ -6,6 +6,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
+from analytics_query.decisions.cover import ceiling_of
+from analytics_query.domain.vocabulary import Resolution, bucket_of
 from analytics_query.errors import InvalidTimeRange
 
 DEFAULT = "last_24_hours"
@@ -45,6 +47,14 @@ class TimeRange:
         """A stretch that ends where this one begins; it does not go back beyond the year 2000."""
         since = max(BEGINNING, self.since - length) if self.since > BEGINNING else self.since
         return TimeRange(self.name, min(since, self.since), self.since)
+
+    def outward(self, resolution: Resolution) -> "TimeRange":
+        """The whole minutes, hours or days that it touches."""
+        return TimeRange(self.name, bucket_of(self.since, resolution), ceiling_of(self.until, resolution))
+
+    def not_before(self, first: datetime) -> "TimeRange":
+        """The part of it from there on; a minute at least."""
+        return TimeRange(self.name, min(max(self.since, first), self.until - MINUTE), self.until)
 
     def hours(self, now: datetime) -> float:
         """How many hours of it have passed."""

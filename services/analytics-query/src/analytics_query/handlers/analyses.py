@@ -137,7 +137,7 @@ def _with_series(reading: Reading, series: dict[Entity, list[Rollup]]) -> Readin
 
 def _series(reading: Reading) -> list[Series]:
     rollups = reading.series.get((Dimension.system, SYSTEM), [])
-    return series_of(SYSTEM_FIGURES, rollups, ("all",), ("errors_reported",))
+    return series_of(SYSTEM_FIGURES, rollups, ("all",), ("errors_reported",), reading.now)
 
 
 def _offset(cursor: str | None) -> int:

@@ -24,7 +24,8 @@ from analytics_query.decisions.reports.summary import opening_of, summary_of
 from analytics_query.decisions.reports.trends import series_of, trends_of
 from analytics_query.decisions.reports.trust import disagreement
 from analytics_query.decisions.reports.words import counted
-from analytics_query.domain.vocabulary import SYSTEM, Dimension
+from analytics_query.decisions.time_ranges import ALL
+from analytics_query.domain.vocabulary import RESOLUTIONS, SYSTEM, Dimension
 from analytics_query.handlers.gathering import Sources, gather
 from analytics_query.ports import Position
 from contracts.analytics import AnalyticsReport, EntityType, ReportType, Section, Standing
@@ -33,10 +34,22 @@ from contracts.base import JsonObject
 DISAGREEMENTS = 10
 
 
+async def as_counted(asked: Asked, sources: Sources) -> Asked:
+    """The question about the time that is counted: of workers and the like whole hours; `all` begins with the first
+    event."""
+    period = asked.period
+    if period.name == ALL and (first := await sources.rollups.first(Dimension.system, SYSTEM)) is not None:
+        period = period.not_before(first)
+    if asked.entity_type in DIMENSION_OF:
+        period = period.outward(RESOLUTIONS[DIMENSION_OF[asked.entity_type]][0])
+    return asked._replace(period=period)
+
+
 async def performance_report(
     asked: Asked, now: datetime, position: Position, sources: Sources, objective_percent: float
 ) -> AnalyticsReport:
     """How well tasks, workers or the whole perform."""
+    asked = await as_counted(asked, sources)
     wanted, dimension = asked.wanted, DIMENSION_OF.get(asked.entity_type, Dimension.system)
     if asked.entity_type is EntityType.task:
         known, attempts = await _documents(asked.entity_ids, sources)
@@ -57,13 +70,14 @@ async def performance_report(
 
 async def analytics_report(asked: Asked, now: datetime, position: Position, sources: Sources) -> AnalyticsReport:
     """What was reported, by type: the newest data as they came, and the figures they amount to."""
+    asked = await as_counted(asked, sources)
     dimension = DIMENSION_OF.get(asked.entity_type, Dimension.system)
     types, wanted, ids = asked.analytics_types, asked.wanted, asked.entity_ids
     data = await _reported(asked, sources)
     if asked.entity_type is EntityType.task:
         known, attempts = await _documents(ids, sources)
         sections = analytics.sections_of(
-            types, ids, lambda name: task_two(name, known.get(name), attempts), [], wanted, "task"
+            types, ids, lambda name: task_two(name, known.get(name), attempts), [], wanted, "task", now
         )
         return _answer(asked, sections, _said_of_tasks(known, attempts, ids), now, position, data)
     named = ids or ((SYSTEM,) if dimension is Dimension.system else ())
@@ -76,7 +90,7 @@ async def analytics_report(asked: Asked, now: datetime, position: Position, sour
     entities = list(named) or by_work(reading, dimension)[: asked.limit]
     rollups = reading.series.get((dimension, entities[0]), []) if len(entities) == 1 else []
     sections = analytics.sections_of(
-        types, entities, lambda name: reading.two(dimension, name), rollups, wanted, asked.entity_type.value
+        types, entities, lambda name: reading.two(dimension, name), rollups, wanted, asked.entity_type.value, now
     )
     opening = [line for name in entities[:3] for line in opening_of(reading.two(dimension, name), name)[:1]]
     return _answer(asked, sections, opening or ["Nothing is known in this time."], now, position, data)
@@ -84,6 +98,7 @@ async def analytics_report(asked: Asked, now: datetime, position: Position, sour
 
 async def quality_report(asked: Asked, now: datetime, position: Position, sources: Sources) -> AnalyticsReport:
     """How good the code is that comes out, and where it is going."""
+    asked = await as_counted(asked, sources)
     dimension = DIMENSION_OF.get(asked.entity_type, Dimension.system)
     wanted, ids = asked.wanted, asked.entity_ids
     if asked.entity_type is EntityType.task:
@@ -94,7 +109,7 @@ async def quality_report(asked: Asked, now: datetime, position: Position, source
     if named:
         rollups = reading.series.get((dimension, named[0]), [])
         names = frozenset(one.name for one in quality.DEFINITIONS) & analytics.TOLD_OVER_TIME
-        series = series_of(quality.DEFINITIONS, rollups, wanted, names)
+        series = series_of(quality.DEFINITIONS, rollups, wanted, names, now)
         first = sections[0]
         figures = [*first.figures, *trends_of(series, wanted)]
         sections = [first.model_copy(update={"figures": figures, "series": series}), *sections[1:]]
@@ -132,7 +147,11 @@ def _of_tasks(known: Tasks, attempts: Attempts) -> list[Need]:
 def _said_of_tasks(known: Tasks, attempts: Attempts, ids: Sequence[str]) -> list[str]:
     figures = summed(known, attempts, ids)
     ended = figures.counts.get("attempts_ended", 0)
-    return [f"{counted(len(ids), 'task')} with {counted(len(attempts), 'attempt')}, of which {ended} ended."]
+    unknown = [name for name in ids if known.get(name) is None and not any(key[0] == name for key in attempts)]
+    said = [
+        f"{counted(len(ids) - len(unknown), 'task')} with {counted(len(attempts), 'attempt')}, of which {ended} ended."
+    ]
+    return [*(said if len(unknown) < len(ids) else []), *(f"Nothing is known of {name}." for name in unknown)]
 
 
 async def _with_disagreements(
@@ -143,7 +162,7 @@ async def _with_disagreements(
     place = next((place for place, one in enumerate(sections) if one.name == "trust"), None)
     if place is None or (whose is None and dimension is not Dimension.system):
         return sections
-    latest = await sources.records.disagreements(whose, asked.period.since, DISAGREEMENTS)
+    latest = await sources.records.disagreements(whose, asked.period.since, asked.period.until, DISAGREEMENTS)
     found = [
         disagreement(f"Attempt {one.attempt} of {one.task_id} by {one.worker_id}", one.task_id, [*one.sentences])
         for one in latest

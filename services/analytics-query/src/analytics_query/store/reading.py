@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from datetime import datetime
 
-from analytics_query.decisions.cover import Stretch, ceiling_of, cover
+from analytics_query.decisions.cover import Stretch, ceiling_of, cover, first_of
 from analytics_query.domain.documents import AttemptDocument, AttemptKey, TaskDocument
 from analytics_query.domain.rollups import Rollup
 from analytics_query.domain.vocabulary import RESOLUTIONS, Dimension, Resolution, bucket_of
@@ -24,6 +24,11 @@ BUSIEST = f"""
     SELECT entity, sum((figures -> 'c' ->> $2)::numeric)::bigint AS total {STRETCHES}
     GROUP BY entity HAVING sum((figures -> 'c' ->> $2)::numeric) > 0
     ORDER BY total DESC, entity LIMIT $6
+"""
+FIRST = """
+    SELECT kind.resolution, (
+        SELECT min(bucket) FROM rollups WHERE dimension = $1 AND entity = $2 AND rollups.resolution = kind.resolution
+    ) FROM unnest($3::text[]) AS kind (resolution)
 """
 # Without news of the task the newest attempt that reported anything is taken for the current one.
 CURRENT = """
@@ -72,6 +77,13 @@ class PostgresRollups:
         stretch = Stretch(resolution, bucket_of(since, resolution), ceiling_of(until, resolution))
         async with self._database.acquire() as connection:
             return await _read(connection, dimension, entities, [stretch])
+
+    async def first(self, dimension: Dimension, entity: str) -> datetime | None:
+        """Where the oldest roll-up of an entity begins, as fine as it is kept; None: there is none."""
+        names = [resolution.value for resolution in RESOLUTIONS[dimension]]
+        async with self._database.acquire() as connection:
+            found = await connection.fetch(FIRST, dimension.value, entity, names)
+        return first_of({Resolution(name): bucket for name, bucket in found if bucket is not None})
 
     async def entities(
         self, dimension: Dimension, since: datetime, until: datetime, by_metric: str, limit: int

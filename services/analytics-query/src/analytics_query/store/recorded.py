@@ -58,7 +58,7 @@ NEWEST = """
 DISAGREEMENTS = """
     SELECT task_id, attempt, worker_id, document -> 'outcome' -> 'data' -> 'discrepancies' AS sentences FROM attempts
     WHERE document -> 'outcome' -> 'data' -> 'discrepancies' -> 0 IS NOT NULL
-        AND document -> 'outcome' ->> 'at' >= $1 {conditions}
+        AND document -> 'outcome' ->> 'at' >= $1 AND document -> 'outcome' ->> 'at' < $2 {conditions}
     ORDER BY document -> 'outcome' ->> 'at' DESC LIMIT {limit}
 """
 TYPES = ["performance", "quality", "resource", "code", "test", "security", "dependency"]
@@ -134,9 +134,12 @@ class PostgresRecords:
                 found = await connection.fetch(NEWEST_OF_SOURCES, sources, TYPES, source_type, since, until)
         return [Reported(*row) for row in found]
 
-    async def disagreements(self, worker_id: str | None, since: datetime, limit: int) -> list[Disagreement]:
+    async def disagreements(
+        self, worker_id: str | None, since: datetime, until: datetime, limit: int
+    ) -> list[Disagreement]:
         """The latest attempts whose claims did not hold, newest first."""
-        of = Conditions([orjson.loads(orjson.dumps(since, option=orjson.OPT_UTC_Z))])
+        # Times are compared as text, in the one form in which documents have them.
+        of = Conditions([orjson.loads(orjson.dumps(at, option=orjson.OPT_UTC_Z)) for at in (since, until)])
         of.add("worker_id = {}", worker_id)
         statement = DISAGREEMENTS.format(conditions=of.text, limit=int(limit))
         async with self._database.acquire() as connection:

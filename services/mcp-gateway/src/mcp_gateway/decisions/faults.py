@@ -11,6 +11,7 @@ from contracts.problems import FieldError
 from mcp_gateway.decisions.wording import shorten
 
 _SHOWN = 80
+_TIMES = frozenset({"datetime_type", "datetime_parsing", "datetime_from_date_parsing", "timezone_aware"})
 _NAMED_FIELD = re.compile(r"^(?:Value error, )?(?P<field>[a-z_]+): (?P<message>.+)$", re.DOTALL)
 
 Schema = Mapping[str, Any]
@@ -34,7 +35,7 @@ def explain(tool: str, errors: Sequence[FieldError]) -> str:
 def _field_error(error: ErrorDetails, schema: Schema) -> FieldError:
     path = [part for part in error["loc"] if not _is_validator_name(part)]
     kind = error["type"]
-    if kind == "value_error" and (named := _NAMED_FIELD.match(error["msg"])) and not path:
+    if kind == "value_error" and (named := _NAMED_FIELD.match(error["msg"])) and path in ([], [named["field"]]):
         return FieldError(field=named["field"], message=named["message"])
     if kind == "missing":
         return FieldError(field=_dotted(path), message="is required")
@@ -67,6 +68,8 @@ def _message(error: ErrorDetails) -> str:
         return "must not be blank" if context["pattern"] == r"\S" else f"must match {context['pattern']}"
     if error["type"] in {"enum", "literal_error"}:
         return "is not one of the allowed values"
+    if error["type"] in _TIMES:
+        return "must be a time with its zone, such as 2026-11-01T08:00:00Z"
     message = error["msg"].removeprefix("Value error, ").replace("Input should", "must", 1)
     return message[:1].lower() + message[1:]
 

@@ -149,7 +149,11 @@ def report(
 
 def question(asked: QuestionView, task: TaskView | None) -> str:
     """`answer_question`."""
-    options = f"Options: {' | '.join(asked.options)}" if asked.options else "No options were given: answer in words."
+    options = (
+        f"Options: {' | '.join(map(_line, asked.options))}"
+        if asked.options
+        else "No options were given: answer in words."
+    )
     default = f"Without an answer it goes on with: {asked.default_answer}" if asked.default_answer else ""
     return _paragraphs(
         f"{asked.worker_id} asks ({asked.question_type}, {asked.priority}):\n\n{asked.question}",
@@ -193,6 +197,10 @@ def _worker_line(worker: WorkerView) -> str:
 
 def _lines(title: str, lines: Iterable[str]) -> str:
     return "\n".join([title, *(list(lines) or ["- none"])])
+
+
+def _line(text: str) -> str:
+    return " ".join(text.split())
 
 
 def _paragraphs(*parts: str) -> str:

@@ -28,7 +28,7 @@ def summary(task: TaskView) -> TaskSummary:
         assigned_worker=task.assigned_worker,
         attempt=task.attempt,
         max_attempts=task.max_attempts,
-        percent_complete=progress.percent_complete if progress else None,
+        percent_complete=_known_percent(task),
         phase=progress.phase if progress else None,
         reason=task.reason,
         created_at=task.created_at,
@@ -85,13 +85,19 @@ def shown_status(task: TaskView) -> str:
 
 def percent(task: TaskView, facts: TaskFacts | None = None) -> float:
     """How much is done, 0 to 100."""
-    if task.status is TaskState.completed:
-        return 100.0
-    if task.progress and task.progress.percent_complete is not None:
-        return task.progress.percent_complete
+    known = _known_percent(task)
+    if known is not None:
+        return known
     if facts and facts.percent_complete is not None and facts.attempt == task.attempt:
         return facts.percent_complete
     return 0.0
+
+
+def _known_percent(task: TaskView) -> float | None:
+    """What the task itself says of it: all is done of one that is completed, whatever its agent said last."""
+    if task.status is TaskState.completed:
+        return 100.0
+    return task.progress.percent_complete if task.progress else None
 
 
 def evidence(task: TaskView, facts: TaskFacts | None) -> Evidence:

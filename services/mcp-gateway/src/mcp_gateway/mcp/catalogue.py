@@ -10,6 +10,7 @@ from pydantic import BaseModel, ValidationError
 from mcp_gateway.decisions.faults import field_errors
 from mcp_gateway.errors import InvalidInput
 from mcp_gateway.mcp.schemas import Schema, input_schema, output_schema
+from mcp_gateway.mcp.text.layout import printable
 from mcp_gateway.ports import Call
 
 In = TypeVar("In", bound=BaseModel)
@@ -49,9 +50,9 @@ class OfferedTool:
             ) from error
 
     def content(self, answer: object) -> list[ContentBlock]:
-        """The answer for people."""
+        """The answer for people; nothing in it can steer their terminal."""
         rendered = self.entry.render(answer)
-        return [TextContent(text=rendered)] if isinstance(rendered, str) else list(rendered)
+        return [TextContent(text=printable(rendered))] if isinstance(rendered, str) else list(rendered)
 
     def structure(self, answer: object) -> dict[str, Any] | None:
         """The answer for programs, as the output schema says."""

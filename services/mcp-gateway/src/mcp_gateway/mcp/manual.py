@@ -11,7 +11,8 @@ This page, with the [tools of the worker](#tools-of-the-worker) below, is made b
 
 Any MCP client reaches these {count} tools at the gateway's `/mcp`, over streamable HTTP. Answers come as text that a
 person can read as it is, and as structured content for programs. A wrong parameter is an error that names it, what was
-given and what is allowed; one that is not known is an error too. A list may be given as its one value.
+given and what is allowed; one that is not known is an error too. Where the type says *string or list*, one value may
+stand for a list of it.
 """
 SUMMARY_HEAD = ("| tool | what it does | hints |", "|---|---|---|")
 

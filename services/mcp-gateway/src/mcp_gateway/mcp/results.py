@@ -8,6 +8,7 @@ from mcp.types import INTERNAL_ERROR, INVALID_PARAMS, CallToolResult, TextConten
 from mcp_gateway.decisions.faults import explain
 from mcp_gateway.errors import GatewayError
 from mcp_gateway.mcp.catalogue import OfferedTool
+from mcp_gateway.mcp.text.layout import printable
 from servicekit.errors import problem_of
 
 PROBLEM_KEY = "mews/problem"
@@ -24,13 +25,13 @@ def success(tool: OfferedTool, answer: object) -> CallToolResult:
 
 def failure(tool: str, error: GatewayError) -> CallToolResult:
     """The error in words that say what to do, and as problem details in `_meta`."""
-    text = explain(tool, error.errors) if error.errors else f"{tool}: {error.detail}"
+    text = printable(explain(tool, error.errors) if error.errors else f"{tool}: {error.detail}")
     meta: dict[str, Any] = {PROBLEM_KEY: problem_of(error).to_dict()}
     return CallToolResult(content=[TextContent(text=text)], is_error=True, _meta=meta)
 
 
 def refusal(what: str, error: GatewayError, **about: str) -> MCPError:
     """The same where the protocol has no error result: a JSON-RPC error, the problem details in its data."""
-    text = explain(what, error.errors) if error.errors else error.detail
+    text = printable(explain(what, error.errors) if error.errors else error.detail)
     code = INTERNAL_ERROR if error.category in {"unavailable", "internal"} else INVALID_PARAMS
     return MCPError(code=code, message=text, data={**about, PROBLEM_KEY: problem_of(error).to_dict()})

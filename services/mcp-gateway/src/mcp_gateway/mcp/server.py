@@ -45,8 +45,9 @@ TITLE = "mews: MCP Enhanced Worker System"
 INSTRUCTIONS = (
     "Hand coding tasks to a fleet of workers and see all that happens. Assign with assign_task, follow with "
     "monitor_task (wait: true follows to the end), look closer with view_realtime_streams. Workers ask: see "
-    "list_questions and answer with answer_worker_question, or they wait. Reports carry evidence: reported (the agent "
-    "said so), observed (the worker saw it), verified (the platform ran it itself)."
+    "list_questions and answer with answer_worker_question, or they wait; manage_rules answers what comes again. "
+    "performance_report, quality_dashboard, error_analysis, analyze_decisions and get_analytics tell how it went. "
+    "They carry evidence: reported (the agent said so), observed (the worker saw it), verified (the platform ran it)."
 )
 
 # The table is fixed for the life of a process, so clients may keep what they have listed.

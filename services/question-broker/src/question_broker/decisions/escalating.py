@@ -1,6 +1,7 @@
 """Questions that wait too long: when somebody else is told, in which words, and when a failed message is sent again."""
 
 import json
+import re
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -8,6 +9,7 @@ from contracts.base import JsonObject
 from contracts.questions import QuestionKind
 from question_broker.domain import Question
 
+_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
 EVENT_TYPE = "question.escalated"
 LONGEST_PAUSE_MS = 15 * 60_000
 TOLD = 1_500
@@ -83,6 +85,7 @@ def _how(question: Question) -> str:
 
 
 def _slack(text: str, longest: int = TOLD) -> str:
-    """As Slack shows it: no markup of its own can be slipped in."""
+    """As Slack shows it: no markup of its own and no control characters can be slipped in."""
+    text = _CONTROL.sub("", text)
     short = text if len(text) <= longest else f"{text[:longest]}…"
     return short.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")

@@ -73,7 +73,9 @@ def _completion(body: Any) -> str:
 def _outcome(body: Any) -> str:
     told = f"attempt {body.status.value}" + (f": {body.reason}" if body.reason else "")
     if body.verified is not None:
-        told += f"; verification {'passed' if body.verified.passed else 'failed'}"
+        verdict = f"verification {'passed' if body.verified.passed else 'failed'}"
+        # The reason of an attempt that failed by its verification says so itself, and how.
+        told += "" if verdict in told else f"; {verdict}"
     return told
 
 

@@ -1,12 +1,13 @@
 """The sections of `get_analytics`, by type of analytics, for any kind of entity."""
 
 from collections.abc import Callable, Collection, Iterable, Sequence
+from datetime import datetime
 
 from analytics_query.decisions.reports import quality, resources, system, tasks, workers
 from analytics_query.decisions.reports.definitions import Definition, Two, figures_of, is_wanted
 from analytics_query.decisions.reports.reading import Reading
 from analytics_query.decisions.reports.trends import series_of, trends_of
-from analytics_query.decisions.reports.words import entity_name
+from analytics_query.decisions.reports.words import entity_name, letter
 from analytics_query.domain.rollups import Rollup
 from analytics_query.domain.vocabulary import SYSTEM, Dimension
 from contracts.analytics import Figure, Row, Section
@@ -55,10 +56,11 @@ def sections_of(
     rollups: Sequence[Rollup],
     wanted: Collection[str],
     entity_type: str,
+    now: datetime,
 ) -> list[Section]:
     """A section for each type: of one entity its figures over time, of several a row each."""
     made = [
-        _section(name, entities, read, rollups, wanted, entity_type)
+        _section(name, entities, read, rollups, wanted, entity_type, now)
         for name in DEFINITIONS
         if not types or name in types
     ]
@@ -68,7 +70,7 @@ def sections_of(
 def system_sections(reading: Reading, types: Collection[str], wanted: Collection[str]) -> list[Section]:
     """The same of the whole, with what only the whole has."""
     rollups = reading.series.get((Dimension.system, SYSTEM), [])
-    sections = sections_of(types, (SYSTEM,), lambda _: reading.system, rollups, wanted, "system")
+    sections = sections_of(types, (SYSTEM,), lambda _: reading.system, rollups, wanted, "system", reading.now)
     more = figures_of(system.DEFINITIONS, reading.system, wanted)
     return [
         one.model_copy(update={"figures": [*one.figures, *more]}) if one.name == "performance" else one
@@ -83,6 +85,7 @@ def _section(
     rollups: Sequence[Rollup],
     wanted: Collection[str],
     entity_type: str,
+    now: datetime,
 ) -> Section:
     definitions, title = DEFINITIONS[name], name.capitalize()
     if len(entities) != 1:
@@ -92,7 +95,7 @@ def _section(
             if (figures := _figures(name, definitions, read(entity), wanted, entity_type))
         ]
         return Section(name=name, title=title, rows=_ranked(rows))
-    series = series_of(definitions, rollups, wanted, TOLD_OVER_TIME)
+    series = series_of(definitions, rollups, wanted, TOLD_OVER_TIME, now)
     figures = _figures(name, definitions, read(entities[0]), wanted, entity_type) + trends_of(series, wanted)
     return Section(name=name, title=title, figures=figures, series=series)
 
@@ -106,7 +109,7 @@ def _figures(
     if name == "security" and entity_type != "system" and is_wanted(quality.RATING.groups, wanted):
         rating = quality.rating_of(two.now)
         if rating.value is not None:
-            figures.append(quality.RATING.figure(None, reckoned=rating, note=quality.letter(rating.value)))
+            figures.append(quality.RATING.figure(None, reckoned=rating, note=letter(rating.value)))
     return figures
 
 

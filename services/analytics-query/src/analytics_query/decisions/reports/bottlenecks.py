@@ -17,6 +17,7 @@ from analytics_query.domain.rollups import Spread
 from analytics_query.domain.vocabulary import Dimension
 from contracts.analytics import Finding, Row, Section
 from contracts.base import Level
+from contracts.events import Evidence
 
 PHASES, BOTTLENECKS = ("phases",), ("bottlenecks",)
 Z_LEVELS = ((3.0, Level.high), (1.0, Level.medium))
@@ -130,6 +131,7 @@ def _compared(reading: Reading, timed: Timed, entity: str) -> tuple[Callable[[fl
             effect_measure="cliffs_delta" if z is None else "mads",
             p_value=min(1.0, p_value),
             samples=now.count + history.count,
+            evidence=Evidence.reported,
         )
 
     return make, shift.p_value
@@ -154,6 +156,7 @@ def _hotspots(reading: Reading) -> list[Finding]:
                 effect=round(share.mean, 2),
                 effect_measure="percent",
                 samples=seen,
+                evidence=Evidence.reported,
             )
         )
     return sorted(found, key=lambda one: -(one.effect or 0))

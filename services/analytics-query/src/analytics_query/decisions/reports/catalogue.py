@@ -65,7 +65,7 @@ def entries(subject: str) -> Iterator[Entry]:
             if isinstance(one, Named)
             else (one.formula or one.recipe.formula, one.recipe.by_evidence)
         )
-        evidence = BEST if by_evidence else f"reported ({one.source})" if _is_reported(one) else BOOKS
+        evidence = BEST if by_evidence else f"{one.claimed} ({one.source})" if one.claimed else BOOKS
         yield Entry(
             one.name,
             one.unit,
@@ -90,7 +90,3 @@ def _table(subject: str) -> list[str]:
         for one in entries(subject)
     ]
     return [f"### {subject}", "", *head, *rows, ""]
-
-
-def _is_reported(one: Definition | Named) -> bool:
-    return bool(one.source) and not one.source.startswith(("worker.sampled", "outcome", "all events", "as "))

@@ -9,6 +9,8 @@ from contracts.analytics import Direction, Figure
 from contracts.events import Evidence
 
 ALL = "all"
+MEASURED = ("worker.sampled", "outcome", "all events", "as ")
+"""How the sources begin that the platform measures itself, or that have a level of their own."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +42,11 @@ class Definition:
     formula: str = ""
     """Where that of the recipe does not say all."""
 
+    @property
+    def claimed(self) -> Evidence | None:
+        """The level of what is not kept by evidence and yet rests on reports: of the least that is among them."""
+        return _claimed(self.source)
+
     def figure(self, two: Two) -> Figure:
         """The figure of an entity, with the same figure of the time before as its baseline."""
         reckoned = self.recipe.reckon(two.now, two.hours)
@@ -64,7 +71,7 @@ def figure_of(
         samples=max(0, reckoned.samples),
         low=rounded(reckoned.interval.low),
         high=rounded(reckoned.interval.high),
-        evidence=Evidence(reckoned.evidence) if reckoned.evidence else None,
+        evidence=Evidence(reckoned.evidence) if reckoned.evidence else definition.claimed,
         better=definition.better,
         baseline=rounded(baseline),
         note=note,
@@ -83,6 +90,11 @@ class Named:
     minimum: int = 1
     source: str = ""
     by_evidence: bool = False
+
+    @property
+    def claimed(self) -> Evidence | None:
+        """The level of what is not kept by evidence and yet rests on reports: of the least that is among them."""
+        return _claimed(self.source)
 
     def figure(
         self,
@@ -109,6 +121,10 @@ def figures_of(definitions: Iterable[Definition], two: Two, wanted: Collection[s
 def is_wanted(groups: Sequence[str], wanted: Collection[str]) -> bool:
     """Whether a group of figures was asked for."""
     return ALL in wanted or any(group in wanted for group in groups)
+
+
+def _claimed(source: str) -> Evidence | None:
+    return Evidence.reported if source and not source.startswith(MEASURED) else None
 
 
 def rounded(value: float | None) -> float | None:

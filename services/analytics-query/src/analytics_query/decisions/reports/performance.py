@@ -13,7 +13,7 @@ from analytics_query.decisions.reports.regressions import regressions_section
 from analytics_query.decisions.reports.summary import opening_of, summary_of
 from analytics_query.decisions.reports.trends import series_of
 from analytics_query.decisions.reports.words import entity_name
-from analytics_query.domain.vocabulary import SYSTEM, Dimension
+from analytics_query.domain.vocabulary import SYSTEM, Dimension, Resolution
 from contracts.analytics import Section
 
 TOLD_OVER_TIME = (
@@ -43,11 +43,11 @@ def system_report(
     sections = [
         tasks.tasks_section(two, wanted),
         _over_time(system.system_section(two, wanted), reading, Dimension.system, SYSTEM, wanted),
-        workers.workers_section(reading, wanted, limit),
+        _by_the_hour(workers.workers_section(reading, wanted, limit), reading),
         resources.resources_section(two, wanted),
     ]
     if is_wanted(("phases",), wanted):
-        sections.append(phases_section(reading, wanted, limit))
+        sections.append(_by_the_hour(phases_section(reading, wanted, limit), reading))
     if is_wanted(("bottlenecks",), wanted):
         sections.append(bottlenecks_section(reading, wanted, limit))
     if is_wanted(("regressions",), wanted):
@@ -58,6 +58,15 @@ def system_report(
     if is_wanted(("error_budget",), wanted):
         sections.append(budget_section(two, objective_percent))
     return _with_content(sections), summary_of(sections, opening_of(two, ""))
+
+
+def _by_the_hour(section: Section, reading: Reading) -> Section:
+    """The section; with a note if more time is counted in it than was asked for."""
+    counted = reading.period.outward(Resolution.hour)
+    if not section.rows or (counted.since, counted.until) == (reading.period.since, reading.period.until):
+        return section
+    ends = " to ".join(f"{end:%Y-%m-%d %H:%M}" for end in (counted.since, counted.until))
+    return section.model_copy(update={"notes": [*section.notes, f"Whole hours are counted: {ends} UTC."]})
 
 
 def entities_report(
@@ -135,7 +144,7 @@ def _over_time(
     if dimension is not Dimension.system:
         definitions = (*tasks.DEFINITIONS, *workers.DEFINITIONS)
     rollups = reading.series.get((dimension, entity), [])
-    return section.model_copy(update={"series": series_of(definitions, rollups, wanted, TOLD_OVER_TIME)})
+    return section.model_copy(update={"series": series_of(definitions, rollups, wanted, TOLD_OVER_TIME, reading.now)})
 
 
 def _with_content(sections: Sequence[Section]) -> list[Section]:

@@ -8,7 +8,7 @@ from analytics_query.decisions.reports.ranking import by_work
 from analytics_query.decisions.reports.reading import Reading, Span
 from analytics_query.decisions.reports.recipes import Mean, Newest, Per, Portion, Quantile, Total
 from analytics_query.decisions.reports.reckoned import Reckoned
-from analytics_query.decisions.reports.words import amount, counted, entity_name, listed, told
+from analytics_query.decisions.reports.words import amount, counted, entity_name, letter, listed, told
 from analytics_query.decisions.statistics.intervals import Interval
 from analytics_query.decisions.statistics.proportions import Share, wilson
 from analytics_query.decisions.statistics.ranked import Ranked
@@ -219,7 +219,8 @@ def _standing(section: Section) -> str:
 
 
 def _was(figure: Figure) -> str:
-    letters = f" ({figure.note})" if figure.name == RATING.name and figure.note else ""
+    _, _, whose = (figure.note or "").partition(": ") if figure.name == RATING.name else ("", "", "")
+    letters = f" ({whose})" if whose else ""
     before = "" if figure.baseline is None else f" (before: {amount(figure.baseline, figure.unit)})"
     return f"{letters}{before}{f', {figure.evidence.value}' if figure.evidence else ''}"
 
@@ -249,7 +250,9 @@ def _scores(reading: Reading, dimension: Dimension, entity: str, two: Two, wante
 def _rating(reading: Reading, dimension: Dimension, two: Two) -> Figure:
     if dimension is not Dimension.system:
         now, before = rating_of(two.now), rating_of(two.before)
-        return RATING.figure(None, reckoned=now, baseline=before.value, note=letter(now.value))
+        return RATING.figure(
+            None, reckoned=now, baseline=before.value, note=None if now.value is None else letter(now.value)
+        )
     rated = [
         (rating.value, repository, rating)
         for repository in reading.entities(Dimension.repository)
@@ -262,11 +265,6 @@ def _rating(reading: Reading, dimension: Dimension, two: Two) -> Figure:
     weakest = max((rating.evidence or "reported" for _, _, rating in rated), key=LEVELS.index)
     note = f"{letter(worst)}: {listed(whose)}"
     return RATING.figure(None, reckoned=Reckoned(worst, len(rated), evidence=weakest), note=note)
-
-
-def letter(value: float | None) -> str | None:
-    """A rating as a letter."""
-    return None if value is None else "ABCDE"[round(value) - 1]
 
 
 def security_findings(reading: Reading) -> list[Finding]:

@@ -1,7 +1,7 @@
 """What the handlers have read for a report, and what they are asked to read."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
 from typing import NamedTuple
@@ -9,7 +9,7 @@ from typing import NamedTuple
 from analytics_query.decisions.reports.definitions import Two
 from analytics_query.decisions.time_ranges import TimeRange
 from analytics_query.domain.rollups import Figures, Rollup
-from analytics_query.domain.vocabulary import SYSTEM, Dimension, Entity
+from analytics_query.domain.vocabulary import RESOLUTIONS, SYSTEM, Dimension, Entity
 
 
 class Span(StrEnum):
@@ -58,18 +58,17 @@ class Reading:
     spans: Mapping[Span, Mapping[Entity, Figures]]
     series: Mapping[Entity, list[Rollup]] = field(default_factory=dict[Entity, list[Rollup]])
 
-    @property
-    def hours(self) -> float:
-        """Hours of the period that have passed."""
-        return self.period.hours(self.now)
-
     def two(self, dimension: Dimension, entity: str) -> Two:
         """The figures of an entity with those of the time before; empty where nothing is known."""
+        # Of what is not kept by the minute whole hours were read, and what was before ends where they begin.
+        finest = RESOLUTIONS[dimension][0]
+        period = self.period.outward(finest)
+        before = replace(self.period.before.outward(finest), until=period.since)
         return Two(
             self.at(Span.now, dimension, entity),
             self.at(Span.before, dimension, entity),
-            self.hours,
-            self.period.before.hours(self.now),
+            period.hours(self.now),
+            before.hours(self.now),
         )
 
     @property

@@ -11,7 +11,7 @@ from analytics_query.decisions.statistics.intervals import Interval
 from analytics_query.decisions.statistics.robust import theil_sen
 from analytics_query.decisions.time_ranges import TimeRange
 from analytics_query.domain.rollups import Rollup
-from analytics_query.domain.vocabulary import WIDTH, Dimension, Resolution
+from analytics_query.domain.vocabulary import RESOLUTIONS, WIDTH, Dimension, Resolution
 from contracts.analytics import Figure, Point, Series
 from contracts.events import Evidence
 
@@ -46,17 +46,21 @@ TRENDS = (
 
 def resolution_for(period: TimeRange, dimension: Dimension) -> Resolution:
     """How fine the series of a report are: about a hundred points."""
-    if period.length <= MINUTES_UP_TO and dimension in {Dimension.system, Dimension.worker}:
+    if period.length <= MINUTES_UP_TO and Resolution.minute in RESOLUTIONS[dimension]:
         return Resolution.minute
     return Resolution.hour if period.length <= HOURS_UP_TO else Resolution.day
 
 
 def series_of(
-    definitions: Iterable[Definition], rollups: Sequence[Rollup], wanted: Collection[str], names: Collection[str]
+    definitions: Iterable[Definition],
+    rollups: Sequence[Rollup],
+    wanted: Collection[str],
+    names: Collection[str],
+    now: datetime,
 ) -> list[Series]:
-    """The figures of these names over time; those without any point are left out."""
+    """The figures of these names over time up to now; those without any point are left out."""
     made = [
-        _series(definition, rollups)
+        _series(definition, rollups, now)
         for definition in definitions
         if definition.name in names and is_wanted(definition.groups, wanted)
     ]
@@ -85,25 +89,31 @@ def _told(trend: Trend, series: Series) -> Figure | None:
     return trend.told_as.figure(None, reckoned=reckoned)
 
 
-def _series(definition: Definition, rollups: Sequence[Rollup]) -> Series:
+def _series(definition: Definition, rollups: Sequence[Rollup], now: datetime) -> Series:
     resolution = rollups[0].key.resolution if rollups else Resolution.hour
-    hours = WIDTH[resolution] / timedelta(hours=1)
-    level = _level(definition, rollups, hours)
-    reckoned = [(one.key.bucket_s, definition.recipe.reckon(one.figures, hours, level)) for one in rollups]
+    level = _level(definition, rollups)
+    reckoned = [(one.key.bucket_s, definition.recipe.reckon(one.figures, _hours(one, now), level)) for one in rollups]
     points = [
         Point(at=datetime.fromtimestamp(bucket_s, UTC), value=value, samples=max(0, one.samples))
         for bucket_s, one in reckoned
         if (value := rounded(one.value)) is not None
     ]
-    evidence = Evidence(level) if level else None
+    evidence = Evidence(level) if level else definition.claimed
     return Series(
         name=definition.name, unit=definition.unit, resolution=resolution.value, points=points, evidence=evidence
     )
 
 
-def _level(definition: Definition, rollups: Sequence[Rollup], hours: float) -> str | None:
+def _hours(rollup: Rollup, now: datetime) -> float:
+    """How many hours of its time have passed: that of the newest one is not over."""
+    width_s = WIDTH[rollup.key.resolution].total_seconds()
+    passed_s = now.timestamp() - rollup.key.bucket_s
+    return (min(width_s, passed_s) if passed_s > 0 else width_s) / 3_600
+
+
+def _level(definition: Definition, rollups: Sequence[Rollup]) -> str | None:
     """One level of evidence for all points: the best that any of them has."""
     if not definition.recipe.by_evidence:
         return None
-    found = {definition.recipe.reckon(one.figures, hours).evidence for one in rollups}
+    found = {definition.recipe.reckon(one.figures, 1).evidence for one in rollups}
     return next((level for level in LEVELS if level in found), None)

@@ -14,6 +14,7 @@ _TEXT: dict[str, Callable[[float], str]] = {
     "per_second": lambda value: f"{_short(value)} a second",
     "ms": lambda value: duration(value),
     "hours": lambda value: duration(value * 3_600_000),
+    "rating": lambda value: letter(value),
 }
 
 
@@ -34,6 +35,11 @@ def duration(ms: float) -> str:
 def amount(value: float, unit: str) -> str:
     """A value with its unit."""
     return _TEXT[unit](value) if unit in _TEXT else _short(value)
+
+
+def letter(rating: float) -> str:
+    """A rating as a letter: A for 1, the best."""
+    return "ABCDE"[round(rating) - 1]
 
 
 def told(figure: Figure) -> str:

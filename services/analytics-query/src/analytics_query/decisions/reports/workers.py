@@ -39,7 +39,7 @@ DEFINITIONS = (
     Definition(
         "attempt_error_rate",
         "percent",
-        Portion(("attempts_failed", "attempts_timed_out"), ("attempts_ended",)),
+        Portion(("attempts_failed", "attempts_timed_out", "attempts_requeued"), ("attempts_ended",)),
         ("error_rate",),
         "lower",
     ),

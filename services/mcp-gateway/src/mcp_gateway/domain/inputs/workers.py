@@ -22,6 +22,22 @@ class WorkerAction(StrEnum):
     drain = "drain"
 
 
+class LogLevel(StrEnum):
+    """How much a worker's log says, most first."""
+
+    debug = "debug"
+    info = "info"
+    warning = "warning"
+    error = "error"
+
+
+class NewWorkerConfig(WorkerConfig):
+    """What `update_config` may change; what a worker would only refuse in its log is refused here."""
+
+    # It narrows a frozen field, which pydantic allows and the type checker does not know to be frozen.
+    log_level: LogLevel | None = None  # pyright: ignore[reportIncompatibleVariableOverride]
+
+
 class ManageWorkers(Paged):
     """Input of `manage_workers`."""
 
@@ -29,7 +45,7 @@ class ManageWorkers(Paged):
     """What to do."""
     worker_id: WorkerId | None = None
     """The worker; every action but `list` needs it."""
-    config: WorkerConfig | None = None
+    config: NewWorkerConfig | None = None
     """What to change; for `update_config` alone."""
     reason: Annotated[OptionalText, Field(max_length=1_000)] | None = None
     """Why; the worker's log shows it."""
@@ -44,4 +60,8 @@ class ManageWorkers(Paged):
             raise ValueError(f"config: action update_config needs one of {', '.join(WorkerConfig.model_fields)}")
         if self.action is not WorkerAction.update_config and self.config is not None:
             raise ValueError(f"config: action {self.action} takes no config")
+        if self.status is not None and self.action is not WorkerAction.list:
+            raise ValueError(f"status: action {self.action} takes no status")
+        if self.status is not None and self.worker_id is not None:
+            raise ValueError("status: action list takes worker_id or status, not both")
         return self

@@ -18,6 +18,8 @@ MEANINGS: Mapping[str, str] = {
     PLATFORM: "the platform's own books",
 }
 MOST_SLOTS = 10_000
+RATINGS = "ABCDE"
+"""Best first: a rating is 1 for A."""
 
 _HEADER = ("FIGURE", "VALUE", "", "INTERVAL", "SAMPLES", "CHANGE", "EVIDENCE")
 _SERIES = ("TREND", "", "FIRST → LAST", "LOWEST–HIGHEST", "POINTS", "EVIDENCE")
@@ -206,6 +208,7 @@ _UNITS: Mapping[str, Callable[[float], str]] = {
     "count": plain,
     "score": plain,
     "ratio": plain,
+    "rating": lambda value: RATINGS[min(max(round(value), 1), len(RATINGS)) - 1],
     "per_second": lambda value: f"{plain(value)}/s",
     "per_minute": lambda value: f"{plain(value)}/min",
     "per_hour": lambda value: f"{plain(value)}/h",

@@ -1,7 +1,7 @@
 """What reports begin and end with, and how a long one is cut short."""
 
 from collections.abc import Iterable, Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from itertools import accumulate, takewhile
 
 from contracts.analytics import Standing
@@ -10,12 +10,14 @@ from mcp_gateway.mcp.text.figures import legend
 from mcp_gateway.mcp.text.layout import cell, lines_below, moment, section
 
 MAX_TEXT = 20_000
+BEGINNING = datetime(2000, 1, 1, tzinfo=UTC)
+"""Where `all` begins of which nothing is known."""
 STRUCTURED = "the structured content has all"
 
 
 def period(time_range: str, since: datetime, until: datetime) -> str:
     """Of what time a report speaks."""
-    if time_range == ALWAYS:
+    if time_range == ALWAYS and since <= BEGINNING:
         return f"Period: all until {moment(until)}"
     return f"Period: {cell(time_range)}, {moment(since)} to {moment(until)}"
 

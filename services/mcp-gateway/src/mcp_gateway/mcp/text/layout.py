@@ -9,7 +9,8 @@ from mcp_gateway.decisions.wording import shorten
 
 _CELL = 60
 _LINE = 500
-_CONTROL = re.compile(r"\x1b\[[0-9;?]*[ -/]*[@-~]|[\x00-\x08\x0b-\x1f\x7f-\x9f]")
+# Escape sequences, control characters, and what turns a line around so that it reads otherwise than it is.
+_CONTROL = re.compile(r"\x1b\[[0-9;?]*[ -/]*[@-~]|[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
 _NOTHING = "-"
 _DAYS_FROM = 48 * 60
 

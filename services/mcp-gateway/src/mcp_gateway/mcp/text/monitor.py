@@ -41,7 +41,7 @@ def _head(report: MonitorReport) -> str:
 
 
 def _milestones(report: MonitorReport) -> str:
-    reached = [f"  - {cell(fact.milestone_name, 200)} ({fact.milestone_type})" for fact in report.milestones]
+    reached = [f"  - {cell(fact.milestone_name, 200)} ({cell(fact.milestone_type)})" for fact in report.milestones]
     return section("Milestones:", reached or ["  (none yet)"])
 
 
@@ -50,7 +50,9 @@ def _details(report: MonitorReport) -> str:
     if report.current_operation and report.state not in TERMINAL_STATES:
         lines.append(f"  Current operation: {cell(report.current_operation, 200)}")
     if report.assigned_worker:
-        lines.append(f"  Worker: {report.assigned_worker} (attempt {report.attempt} of {report.max_attempts})")
+        # A retry, or an attempt that its worker lost, goes on counting beyond what one try may take.
+        most = f" of {report.max_attempts}" if report.attempt <= report.max_attempts else ""
+        lines.append(f"  Worker: {report.assigned_worker} (attempt {report.attempt}{most})")
     if report.execution_time_ms is not None:
         lines.append(f"  Execution time: {duration(report.execution_time_ms)}")
     if report.reason:

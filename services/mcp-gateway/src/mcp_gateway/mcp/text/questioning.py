@@ -4,6 +4,9 @@ from contracts.questions import QuestionKind, QuestionState, QuestionType, Quest
 from mcp_gateway.domain.outputs import QuestionList
 from mcp_gateway.mcp.text.layout import cell, lines_below, moment, more, number
 
+_OPTION = 200
+_BELOW = "\n"
+
 
 def listed(page: QuestionList) -> str:
     """After `list_questions`."""
@@ -40,7 +43,7 @@ def _block(question: QuestionView) -> str:
 
 def _head(question: QuestionView) -> str:
     return (
-        f"{question.question_id} ({question.question_type}, {question.priority}, {question.state}): "
+        f"{question.question_id} ({cell(question.question_type)}, {question.priority}, {question.state}): "
         f"{lines_below(question.question, '      ')}"
     )
 
@@ -49,8 +52,8 @@ def _details(question: QuestionView) -> list[str]:
     given = [
         ("from", f"{question.worker_id}, task {question.task_id}" if question.task_id else question.worker_id),
         ("context", lines_below(question.context, "      ") if question.context else None),
-        ("options", " | ".join(question.options) or None),
-        ("default", question.default_answer),
+        ("options", " | ".join(cell(one, _OPTION) for one in question.options) or None),
+        ("default", cell(question.default_answer, _OPTION)),
         ("until", moment(question.expires_at) if question.state is QuestionState.open else None),
         ("escalated", moment(question.escalated_at)),
         ("decide with", _how_to_decide(question)),
@@ -58,9 +61,9 @@ def _details(question: QuestionView) -> list[str]:
         ("decision", _decision(question)),
         ("answer", _answer(question)),
         ("suggested", _suggested(question)),
-        ("findings", "".join(f"\n    - {lines_below(one, '      ')}" for one in question.findings) or None),
+        ("findings", "".join(f"\n      - {lines_below(one, '        ')}" for one in question.findings) or None),
     ]
-    return [f"{name}: {text}" for name, text in given if text and text != "-"]
+    return [f"{name}:{text if text[0] == _BELOW else f' {text}'}" for name, text in given if text and text != "-"]
 
 
 def _answer(question: QuestionView) -> str | None:
@@ -84,13 +87,14 @@ def _how_to_decide(question: QuestionView) -> str | None:
 
 def _suggested(question: QuestionView) -> str | None:
     """What was answered to questions like this one."""
-    return "".join(f"\n    - {_suggestion(one)}" for one in question.suggestions) or None
+    return "".join(f"\n      - {_suggestion(one)}" for one in question.suggestions) or None
 
 
 def _suggestion(one: Suggestion) -> str:
-    times = f", {one.times} times" if one.times > 1 else ""
     by = f" by {one.answered_by}" if one.answered_by else ""
-    return f"{cell(one.answer)} ({number(one.similarity_percent)}% alike{times}{by}, {one.question_id})"
+    times = f" {one.times} times" if one.times > 1 else ""
+    given = f", answered{times}{by}" if times or by else ""
+    return f"{cell(one.answer)} ({number(one.similarity_percent)}% alike{given}, {one.question_id})"
 
 
 def _helper(question: QuestionView) -> str | None:
@@ -106,4 +110,4 @@ def _decision(question: QuestionView) -> str | None:
     terms, reason = question.answer or question.decision.decision, question.decision.reason
     by = question.answered_by or question.decision.decided_by
     why = f", because: {reason}" if reason and reason not in terms else ""
-    return f"{terms}{why} ({by})"
+    return lines_below(f"{terms}{why} ({by})", "      ")

@@ -7,6 +7,7 @@ from functools import partial
 from contracts.analytics import AnalyticsReport, EntityType, Figure, ReportType, Row, Section
 from contracts.base import JsonObject
 from mcp_gateway.decisions.wording import shorten
+from mcp_gateway.domain.inputs.analytics import ALWAYS
 from mcp_gateway.mcp.text.charts import bar
 from mcp_gateway.mcp.text.figures import (
     column,
@@ -50,8 +51,14 @@ def _head(report: AnalyticsReport, title: str) -> str:
     kind = f" ({report.report})" if report.report == ReportType.comparative else ""
     lines = [f"{title}{kind}: {_subject(report)}", period(report.time_range, report.since, report.until)]
     if not report.data and not any(_has_values(part) for part in report.sections):
-        lines.append("Nothing is known of this period; a longer time_range may show more, such as last_30_days or all.")
+        lines.append(_nothing(report))
     return "\n".join(lines)
+
+
+def _nothing(report: AnalyticsReport) -> str:
+    if report.time_range != ALWAYS:
+        return "Nothing is known of this period; a longer time_range may show more, such as all."
+    return "Nothing is known of this" + ("; see that the ids are right." if report.entity_ids else " yet.")
 
 
 def _subject(report: AnalyticsReport) -> str:

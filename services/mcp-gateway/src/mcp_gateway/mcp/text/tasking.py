@@ -36,7 +36,7 @@ def _row(task: TaskSummary) -> tuple[str, ...]:
         task.priority.value,
         progress,
         cell(task.assigned_worker),
-        f"{task.attempt}/{task.max_attempts}",
+        f"{task.attempt}/{task.max_attempts}" if task.attempt <= task.max_attempts else str(task.attempt),
         moment(task.created_at),
         cell(task.description),
     )

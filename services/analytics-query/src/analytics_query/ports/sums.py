@@ -1,0 +1,51 @@
+"""Roll-ups, summed up for reports."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import NamedTuple, Protocol
+
+from analytics_query.domain.rollups import Figures, Rollup
+from analytics_query.domain.vocabulary import Dimension, Entity, Resolution
+
+
+class Stretched(NamedTuple):
+    """Roll-ups to sum up: those of some entities over a stretch of time, under a name of the asker's."""
+
+    label: str
+    dimension: Dimension
+    entities: Sequence[str]
+    since: datetime
+    until: datetime
+    finest: Resolution
+    without: Sequence[str] = ()
+    """Distributions that are not needed: most of a roll-up is distributions."""
+
+
+class Busiest(NamedTuple):
+    """Which entities of a dimension have most of some metrics in a stretch of time, by whole buckets of `finest`."""
+
+    dimension: Dimension
+    metrics: str
+    """Counts, separated by commas."""
+    spread: bool
+    """Whether they are distributions, of which the number of values counts."""
+    since: datetime
+    until: datetime
+    finest: Resolution
+    limit: int
+
+
+class Sums(Protocol):
+    """Roll-ups, summed up for reports: each question is one statement, however much it asks for."""
+
+    async def totals(self, asked: Sequence[Stretched]) -> dict[str, dict[Entity, Figures]]:
+        """By label, the sums of each entity that has any roll-up. They must not be changed."""
+        ...
+
+    async def series(self, asked: Stretched) -> list[Rollup]:
+        """The roll-ups of resolution `finest` whose buckets touch the time, in order of time. Not to be changed."""
+        ...
+
+    async def busiest(self, asked: Sequence[Busiest]) -> dict[Dimension, list[str]]:
+        """By dimension, the entities, those with most first."""
+        ...
