@@ -15,7 +15,8 @@ from analytics_query.store import PLANNER, PostgresProjections, PostgresSums
 from servicekit.migrations import run_migrations
 from servicekit.pg import Database as Pg
 from tests.support.examples import NOW
-from tests.support.projecting import History, project
+from tests.support.histories import History
+from tests.support.projecting import project
 from tests.support.schema import settings_of
 from tests.support.stack import Database
 
