@@ -7,15 +7,16 @@ import pytest
 
 from analytics_query import app
 from analytics_query.domain.retention import Kept
-from analytics_query.domain.rollups import Figures
+from analytics_query.domain.rollups import Figures, Spread
 from analytics_query.domain.vocabulary import SYSTEM, Dimension, Resolution
 from analytics_query.handlers.projecting import Projector
-from analytics_query.ports import Stretched
+from analytics_query.ports import Busiest, Stretched
 from analytics_query.store import PLANNER, PostgresProjections, PostgresSums
 from servicekit.migrations import run_migrations
 from servicekit.pg import Database as Pg
 from tests.support.examples import NOW
-from tests.support.projecting import History, project
+from tests.support.histories import History
+from tests.support.projecting import project
 from tests.support.schema import settings_of
 from tests.support.stack import Database
 
@@ -77,3 +78,25 @@ async def test_what_has_not_changed_is_not_summed_up_again(pg: Pg) -> None:
     now = await found()
     assert {name for name in now if now[name] is not first[name]} == {changed}
     assert now[changed].counts["events"] >= 1_000_000
+
+
+async def test_the_busiest_are_those_with_most_of_a_count_or_of_a_distributions_values(pg: Pg) -> None:
+    sums, projections = PostgresSums(pg, 0), PostgresProjections(pg)
+    for one in HISTORY.sealed():
+        await project(Projector(projections), [one])
+    [figures] = (await sums.totals([ASKED[2]])).values()
+    by_entity = {entity: one for (_, entity), one in figures.items()}
+    counts = {metric for one in by_entity.values() for metric in one.counts}
+    spreads = {metric for one in by_entity.values() for metric in one.spreads}
+    expected: dict[tuple[str, bool], list[str]] = {}
+    for metric, is_spread in [(name, False) for name in counts] + [(name, True) for name in spreads]:
+        numbers = {
+            entity: one.spreads.get(metric, Spread()).count if is_spread else one.counts.get(metric, 0)
+            for entity, one in by_entity.items()
+        }
+        most = min(numbers, key=lambda entity: (-numbers[entity], entity))
+        expected[metric, is_spread] = [most] if numbers[most] > 0 else []
+    assert any(len([one for one in by_entity.values() if name in one.counts]) < len(by_entity) for name in counts)
+    for (metric, is_spread), first in expected.items():
+        asked = Busiest(Dimension.worker, metric, is_spread, SINCE, UNTIL, Resolution.hour, 1)
+        assert (await sums.busiest([asked])).get(Dimension.worker, []) == first, metric

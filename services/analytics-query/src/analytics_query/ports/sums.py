@@ -26,7 +26,9 @@ class Busiest(NamedTuple):
 
     dimension: Dimension
     metrics: str
-    """Counts, separated by commas; or distributions, of which the number of values counts."""
+    """Counts, separated by commas."""
+    spread: bool
+    """Whether they are distributions, of which the number of values counts."""
     since: datetime
     until: datetime
     finest: Resolution

@@ -38,21 +38,22 @@ VERSIONS = f"""
     SELECT run.place, part.place, found.versions
     FROM {ROWS.format(columns="array_agg(xmin::text::bigint) AS versions")}
 """
-# Bucket by bucket: the index on them has all dimensions of one bucket side by side.
+# Bucket by bucket: the index on them has all dimensions of one bucket side by side. Distributions are kept aside, and
+# are looked at only where they are asked for.
 BUSIEST = """
     SELECT asked.dimension, ranked.entity
     FROM (
-        SELECT dimension, string_to_array(metrics, ',') AS metrics, most
-        FROM unnest($1::text[], $2::text[], $3::int[]) AS asked (dimension, metrics, most)
+        SELECT dimension, string_to_array(metrics, ',') AS metrics, spread, most
+        FROM unnest($1::text[], $2::text[], $3::boolean[], $4::int[]) AS asked (dimension, metrics, spread, most)
     ) AS asked
     CROSS JOIN LATERAL (
         SELECT entity, sum(found.number) AS total
-        FROM unnest($4::text[], $5::text[], $6::timestamptz[], $7::timestamptz[], $8::interval[])
+        FROM unnest($5::text[], $6::text[], $7::timestamptz[], $8::timestamptz[], $9::interval[])
             AS stretch (dimension, resolution, since, until, width)
         CROSS JOIN LATERAL generate_series(stretch.since, stretch.until - stretch.width, stretch.width) AS each (bucket)
         CROSS JOIN LATERAL (
-            SELECT entity, (SELECT sum(coalesce((figures -> 'c' ->> metric)::numeric,
-                (spreads -> metric ->> 0)::numeric, 0)) FROM unnest(asked.metrics) AS metric) AS number
+            SELECT entity, (SELECT sum(coalesce(CASE WHEN asked.spread THEN spreads #>> ARRAY[metric, '0']
+                ELSE figures #>> ARRAY['c', metric] END, '0')::numeric) FROM unnest(asked.metrics) AS metric) AS number
             FROM rollups
             WHERE rollups.dimension = asked.dimension AND rollups.resolution = stretch.resolution
                 AND rollups.bucket = each.bucket
@@ -132,7 +133,7 @@ class PostgresSums:
         """By dimension, the entities, those with most first."""
         if not asked:
             return {}
-        dimensions = columns([(one.dimension.value, one.metrics, one.limit) for one in asked], 3)
+        dimensions = columns([(one.dimension.value, one.metrics, one.spread, one.limit) for one in asked], 4)
         stretches = [
             (one.dimension.value, stretch.resolution.value, stretch.since, stretch.until, WIDTH[stretch.resolution])
             for one in asked

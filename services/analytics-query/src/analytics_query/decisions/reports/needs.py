@@ -28,6 +28,8 @@ RANKED_BY = dict.fromkeys(Dimension, "attempts_ended") | {
     Dimension.question: "questions_asked",
 }
 """By which metrics, separated by commas, the busiest entities of a dimension are found."""
+RANKED_BY_SPREADS = frozenset({Dimension.phase, Dimension.benchmark, Dimension.quota})
+"""Where these metrics are distributions."""
 OF_PARTS = (*HOTSPOT_FIGURES, *BENCHMARK_FIGURES, *questions.DEFINITIONS)
 MOST = dict.fromkeys(Dimension, 20) | {
     Dimension.agent: 10,
