@@ -7,7 +7,8 @@ import pytest
 
 from analytics_query import app
 from analytics_query.domain.retention import Kept
-from analytics_query.domain.rollups import Figures, Spread
+from analytics_query.domain.rollups import Figures
+from analytics_query.domain.spreads import Spread
 from analytics_query.domain.vocabulary import SYSTEM, Dimension, Resolution
 from analytics_query.handlers.projecting import Projector
 from analytics_query.ports import Busiest, Stretched

@@ -10,7 +10,8 @@ import orjson
 from analytics_query.decisions.working import Working, wanted
 from analytics_query.domain.documents import AttemptDocument, AttemptKey, TaskDocument
 from analytics_query.domain.records import Record
-from analytics_query.domain.rollups import Figures, Key, Spread
+from analytics_query.domain.rollups import Figures, Key
+from analytics_query.domain.spreads import Spread
 from analytics_query.domain.vocabulary import Dimension, Resolution, joined
 from contracts.decided import DecidedEvent, DecidedKind
 from contracts.events import EventBase

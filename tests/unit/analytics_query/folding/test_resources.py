@@ -6,7 +6,7 @@ import pytest
 
 from analytics_query.decisions.folding import resources
 from analytics_query.domain.documents.resources import Resources, Series
-from analytics_query.domain.rollups import ACCURACY
+from analytics_query.domain.spreads import ACCURACY
 from analytics_query.domain.vocabulary import SYSTEM, Dimension
 from contracts.events import EventBase
 from tests.support.examples import NOW

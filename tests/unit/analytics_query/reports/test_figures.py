@@ -10,7 +10,8 @@ from analytics_query.decisions.reports.definitions import Definition, Two, figur
 from analytics_query.decisions.reports.evident import spread_of
 from analytics_query.decisions.reports.recipes import Mean, Portion, Quantile, Rate, Total
 from analytics_query.decisions.reports.trends import series_of
-from analytics_query.domain.rollups import Figures, Key, Last, Rollup, Spread
+from analytics_query.domain.rollups import Figures, Key, Last, Rollup
+from analytics_query.domain.spreads import Spread
 from analytics_query.domain.vocabulary import SYSTEM, Dimension, Resolution
 from contracts.analytics import Figure
 from contracts.events import Evidence

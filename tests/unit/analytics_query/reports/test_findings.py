@@ -15,7 +15,8 @@ from analytics_query.decisions.reports.reading import Reading, Span
 from analytics_query.decisions.reports.regressions import regressions_section
 from analytics_query.decisions.reports.words import duration, letter, listed, probability
 from analytics_query.decisions.time_ranges import time_range
-from analytics_query.domain.rollups import Figures, Key, Last, Rollup, Spread
+from analytics_query.domain.rollups import Figures, Key, Last, Rollup
+from analytics_query.domain.spreads import Spread
 from analytics_query.domain.vocabulary import SYSTEM, Dimension, Entity, Resolution, joined
 from contracts.base import Level
 

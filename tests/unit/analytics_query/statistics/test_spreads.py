@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from analytics_query.decisions.statistics.ranked import EXACT_UP_TO, Ranked, order_ranks
 from analytics_query.decisions.statistics.shifts import compare_spreads, size_of
-from analytics_query.domain.rollups import Spread
+from analytics_query.domain.spreads import Spread
 
 WIDE = 0.011
 values = st.lists(

@@ -6,7 +6,8 @@ from itertools import pairwise
 
 from analytics_query.domain.records import Record
 from analytics_query.domain.retention import Kept
-from analytics_query.domain.rollups import Figures, Key, Last, Spread, counted_as, within_bounds
+from analytics_query.domain.rollups import Figures, Key, Last
+from analytics_query.domain.spreads import Spread, counted_as, within_bounds
 from analytics_query.domain.vocabulary import RESOLUTIONS, WIDTH, Dimension, Entity, Resolution
 
 WIDTH_S = {resolution: int(width.total_seconds()) for resolution, width in WIDTH.items()}

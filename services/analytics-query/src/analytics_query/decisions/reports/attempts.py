@@ -22,7 +22,8 @@ from analytics_query.decisions.reports.words import counted, duration, entity_na
 from analytics_query.decisions.statistics.proportions import Share, wilson
 from analytics_query.decisions.statistics.ranked import Ranked
 from analytics_query.domain.documents import AttemptDocument, AttemptKey, TaskDocument
-from analytics_query.domain.rollups import Figures, Spread, total
+from analytics_query.domain.rollups import Figures, total
+from analytics_query.domain.spreads import Spread
 from analytics_query.domain.vocabulary import Dimension, joined
 from contracts.analytics import Figure, Finding, Row, Section
 from contracts.base import Level

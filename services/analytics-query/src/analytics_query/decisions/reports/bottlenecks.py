@@ -13,7 +13,7 @@ from analytics_query.decisions.statistics import SIGNIFICANT
 from analytics_query.decisions.statistics.multiplicity import benjamini_hochberg
 from analytics_query.decisions.statistics.ranked import Ranked
 from analytics_query.decisions.statistics.shifts import SMALL, compare_spreads
-from analytics_query.domain.rollups import Spread
+from analytics_query.domain.spreads import Spread
 from analytics_query.domain.vocabulary import Dimension
 from contracts.analytics import Finding, Row, Section
 from contracts.base import Level

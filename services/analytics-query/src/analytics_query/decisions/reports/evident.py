@@ -4,7 +4,8 @@ A metric that is written with a final `@` is kept by evidence, under its name wi
 """
 
 from analytics_query.decisions.statistics.proportions import Share
-from analytics_query.domain.rollups import MICRO, Figures, Spread
+from analytics_query.domain.rollups import Figures
+from analytics_query.domain.spreads import MICRO, Spread
 
 LEVELS = ("verified", "observed", "reported")
 """Of evidence, best first."""

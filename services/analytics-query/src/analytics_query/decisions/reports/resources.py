@@ -8,7 +8,7 @@ from analytics_query.decisions.reports.recipes import Per, Portion, Quantile, To
 from analytics_query.decisions.reports.words import amount, counted
 from analytics_query.decisions.statistics.proportions import Share, wilson
 from analytics_query.decisions.statistics.ranked import Ranked
-from analytics_query.domain.rollups import MICRO
+from analytics_query.domain.spreads import MICRO
 from contracts.analytics import Finding, Section
 from contracts.base import Level
 

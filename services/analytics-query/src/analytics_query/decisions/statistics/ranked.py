@@ -7,7 +7,7 @@ from math import exp, floor, lgamma, log, log1p, sqrt
 
 from analytics_query.decisions.statistics.intervals import UNKNOWN, Interval, Z
 from analytics_query.decisions.statistics.robust import CONSISTENT
-from analytics_query.domain.rollups import Ordered, Spread
+from analytics_query.domain.spreads import Ordered, Spread
 
 EXACT_UP_TO = 100
 """The binomial distribution is summed up for so many observations; beyond, the normal one is close enough."""

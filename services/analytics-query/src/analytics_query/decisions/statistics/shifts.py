@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 from analytics_query.decisions.statistics.intervals import two_sided
 from analytics_query.decisions.statistics.ranked import Ranked
-from analytics_query.domain.rollups import Spread
+from analytics_query.domain.spreads import Spread
 
 LARGE, MEDIUM, SMALL = 0.474, 0.33, 0.147
 """Sizes of Cliff's delta (Romano et al., 2006)."""

@@ -1,0 +1,187 @@
+"""Distributions that add up: the same sketch in whatever order values are counted, and they can be taken away."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import lru_cache
+from itertools import accumulate
+from typing import NamedTuple
+
+from ddsketch.ddsketch import BaseDDSketch
+from ddsketch.mapping import LogarithmicMapping
+from ddsketch.store import Store
+
+ACCURACY = 0.01
+"""Relative error of a quantile."""
+MICRO = 1_000_000
+LARGEST = 1e15
+"""Values beyond it count as it: what reports may hold has no bound, what adds up exactly needs one."""
+ZERO = "0!"
+NEGATIVE = "-!"
+MAPPING = LogarithmicMapping(ACCURACY)
+
+
+@dataclass(slots=True)
+class Spread:
+    """A distribution, as DDSketch keeps it (Masson, Rim, Lee: VLDB 2019), with an exact sum in millionths.
+
+    `bins` counts values by the logarithm of their size, as `MAPPING` gives it; those of negative values have the prefix
+    `NEGATIVE`, and `ZERO` is that of zero. Unlike the library's own stores this one is sparse, and can take away.
+    """
+
+    count: int = 0
+    micros: int = 0
+    bins: dict[str, int] = field(default_factory=dict)
+    _ordered: "Ordered | None" = field(default=None, init=False, repr=False, compare=False)
+
+    def add(self, value: float, times: int = 1) -> None:
+        """Count a value; a negative `times` takes it away again."""
+        self.enter(*counted_as(value), times)
+
+    def enter(self, name: str, micros: int, times: int) -> None:
+        """Count a value as `counted_as` gives it."""
+        self.count += times
+        self.micros += micros * times
+        self.bins[name] = self.bins.get(name, 0) + times
+        self._ordered = None
+
+    def merge(self, other: "Spread", sign: int = 1) -> None:
+        """Add all that another has counted, or with `sign` -1 take it away."""
+        self.count += other.count * sign
+        self.micros += other.micros * sign
+        self._ordered = None
+        add_counts(self.bins, other.bins, sign)
+
+    def absorb(self, other: "Spread") -> None:
+        """As `merge`, but nothing comes to nothing: reports read sums of what is there."""
+        self.count += other.count
+        self.micros += other.micros
+        self._ordered = None
+        sum_counts(self.bins, other.bins)
+
+    def copy(self) -> "Spread":
+        """One that can be changed without changing this one."""
+        return Spread(self.count, self.micros, self.bins.copy())
+
+    @property
+    def is_nothing(self) -> bool:
+        """Whether adding it would change nothing."""
+        return not self.count and not self.micros and not any(self.bins.values())
+
+    def quantile(self, q: float) -> float | None:
+        """The value below which a share `q` (0 to 1) lies, within `ACCURACY`; None of nothing."""
+        return self.to_sketch().get_quantile_value(q)
+
+    @property
+    def mean(self) -> float | None:
+        """The exact mean; None of nothing."""
+        return self.micros / MICRO / self.count if self.count else None
+
+    def ordered(self) -> "Ordered":
+        """The values with how often each was seen, ascending; each stands for its bin."""
+        if self._ordered is None:
+            found = sorted([(value_of(name), times) for name, times in self.bins.items() if times])
+            times = [times for _, times in found]
+            self._ordered = Ordered([value for value, _ in found], times, list(accumulate(times)))
+        return self._ordered
+
+    def to_sketch(self) -> BaseDDSketch:
+        """The library's sketch of it."""
+        positive = {int(name): times for name, times in self.bins.items() if "!" not in name}
+        negative = {
+            int(name.removeprefix(NEGATIVE)): times for name, times in self.bins.items() if name.startswith(NEGATIVE)
+        }
+        return BaseDDSketch(MAPPING, SparseStore(positive), SparseStore(negative), self.bins.get(ZERO, 0))
+
+
+class Ordered(NamedTuple):
+    """Values in ascending order, how often each was seen, and how often it or any before it."""
+
+    values: list[float]
+    times: list[int]
+    running: list[int]
+
+
+class SparseStore(Store):
+    """A store of the library that holds the bins there are."""
+
+    def __init__(self, bins: Mapping[int, int]) -> None:
+        super().__init__()
+        self._bins = sorted(bins.items())
+        self.count = sum(bins.values())
+
+    def copy(self, store: Store) -> None:
+        """Take over another's bins."""
+        assert isinstance(store, SparseStore)
+        self._bins, self.count = list(store._bins), store.count
+
+    def length(self) -> int:
+        """How many bins there are."""
+        return len(self._bins)
+
+    def add(self, key: int, weight: float = 1.0) -> None:
+        """Never called: a `Spread` does the counting."""
+        raise NotImplementedError
+
+    def merge(self, store: Store) -> None:
+        """Never called: a `Spread` does the merging."""
+        raise NotImplementedError
+
+    def key_at_rank(self, rank: float, lower: bool = True) -> int:
+        """The key of the value at a rank from 0."""
+        running = 0
+        for key, times in self._bins:
+            running += times
+            if (lower and running > rank) or (not lower and running >= rank + 1):
+                return key
+        return self._bins[-1][0]
+
+
+def counted_as(value: float) -> tuple[str, int]:
+    """The bin of a value, and how many millionths it is."""
+    value = within_bounds(value)
+    return bin_of(value), round(value * MICRO)
+
+
+def bin_of(value: float) -> str:
+    """The bin in which a value is counted."""
+    if value > MAPPING.min_possible:
+        return str(MAPPING.key(value))
+    if value < -MAPPING.min_possible:
+        return f"{NEGATIVE}{MAPPING.key(-value)}"
+    return ZERO
+
+
+@lru_cache(maxsize=16_384)
+def value_of(name: str) -> float:
+    """The value that stands for all in a bin."""
+    if name == ZERO:
+        return 0.0
+    if name.startswith(NEGATIVE):
+        return -MAPPING.value(int(name.removeprefix(NEGATIVE)))
+    return MAPPING.value(int(name))
+
+
+def within_bounds(value: float) -> float:
+    """The value, or the largest that counts."""
+    return min(max(value, -LARGEST), LARGEST)
+
+
+def add_counts(counts: dict[str, int], others: dict[str, int], sign: int) -> bool:
+    """Add counts, and drop those that come to nothing; whether any changed."""
+    changed = False
+    for name, times in others.items():
+        if times:
+            changed = True
+            count = counts.get(name, 0) + times * sign
+            if count:
+                counts[name] = count
+            else:
+                del counts[name]
+    return changed
+
+
+def sum_counts(counts: dict[str, int], others: dict[str, int]) -> None:
+    """Add counts, without looking for what comes to nothing."""
+    before = counts.get
+    for name, times in others.items():
+        counts[name] = before(name, 0) + times
