@@ -91,7 +91,7 @@ def _start(
     background.start("lead", loops.lead(lease, reign, settings.projection_lease_ms))
     days = (settings.rollup_minute_days, settings.rollup_hour_days)
     background.start("retain", loops.retain(projections, clock, *days, settings.retention_tick_ms))
-    background.start("watch", loops.watch(PostgresDocuments(database), settings.watch_tick_ms))
+    background.start("watch", loops.watch(PostgresDocuments(database), settings.projection_watch_ms))
     for stream in (streams.TELEMETRY, streams.QUESTIONS):
         consume = subscriptions.consume_events(bus, dead_letters, projector, gathering, stream, CONSUMERS[stream])
         background.start(stream.lower(), loops.while_leading(reign, consume))

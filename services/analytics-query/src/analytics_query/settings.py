@@ -24,7 +24,7 @@ class Settings(ServiceSettings):
     """How many days roll-ups of an hour are kept."""
     retention_tick_ms: int = Field(default=3_600_000, ge=100)
     """How often old roll-ups are looked for."""
-    watch_tick_ms: int = Field(default=15_000, ge=100)
+    projection_watch_ms: int = Field(default=15_000, ge=100)
     """How often the metrics of the projections are brought up to date."""
     rebuild_wait_ms: int = Field(default=60_000, ge=0)
     """How long a rebuild waits for the event log to record what was projected."""
