@@ -1,16 +1,24 @@
 """Fixtures for every test: real servers on demand."""
 
 import shutil
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+import structlog
 
 from tests.support.scheduling import TogetherEndToEnd
 from tests.support.stack import Database, TestNats, TestPostgres, TestRedis
 
 StackEnv = Callable[[str], dict[str, str]]
+
+
+@pytest.fixture(autouse=True)
+def log_to_stderr() -> None:
+    """Keep what services log apart from what commands print: both may run in one test."""
+    structlog.configure(logger_factory=structlog.PrintLoggerFactory(sys.stderr))
 
 
 @pytest.hookimpl(optionalhook=True)

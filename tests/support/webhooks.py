@@ -51,6 +51,11 @@ class Listener:
         """What it heard of a question."""
         return [one for one in self.heard if one["data"]["question_id"] == question_id]
 
+    def ids_of(self, question_id: str) -> list[str]:
+        """Under which ids it heard of it."""
+        pairs = zip(self.ids, self.heard, strict=True)
+        return [webhook_id for webhook_id, one in pairs if one["data"]["question_id"] == question_id]
+
 
 @asynccontextmanager
 async def listening() -> AsyncGenerator[tuple[Listener, str]]:

@@ -51,6 +51,7 @@ class Bus:
         self._setups: list[Callback] = []
         self._on_reconnect: list[Callback] = []
         self._on_disconnect: list[Callable[[], None]] = []
+        self._on_drain: list[Callback] = []
         self._connecting: asyncio.Task[None] | None = None
         self._refreshing: asyncio.Task[None] | None = None
 
@@ -104,6 +105,10 @@ class Bus:
     def on_disconnect(self, callback: Callable[[], None]) -> None:
         """Call back when the connection is lost."""
         self._on_disconnect.append(callback)
+
+    def on_drain(self, callback: Callback) -> None:
+        """Call back when the bus is to drain, and wait for it: what it sends still goes out."""
+        self._on_drain.append(callback)
 
     def refresh(self) -> None:
         """Run the `on_reconnect` callbacks as if the broker had just come: something that they see to is missing."""
@@ -161,6 +166,8 @@ class Bus:
         """Take no new messages, let the callbacks finish, send what is pending, and close; at most about 5 s."""
         await self._stop_tasks()
         if self.connected:
+            for callback in self._on_drain:
+                await callback()
             with suppress(nats.errors.Error, OSError, TimeoutError):
                 await self.nc.drain()
         await self.close()

@@ -25,6 +25,7 @@ RequestT = TypeVar("RequestT", bound=Model)
 
 VERSION = "1.0.0"
 MOST_AT_ONCE = 256
+FINISH_S = 5.0
 ERROR_CODE, ERROR = "Nats-Service-Error-Code", "Nats-Service-Error"
 INTERNAL = "internal"
 
@@ -48,9 +49,11 @@ async def serve(bus: Bus, service: str, handlers: Mapping[str, Handler]) -> None
     is; any other is logged, and told as `internal`.
     """
 
+    desk = _Desk()
+    bus.on_drain(desk.finish)
+
     async def start() -> None:
         micro = await add_service(bus.nc, name=service, version=VERSION)
-        desk = _Desk()
         for verb, handler in handlers.items():
             await _add(micro, service, verb, partial(desk.take, handler))
         await bus.flush()
@@ -95,6 +98,11 @@ class _Desk:
         task = asyncio.create_task(_answer(handler, request))
         self._answering.add(task)
         task.add_done_callback(self._done)
+
+    async def finish(self) -> None:
+        """Wait until all that was taken is answered, for a while."""
+        if self._answering:
+            await asyncio.wait(self._answering, timeout=FINISH_S)
 
     def _done(self, task: asyncio.Task[None]) -> None:
         self._answering.discard(task)
