@@ -62,17 +62,6 @@ def admit(names: MutableMapping[str, ValueT], name: str, most: int) -> bool:
     return True
 
 
-def count_name(counts: dict[str, int], name: str, most: int, times: int = 1) -> None:
-    """Count under a name, or under `OTHER` if there are more than `most` names: the chosen ones count exactly."""
-    if name not in counts and len(counts.keys() - {OTHER}) >= most:
-        last = max(counts.keys() - {OTHER}, key=hash_of)
-        if hash_of(name) > hash_of(last):
-            name = OTHER
-        else:
-            counts[OTHER] = counts.get(OTHER, 0) + counts.pop(last)
-    counts[name] = counts.get(name, 0) + times
-
-
 def _place(one: Ordered) -> tuple[int, str]:
     return one.seq, one.event_id
 

@@ -13,7 +13,7 @@ from analytics_query.decisions.reports.words import counted, duration, entity_na
 from analytics_query.decisions.statistics.proportions import Share, wilson
 from analytics_query.decisions.time_ranges import TimeRange
 from analytics_query.domain.rollups import Figures, Rollup
-from analytics_query.domain.vocabulary import SYSTEM, Dimension, parts_of
+from analytics_query.domain.vocabulary import Dimension, parts_of
 from contracts.analytics import ErrorBudget, ErrorGroup, Figure, Finding, Point, Section, StrategyOutcome
 from contracts.base import Level
 from contracts.events.recovery import Severity
@@ -197,11 +197,6 @@ def by_type(groups: Iterable[tuple[KnownGroup, int]]) -> dict[str, int]:
     for group, count in groups:
         counts[group.error_type] += count
     return dict(counts.most_common(50))
-
-
-def system_errors(reading: Reading, span: Span = Span.now) -> Figures:
-    """The system's figures."""
-    return reading.at(span, Dimension.system, SYSTEM)
 
 
 def _count(reading: Reading, group: KnownGroup) -> int:

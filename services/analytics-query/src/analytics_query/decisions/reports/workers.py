@@ -2,7 +2,7 @@
 
 from collections.abc import Collection
 
-from analytics_query.decisions.reports.definitions import Definition, figures_of, is_wanted
+from analytics_query.decisions.reports.definitions import Definition, is_wanted
 from analytics_query.decisions.reports.ranking import ranked
 from analytics_query.decisions.reports.reading import Reading
 from analytics_query.decisions.reports.recipes import Per, Portion, Quantile, Rate, Used
@@ -58,9 +58,3 @@ def workers_section(reading: Reading, wanted: Collection[str], limit: int) -> Se
     """The workers that were read, the busiest first."""
     definitions = (*DEFINITIONS, *((TRUST,) if is_wanted(TRUST.groups, wanted) else ()))
     return ranked("workers", "Workers", reading, Dimension.worker, definitions, wanted, limit)
-
-
-def worker_figures(reading: Reading, worker_id: str, wanted: Collection[str]) -> Section:
-    """One worker alone."""
-    two = reading.two(Dimension.worker, worker_id)
-    return Section(name="worker", title=f"Worker {worker_id}", figures=figures_of(DEFINITIONS, two, wanted))

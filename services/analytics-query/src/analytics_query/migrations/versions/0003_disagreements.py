@@ -14,7 +14,3 @@ def upgrade() -> None:
         WHERE document -> 'outcome' -> 'data' -> 'discrepancies' -> 0 IS NOT NULL
         """
     )
-
-
-def downgrade() -> None:
-    op.execute("DROP INDEX attempts_disagreements")
