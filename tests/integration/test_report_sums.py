@@ -1,19 +1,35 @@
 """Sums for reports, of which those are kept whose rows have not changed since."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from datetime import timedelta
 
 import pytest
 
 from analytics_query import app
+from analytics_query.decisions.reports.asked import Asked
+from analytics_query.decisions.time_ranges import time_range
 from analytics_query.domain.retention import Kept
 from analytics_query.domain.rollups import Figures
 from analytics_query.domain.spreads import Spread
 from analytics_query.domain.vocabulary import SYSTEM, Dimension, Resolution
+from analytics_query.handlers.gathering import Sources
 from analytics_query.handlers.projecting import Projector
+from analytics_query.handlers.reports import performance_report
+from analytics_query.handlers.warming import TIME_RANGES, Warmth
 from analytics_query.ports import Busiest, Stretched
-from analytics_query.store import PLANNER, PostgresProjections, PostgresSums
+from analytics_query.store import (
+    PLANNER,
+    PostgresDocuments,
+    PostgresProjections,
+    PostgresRecords,
+    PostgresRollups,
+    PostgresSums,
+    sums,
+)
+from analytics_query.store.kept import Part, Sum
+from contracts.analytics import ReportType
 from servicekit.migrations import run_migrations
+from servicekit.pg import Connection
 from servicekit.pg import Database as Pg
 from tests.support.examples import NOW
 from tests.support.histories import History
@@ -42,8 +58,8 @@ async def pg(database: Database) -> AsyncIterator[Pg]:
     await pg.close()
 
 
-async def read(sums: PostgresSums) -> tuple[object, object]:
-    return await sums.totals(ASKED), await sums.series(SERIES)
+async def read(of: PostgresSums) -> tuple[object, object]:
+    return await of.totals(ASKED), await of.series(SERIES)
 
 
 async def test_kept_sums_are_those_that_would_be_made_anew(pg: Pg) -> None:
@@ -101,3 +117,30 @@ async def test_the_busiest_are_those_with_most_of_a_count_or_of_a_distributions_
     for (metric, is_spread), first in expected.items():
         asked = Busiest(Dimension.worker, metric, is_spread, SINCE, UNTIL, Resolution.hour, 1)
         assert (await sums.busiest([asked])).get(Dimension.worker, []) == first, metric
+
+
+async def test_what_was_warmed_is_not_summed_up_again_until_it_changes(pg: Pg, monkeypatch: pytest.MonkeyPatch) -> None:
+    *earlier, last = HISTORY.sealed()
+    projector = Projector(PostgresProjections(pg))
+    await project(projector, earlier)
+    documents = PostgresDocuments(pg)
+    sources = Sources(PostgresSums(pg, 1_000_000), PostgresRollups(pg), documents, PostgresRecords(pg))
+    warmth, now = Warmth(sources), NOW + timedelta(hours=3)
+    assert await warmth.renew(now)
+    assert not await warmth.renew(now)
+    anew: list[object] = []
+    summed = sums._summed
+
+    async def noting(connection: Connection, parts: Sequence[Part]) -> dict[Part, Sum]:
+        anew.extend(parts)
+        return await summed(connection, parts)
+
+    monkeypatch.setattr(sums, "_summed", noting)
+    for name in TIME_RANGES:
+        asked = Asked("performance", time_range(name, now), report_type=ReportType.system)
+        report = await performance_report(asked, now, await documents.position(), sources, 99.0)
+        assert report.sections
+    assert not anew
+    await project(projector, [last])
+    assert await warmth.renew(now)
+    assert anew

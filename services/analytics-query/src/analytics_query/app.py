@@ -15,6 +15,7 @@ from analytics_query.handlers.answering import Answers
 from analytics_query.handlers.gathering import Sources
 from analytics_query.handlers.projecting import Projector
 from analytics_query.handlers.rebuilding import Pace, Rebuilder, Summary
+from analytics_query.handlers.warming import Warmth
 from analytics_query.settings import Settings
 from analytics_query.store import (
     PLANNER,
@@ -60,6 +61,9 @@ def create_app(settings: Settings) -> FastAPI:
         await keep_declared(bus, settings)
         async with Background(readiness) as background:
             _start(background, settings, database, PostgresProjections(writing), bus)
+            if settings.report_warm_ms and settings.report_kept_numbers:
+                warm = loops.keep_warm(Warmth(app.state.sources), SystemClock(), settings.report_warm_ms)
+                background.start("warm", warm)
             yield
         await bus.drain()
         await cache.close()

@@ -7,6 +7,7 @@ from contextlib import suppress
 from analytics_query.decisions.folding import FOLD_VERSION
 from analytics_query.decisions.retaining import kept_from
 from analytics_query.handlers.counting import note_position
+from analytics_query.handlers.warming import Warmth
 from analytics_query.ports import Documents, Projections
 from servicekit.clock import Clock
 from servicekit.leader import LeaderLease
@@ -109,6 +110,17 @@ def watch(documents: Documents, tick_ms: int) -> Loop:
                     fold_version=told,
                     needed=FOLD_VERSION,
                 )
+            await asyncio.sleep(tick_ms / 1000)
+
+    return loop
+
+
+def keep_warm(warmth: Warmth, clock: Clock, tick_ms: int) -> Loop:
+    """A loop that makes the sums of the widest report before anybody asks for it."""
+
+    async def loop() -> None:
+        while True:
+            await warmth.renew(clock.now())
             await asyncio.sleep(tick_ms / 1000)
 
     return loop

@@ -1,5 +1,6 @@
 """Roll-ups for reports: summed up, and ranked."""
 
+import asyncio
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
@@ -64,6 +65,8 @@ BUSIEST = """
     ) AS ranked
     WHERE ranked.total > 0
 """
+AT_ONCE = 200
+"""Rows that are added up before other requests have their turn."""
 
 
 class PostgresSums:
@@ -161,7 +164,9 @@ async def _summed(connection: Connection, parts: Sequence[Part]) -> dict[Part, S
     runs = _runs(parts)
     found = await connection.fetch(SUMMANDS, *_columns(runs)) if runs else []
     made = {part: Sum([], Figures()) for part in parts}
-    for run, place, version, plain, spreads in found:
+    for number, (run, place, version, plain, spreads) in enumerate(found):
+        if number % AT_ONCE == 0:
+            await asyncio.sleep(0)
         part = _part(runs, run, place)
         versions, figures = made[part]
         more = Figures.from_json(plain, spreads)
