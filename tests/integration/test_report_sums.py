@@ -129,13 +129,13 @@ async def test_what_was_warmed_is_not_summed_up_again_until_it_changes(pg: Pg, m
     assert await warmth.renew(now)
     assert not await warmth.renew(now)
     anew: list[object] = []
-    summed = sums._summed
+    summed = sums.read_sums
 
     async def noting(connection: Connection, parts: Sequence[Part]) -> dict[Part, Sum]:
         anew.extend(parts)
         return await summed(connection, parts)
 
-    monkeypatch.setattr(sums, "_summed", noting)
+    monkeypatch.setattr(sums, "read_sums", noting)
     for name in TIME_RANGES:
         asked = Asked("performance", time_range(name, now), report_type=ReportType.system)
         report = await performance_report(asked, now, await documents.position(), sources, 99.0)

@@ -127,7 +127,7 @@ class PostgresSums:
         async with self._database.acquire() as connection:
             current = await _versions(connection, known)
             same = {part: made for part, made in known.items() if made.versions == current.get(part, [])}
-            fresh = await _summed(connection, [part for part in wanted if part not in same])
+            fresh = await read_sums(connection, [part for part in wanted if part not in same])
         for part, made in fresh.items():
             self._kept.keep(part, made)
         return same | fresh
@@ -160,7 +160,8 @@ async def _versions(connection: Connection, parts: Iterable[Part]) -> dict[Part,
     return {_part(runs, run, place): sorted(versions or ()) for run, place, versions in found}
 
 
-async def _summed(connection: Connection, parts: Sequence[Part]) -> dict[Part, Sum]:
+async def read_sums(connection: Connection, parts: Sequence[Part]) -> dict[Part, Sum]:
+    """The sums of parts, from their rows."""
     runs = _runs(parts)
     found = await connection.fetch(SUMMANDS, *_columns(runs)) if runs else []
     made = {part: Sum([], Figures()) for part in parts}
