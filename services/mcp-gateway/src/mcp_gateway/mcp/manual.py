@@ -14,8 +14,8 @@ This page, with the [tools of the worker](#tools-of-the-worker) below, is made b
 Any MCP client reaches these {count} tools at the gateway's `/mcp`, over streamable HTTP. Answers come as text that a
 person can read as it is, and as structured content for programs. A wrong parameter is an error that names it, what was
 given and what is allowed; one that is not known is an error too. Where the type says *string or list*, one value may
-stand for a list of it. A caller sees the tools that its role may call; each role may do all that those below it may: viewer,
-operator, admin.
+stand for a list of it. A caller sees the tools that its role may call; each role may do all that those before it may:
+viewer, operator, admin.
 """
 SUMMARY_HEAD = ("| tool | what it does | role | hints |", "|---|---|---|---|")
 
