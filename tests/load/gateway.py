@@ -84,9 +84,9 @@ class Connection:
             "Content-Length": str(len(body)),
             **headers,
         }
-        head = "".join(f"{name}: {value}\r\n" for name, value in lines.items())
         if token is not None:
             lines["Authorization"] = f"Bearer {token}"
+        head = "".join(f"{name}: {value}\r\n" for name, value in lines.items())
         self._request = f"POST /mcp HTTP/1.1\r\n{head}\r\n".encode() + body
         self._port = port
 
