@@ -50,8 +50,9 @@ class Issuer:
 
 def public_key(private: Any, key_id: str) -> dict[str, Any]:
     """The public half as a JWK."""
-    kind = RSAAlgorithm if isinstance(private, rsa.RSAPrivateKey) else ECAlgorithm
-    return json.loads(kind.to_jwk(private.public_key())) | {"kid": key_id, "use": "sig"}
+    is_rsa = isinstance(private, rsa.RSAPrivateKey)
+    shown = RSAAlgorithm.to_jwk(private.public_key()) if is_rsa else ECAlgorithm.to_jwk(private.public_key())
+    return json.loads(shown) | {"kid": key_id, "use": "sig"}
 
 
 @asynccontextmanager

@@ -153,7 +153,7 @@ def test_a_token_changed_by_one_character_is_refused(issuer: Issuer) -> None:
 
 def test_no_algorithm_and_shared_secrets_are_refused(issuer: Issuer) -> None:
     claims = jwt.decode(issuer.token(), options={"verify_signature": False})
-    unsigned = jwt.encode(claims, None, "none", headers={"kid": "first"})
+    unsigned = jwt.encode(claims, "", "none", headers={"kid": "first"})
     assert refusal(issuer, unsigned) == "algorithm"
     # The public key as the secret of an HMAC: by hand, for no library makes such a token.
     secret = json.dumps(public_key(RSA, "rsa")).encode()
