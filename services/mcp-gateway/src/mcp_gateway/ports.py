@@ -1,10 +1,11 @@
 """What the handlers need from outside: the other services, the caller's progress channel, a clock."""
 
-from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Protocol
+from typing import Any, Protocol
 
+from contracts.access import ApiKey
 from contracts.analytics import AnalyticsReport, DecisionAnalysis, ErrorAnalysis
 from contracts.base import Page
 from contracts.commands import Command, NewCommand
@@ -13,7 +14,9 @@ from contracts.rules import DryRun, DryRunRequest, NewRule, Rule, RuleChange, Ru
 from contracts.tasks import CancelTask, NewTask, TaskView
 from contracts.telemetry import Tail, TailEntry, TaskFacts
 from contracts.workers import WorkerStatus, WorkerView
+from mcp_gateway.decisions.limiting import Rate
 from mcp_gateway.domain.asking import Dialogue
+from mcp_gateway.domain.credentials import StoredKey, TokenHeader
 from mcp_gateway.domain.inputs import (
     AnalyzeDecisions,
     ErrorAnalysisInput,
@@ -23,6 +26,7 @@ from mcp_gateway.domain.inputs import (
     PerformanceReport,
     QualityDashboard,
 )
+from mcp_gateway.domain.needs import Effect
 from mcp_gateway.domain.principals import Principal
 
 ReportProgress = Callable[[float, float | None, str], Awaitable[None]]
@@ -100,11 +104,66 @@ class Listeners(Protocol):
         ...
 
 
-class TokenVerifier(Protocol):
-    """Tells whose a bearer token is."""
+class Admission(Protocol):
+    """Lets callers in."""
 
-    async def verify_token(self, token: str) -> Principal | None:
-        """The caller, or None for a token that is unknown, expired or withdrawn."""
+    async def admit(self, authorization: str | None, address: str) -> Principal:
+        """Who shows this Authorization header, from this client address.
+
+        Raises Unauthorized, Forbidden for one without any role, TooManyRequests, Unavailable.
+        """
+        ...
+
+    def has_ended(self, principal: Principal) -> bool:
+        """Whether a caller that was let in would not be any more: what it left open is closed then."""
+        ...
+
+
+class Limits(Protocol):
+    """How much a caller may do."""
+
+    async def take(self, principal: Principal, effect: Effect) -> None:
+        """Count one request. Raises TooManyRequests."""
+        ...
+
+
+class SharedBuckets(Protocol):
+    """Buckets that all replicas share."""
+
+    async def take(self, key: str, rate: Rate, wanted: int) -> tuple[int, float]:
+        """Take at most so many: how many there were, and where none, how long to wait in s. Raises SharedStateAway."""
+        ...
+
+
+class Keys(Protocol):
+    """API keys. Every method raises Unavailable while the database is away."""
+
+    async def page(self, after: tuple[datetime, str] | None, limit: int) -> list[ApiKey]:
+        """At most `limit` keys, newest first, beyond the given (created_at, key_id)."""
+        ...
+
+    async def add(self, key: StoredKey) -> None:
+        """Keep a new key."""
+        ...
+
+    async def revoke(self, key_id: str, revoked_by: str, now: datetime) -> ApiKey | None:
+        """End a key, if that was not done before; None where there is no such key."""
+        ...
+
+    async def load(self, key_ids: Sequence[str]) -> list[StoredKey]:
+        """Those of the keys that there are."""
+        ...
+
+    async def note_used(self, used_at: Mapping[str, datetime]) -> None:
+        """Keep when keys were last used."""
+        ...
+
+
+class SigningKeys(Protocol):
+    """The public keys of authorization servers."""
+
+    async def find(self, header: TokenHeader) -> Mapping[str, Any] | None:
+        """The key (JWK) that checks such a token, None where its issuer has none. Raises Unavailable."""
         ...
 
 
@@ -132,7 +191,7 @@ class WaitLimits:
 class Call:
     """One call of a tool: who calls, and what the handler may use."""
 
-    actor: str
+    principal: Principal
     upstreams: Upstreams
     report_progress: ReportProgress
     wait: WaitLimits
@@ -143,3 +202,8 @@ class Call:
     now: Callable[[], datetime]
     dialogue: Dialogue | None = None
     """None: nobody can be asked at this client."""
+
+    @property
+    def actor(self) -> str:
+        """What the services learn of the caller."""
+        return self.principal.name
