@@ -2,7 +2,7 @@
 
 from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from typing import Protocol
 
 from contracts.access import ApiKey
@@ -15,6 +15,7 @@ from contracts.tasks import CancelTask, NewTask, TaskView
 from contracts.telemetry import Tail, TailEntry, TaskFacts
 from contracts.workers import WorkerStatus, WorkerView
 from mcp_gateway.domain.asking import Dialogue
+from mcp_gateway.domain.audit import AuditPart, AuditQuery, Entry, Head, Link
 from mcp_gateway.domain.inputs import (
     AnalyzeDecisions,
     ErrorAnalysisInput,
@@ -106,6 +107,53 @@ class Admission(Protocol):
 
     async def admit(self, authorization: str | None, address: str) -> Principal:
         """Who shows this Authorization header, from this client address. Raises Unauthorized."""
+        ...
+
+
+class Unwritable(Exception):
+    """An entry holds something that the database does not take."""
+
+
+class AuditWriter(Protocol):
+    """Appends to the audit log."""
+
+    async def append(self, entries: Sequence[Entry]) -> Head:
+        """Append all or none; returns the new head. Given the same again after an error, it appends them once.
+
+        Raises Unwritable where one of them is to blame.
+        """
+        ...
+
+
+class AuditKeeper(Protocol):
+    """Makes and drops the months of the audit log."""
+
+    async def prepare(self) -> None:
+        """Make the partitions of this month and the next."""
+        ...
+
+    async def drop_month(self, before: datetime) -> date | None:
+        """Drop the oldest month if all of it is older than that, and return it; an entry says where it ended."""
+        ...
+
+
+class AuditReader(Protocol):
+    """Reads the audit log."""
+
+    async def page(self, query: AuditQuery, before: int | None, limit: int) -> list[Link]:
+        """At most `limit` entries, newest first, below the given number."""
+        ...
+
+    async def entry(self, seq: int) -> Link | None:
+        """One entry."""
+        ...
+
+    async def head(self) -> Head:
+        """The end of the chain."""
+        ...
+
+    async def part(self, after: int, limit: int) -> AuditPart:
+        """At most `limit` entries behind the given number, in order, with what is needed to judge them."""
         ...
 
 

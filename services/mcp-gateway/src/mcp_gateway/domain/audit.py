@@ -1,5 +1,6 @@
 """The audit log: what an entry says, and what binds it to the one before."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -64,3 +65,31 @@ class Break:
 
     seq: int
     reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class AuditQuery:
+    """Which entries are asked for; None: any."""
+
+    since: datetime | None = None
+    until: datetime | None = None
+    principal: str | None = None
+    action: str | None = None
+    outcome: AuditOutcome | None = None
+    source: AuditSource | None = None
+    task_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class AuditPart:
+    """A part of the chain as it was at one moment."""
+
+    links: Sequence[Link]
+    head: Head
+    """Where the log says that it ends."""
+    before: Head | None
+    """The entry before the part, where there is one."""
+    anchor: Head | None
+    """The end of what retention has dropped last."""
+    is_last: bool
+    """Whether nothing follows."""

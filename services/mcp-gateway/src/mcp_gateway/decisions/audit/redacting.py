@@ -3,6 +3,7 @@
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from itertools import islice
 from typing import cast
 
@@ -14,6 +15,7 @@ CUT = "…"
 # How much of a long text is looked at, and of all texts together.
 _WINDOW = 4_096
 _READABLE = 65_536
+_SHORT = 32
 _INT64 = 2**63
 
 
@@ -121,8 +123,8 @@ class _Walk:
         return shown
 
     def _name(self, name: str) -> str:
-        shown = self._text(name)
-        self._spend(shown)
+        shown = _short_name(name) if len(name) <= _SHORT else self._text(name)
+        self._left -= len(shown) + 4
         return shown
 
     def _text(self, text: str) -> str:
@@ -135,6 +137,12 @@ class _Walk:
     def _spend(self, value: object) -> object:
         self._left -= (len(value) if isinstance(value, str) else 8) + 4
         return value if self._left >= 0 else CUT
+
+
+@lru_cache(maxsize=4_096)
+def _short_name(name: str) -> str:
+    """Names come again and again, and are no secrets by themselves."""
+    return redacted_text(name, _SHORT)
 
 
 def _number(value: float) -> float | str:

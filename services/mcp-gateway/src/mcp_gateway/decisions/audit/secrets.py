@@ -95,8 +95,10 @@ def without_secrets(text: str) -> str:
     """The text, with a mask in place of what looks like a secret; it takes a time linear in its length."""
     lower = text.lower()
     for form in _FORMS:
-        if any(word in lower for word in form.words):
-            text = form.pattern.sub(form.shown, text)
+        for word in form.words:
+            if word in lower:
+                text = form.pattern.sub(form.shown, text)
+                break
     if len(text) >= _LEAST_TOKEN:
         text = _TOKEN.sub(MASK, text)
     return _RANDOM.sub(_random_masked, text) if len(text) >= _LEAST_RANDOM else text

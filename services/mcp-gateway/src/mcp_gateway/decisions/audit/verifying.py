@@ -1,50 +1,82 @@
 """Whether the chain holds, and where it breaks first."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
+from dataclasses import dataclass
 
 from mcp_gateway.decisions.audit.chaining import hash_of
-from mcp_gateway.domain.audit import Break, Head, Link
+from mcp_gateway.domain.audit import AuditPart, Break, Head, Link
 
 
-def check(after: Head, links: Iterable[Link]) -> tuple[Head, Break | None]:
-    """Follow the chain from `after`: the last entry that holds, and what is wrong with the next."""
-    head = after
-    for link in links:
-        wrong = _wrong(head, link)
-        if wrong is not None:
-            return head, Break(link.seq, wrong)
-        head = Head(link.seq, link.hash, link.recorded_at)
-    return head, None
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """What was found in a part of the chain."""
+
+    reached: Head
+    """The last entry that holds."""
+    entries: int
+    broken: Break | None
 
 
-def check_start(first: Link, anchor: Head | None) -> Break | None:
-    """Whether the oldest entry may be the oldest: the first of all, or the one behind what retention has dropped.
+def judge(part: AuditPart, after: Head | None, known: Sequence[Head] = ()) -> Judged:
+    """Follow a part of the chain. `after`: the entry that was reached before; None: it is the first part.
 
-    `anchor`: the end of what the newest anchor entry says was dropped.
+    `known`: ends of the chain as somebody has written them down.
     """
-    if first.seq == 1:
+    start = _start(part) if after is None else after
+    broken = check_start(part, start) if after is None else _moved(part, start)
+    if broken is not None:
+        return Judged(start, 0, broken)
+    reached, entries, broken = _follow(start, part.links, {one.seq: one.hash for one in known})
+    if broken is None and part.is_last:
+        broken = check_end(reached, part.head, known)
+    return Judged(reached, entries, broken)
+
+
+def check_start(part: AuditPart, start: Head) -> Break | None:
+    """Whether the oldest entry may be the oldest: the first of all, or the one behind what retention has dropped."""
+    if not part.links or part.links[0].seq == 1:
         return None
-    if anchor is None or anchor.seq != first.seq - 1:
-        return Break(first.seq, f"the entries before {first.seq} are gone, and no entry of the log says why")
-    if anchor.hash != first.prev_hash:
-        return Break(first.seq, f"entry {first.seq} does not follow the last one that was dropped")
+    first = part.links[0].seq
+    if start.seq != first - 1:
+        return Break(first, f"the entries before {first} are gone, and no entry of the log says why")
     return None
 
 
-def check_end(reached: Head, head: Head) -> Break | None:
-    """Whether the last entry is where the log says that it ends."""
-    if reached.seq < head.seq:
-        return Break(reached.seq + 1, f"the log ends at {reached.seq}, and should end at {head.seq}: entries are gone")
-    if reached.seq > head.seq or reached.hash != head.hash:
+def check_end(reached: Head, head: Head, known: Sequence[Head]) -> Break | None:
+    """Whether the last entry is where the log, and whoever wrote down its end, says that it ends."""
+    last = max((one.seq for one in (head, *known)), default=0)
+    if reached.seq < last:
+        return Break(reached.seq + 1, f"the log ends at {reached.seq}, and once ended at {last}: entries are gone")
+    if reached.seq != head.seq or reached.hash != head.hash:
         return Break(reached.seq, f"the log ends at {reached.seq}, but not as its head says")
     return None
 
 
-def check_known(known: Sequence[Head], link: Link) -> Break | None:
-    """Whether an entry is what somebody has written down earlier."""
-    if any(one.seq == link.seq and one.hash != link.hash for one in known):
-        return Break(link.seq, f"entry {link.seq} is not the one that was written down: the log was rewritten")
+def _start(part: AuditPart) -> Head:
+    """What the oldest entry has to follow."""
+    if part.links and part.links[0].seq > 1 and part.anchor is not None:
+        return part.anchor
+    # Where all entries have been dropped, the anchor itself has not.
+    return Head()
+
+
+def _moved(part: AuditPart, after: Head) -> Break | None:
+    """Whether the entry that was reached is still what it was."""
+    if part.before is not None and part.before.hash != after.hash:
+        return Break(after.seq, f"entry {after.seq} is not the one that was seen before: the log was rewritten")
     return None
+
+
+def _follow(start: Head, links: Sequence[Link], known: dict[int, bytes]) -> tuple[Head, int, Break | None]:
+    head = start
+    for place, link in enumerate(links):
+        wrong = _wrong(head, link)
+        if wrong is None and known.get(link.seq, link.hash) != link.hash:
+            wrong = f"entry {link.seq} is not the one that was written down: the log was rewritten"
+        if wrong is not None:
+            return head, place, Break(link.seq, wrong)
+        head = Head(link.seq, link.hash, link.recorded_at)
+    return head, len(links), None
 
 
 def _wrong(head: Head, link: Link) -> str | None:
