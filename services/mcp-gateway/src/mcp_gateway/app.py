@@ -9,10 +9,17 @@ from fastapi import FastAPI
 from mcp.server.request_state import RequestStateBoundary
 from starlette.middleware import Middleware
 
+from mcp_gateway import loops
 from mcp_gateway.api import router
+from mcp_gateway.api.auditing import AdminAudit, TurnedAwayAudit
 from mcp_gateway.api.door import Door, Hosts
 from mcp_gateway.decisions.access import AuthMode
 from mcp_gateway.handlers.admitting import Everybody, Guard
+from mcp_gateway.handlers.audit.calls import CallAudit
+from mcp_gateway.handlers.audit.keeping import HeadTeller
+from mcp_gateway.handlers.audit.recording import Recorder
+from mcp_gateway.handlers.audit.turning import TurnedAway
+from mcp_gateway.mcp.auditing import Audited
 from mcp_gateway.mcp.briefings import PROMPTS
 from mcp_gateway.mcp.catalogue import Catalogue, ToolEntry
 from mcp_gateway.mcp.elicitation import seal_states
@@ -26,12 +33,14 @@ from mcp_gateway.mcp.subscriptions import ListenLimits, Subscriptions
 from mcp_gateway.mcp.table import TOOLS
 from mcp_gateway.ports import Admission, WaitLimits
 from mcp_gateway.settings import Settings
-from mcp_gateway.store import PostgresKeys
-from mcp_gateway.subscriptions import hear_news
+from mcp_gateway.store import PostgresAuditReader, PostgresAuditWriter, PostgresKeys
+from mcp_gateway.subscriptions import audit_decisions, hear_news
 from mcp_gateway.upstreams import open_upstreams
+from servicekit.bus import DeadLetters
 from servicekit.clock import Clock, SystemClock
 from servicekit.health import Readiness
 from servicekit.http import create_http_app
+from servicekit.ids import new_id
 from servicekit.lifecycle import Background
 from servicekit.logs import get_logger
 from servicekit.pg import Database
@@ -59,11 +68,13 @@ def create_app(
     subscriptions = Subscriptions(
         ListenLimits(settings.listen_streams, settings.listen_tasks, settings.listen_together_ms)
     )
+    catalogue = Catalogue(tools)
     serving = Serving(
-        catalogue=Catalogue(tools),
+        catalogue=catalogue,
         library=Library(resources),
         prompts=PromptBook(prompts),
         subscriptions=subscriptions,
+        audited=Audited(lambda: app.state.audited_calls, catalogue, clock),
         boundary=_boundary(settings),
         open_upstreams=lambda: open_upstreams(settings, settings.listen_tasks + WAITING),
         wait=WaitLimits(longest_ms=settings.monitor_wait_ms, poll_ms=settings.monitor_poll_ms),
@@ -79,8 +90,14 @@ def create_app(
         # The pool opens its connections when they are asked for: without PostgreSQL only what needs it is refused.
         database = await Database.connect(settings, SCHEMA)
         app.state.keys = PostgresKeys(database)
-        # Without the bus only news are missing: it is no reason to take no calls.
-        async with sessions.run(), Background() as background:
+        async with (
+            # Last to end: whatever is still called has its entry written.
+            Background() as recording,
+            # Without the bus only news are missing: it is no reason to take no calls.
+            sessions.run(),
+            Background() as background,
+        ):
+            _start_audit(app, settings, database, clock, recording, background)
             background.start("telling", subscriptions.run)
             background.start("closing", lambda: subscriptions.close_on(app.state.stopping))
             background.start("news", lambda: hear_news(settings, SERVICE, subscriptions))
@@ -99,8 +116,33 @@ def create_app(
     app.state.clock = clock
     app.router.routes.append(route)
     # Innermost: what it refuses is measured, traced and told as a problem like all else.
+    app.user_middleware.append(Middleware(TurnedAwayAudit))
     app.user_middleware.append(Middleware(Door, admission=_admission(settings), hosts=_hosts(settings)))
+    app.user_middleware.append(Middleware(AdminAudit, clock=clock))
     return app
+
+
+def _start_audit(
+    app: FastAPI,
+    settings: Settings,
+    database: Database,
+    clock: Clock,
+    recording: Background,
+    background: Background,
+) -> None:
+    writer, reader = PostgresAuditWriter(database, clock), PostgresAuditReader(database)
+    recorder = Recorder(writer, clock, settings.recording_policy, new_id("gateway"))
+    turned_away = TurnedAway(recorder, clock)
+    app.state.audit, app.state.turned_away = reader, turned_away
+    app.state.audited_calls = CallAudit(recorder, settings.audit_bounds, clock.monotonic)
+    if settings.audit_required:
+        app.state.readiness.add("audit", recorder.check)
+    recording.start("audit", recorder.run)
+    background.start("audit-window", loops.close_windows(turned_away))
+    background.start("audit-months", loops.keep_audit_months(writer, settings.audit_retention_days, clock))
+    background.start("audit-head", loops.tell_audit_head(HeadTeller(reader), settings.audit_head_every_ms))
+    dead_letters = DeadLetters(database.pool)
+    background.start("audit-decisions", lambda: audit_decisions(settings, f"{SERVICE}-audit", writer, dead_letters))
 
 
 def _admission(settings: Settings) -> Admission:

@@ -8,7 +8,9 @@ from typing import Protocol
 from contracts.access import ApiKey
 from contracts.analytics import AnalyticsReport, DecisionAnalysis, ErrorAnalysis
 from contracts.base import Page
+from contracts.batches import Batch
 from contracts.commands import Command, NewCommand
+from contracts.decided import DecidedEvent
 from contracts.questions import NewAnswer, QuestionView, RequestDecision
 from contracts.rules import DryRun, DryRunRequest, NewRule, Rule, RuleChange, RuleState
 from contracts.tasks import CancelTask, NewTask, TaskView
@@ -26,6 +28,7 @@ from mcp_gateway.domain.inputs import (
     QualityDashboard,
 )
 from mcp_gateway.domain.principals import Principal
+from servicekit.bus import Received
 
 ReportProgress = Callable[[float, float | None, str], Awaitable[None]]
 """Tells the caller `progress`, `total` and a message; does nothing for one who did not ask."""
@@ -122,6 +125,19 @@ class AuditWriter(Protocol):
 
         Raises Unwritable where one of them is to blame.
         """
+        ...
+
+
+class AuditDecisions(Protocol):
+    """Appends what the services decided."""
+
+    async def take(
+        self,
+        consumer: str,
+        received: Sequence[Received[Batch[DecidedEvent]]],
+        entries_of: Callable[[Sequence[DecidedEvent]], list[Entry]],
+    ) -> int:
+        """Append what those of the batches say that this consumer has not applied yet; returns how many entries."""
         ...
 
 

@@ -4,10 +4,12 @@ from collections.abc import AsyncGenerator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from mcp import MCPError
 from mcp.server import Server, ServerRequestContext
 from mcp.server.caching import CacheHint
+from mcp.server.context import ServerMiddleware
 from mcp.server.request_state import RequestStateBoundary
 from mcp.types import (
     INVALID_PARAMS,
@@ -66,6 +68,8 @@ class Serving:
     library: Library
     prompts: PromptBook
     subscriptions: Subscriptions
+    audited: ServerMiddleware[Any]
+    """Tells the audit log what is called; outermost."""
     boundary: RequestStateBoundary
     """Seals what a tool that asks gives along."""
     open_upstreams: OpenUpstreams
@@ -99,6 +103,7 @@ def build_server(serving: Serving, version: str) -> Server[Upstreams]:
         on_get_prompt=gateway.get_prompt,
         on_completion=gateway.complete,
     )
+    server.middleware.append(serving.audited)
     server.middleware.append(refuse_handshake_subscriptions)
     server.middleware.append(serving.boundary)
     announce_truly(server)

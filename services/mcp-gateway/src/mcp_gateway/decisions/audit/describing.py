@@ -69,23 +69,22 @@ def entry_of(made: Made, caller: Caller, outcome: AuditOutcome, bounds: Bounds =
     )
 
 
-def ended(
-    entry: Entry,
-    came: Came,
-    duration_ms: int,
-    made: Mapping[str, object] | None = None,
-    action: str | None = None,
-) -> Entry:
-    """The same call, with what came of it. `made`: the answer for programs, which may name what there was not before."""
+def ended(entry: Entry, came: Came, duration_ms: int, made: Mapping[str, object] | None = None) -> Entry:
+    """The same call, with what came of it. `made`: the answer for programs, which may name what is new."""
     outcome, code = came
     return replace(
         entry,
-        action=entry.action if action is None else redacted_text(action, _NAME),
         outcome=outcome,
         code=storable(code, _NAME) if code else None,
         duration_ms=max(0, duration_ms),
         **{name: getattr(entry, name) or _id((made or {}).get(name)) for name in _IDS},
     )
+
+
+def told_again(entry: Entry, action: str, arguments: Mapping[str, object], bounds: Bounds = BOUNDS) -> Entry:
+    """The same call under another name, with other arguments."""
+    ids = {name: getattr(entry, name) or _id(arguments.get(name)) for name in _IDS}
+    return replace(entry, action=redacted_text(action, _NAME), details=redacted(arguments, bounds), **ids)
 
 
 def credential_of(principal: Principal) -> str:
@@ -99,9 +98,7 @@ def credential_of(principal: Principal) -> str:
 
 def entries_of(events: Iterable[DecidedEvent], bounds: Bounds = BOUNDS) -> list[Entry]:
     """Entries of those decisions that are critical."""
-    return [
-        _decided(event, outcome, bounds) for event in events if (outcome := outcome_of(event.kind)) is not None
-    ]
+    return [_decided(event, outcome, bounds) for event in events if (outcome := outcome_of(event.kind)) is not None]
 
 
 def _decided(event: DecidedEvent, outcome: AuditOutcome, bounds: Bounds) -> Entry:

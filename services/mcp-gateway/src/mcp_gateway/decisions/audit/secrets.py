@@ -4,6 +4,7 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import pairwise
 
 MASK = "********"
 
@@ -11,10 +12,37 @@ MASK = "********"
 ENVIRONMENTS = frozenset({"env", "environ", "environment", "secrets"})
 
 _SECRET_WORDS = frozenset(
-    "secret secrets password passwords passwd pwd passphrase credential credentials creds authorization cookie cookies "
-    "token jwt bearer nkey seed apikey accesskey privatekey authtoken accesstoken refreshtoken sessionid".split()
+    [
+        "secret",
+        "secrets",
+        "password",
+        "passwords",
+        "passwd",
+        "pwd",
+        "passphrase",
+        "credential",
+        "credentials",
+        "creds",
+        "authorization",
+        "cookie",
+        "cookies",
+        "token",
+        "jwt",
+        "bearer",
+        "nkey",
+        "seed",
+        "apikey",
+        "accesskey",
+        "privatekey",
+        "authtoken",
+        "accesstoken",
+        "refreshtoken",
+        "sessionid",
+    ]
 )
-_SECRET_KEYS = frozenset("api access private secret signing ssh encryption state session master deploy".split())
+_SECRET_KEYS = frozenset(
+    ["api", "access", "private", "secret", "signing", "ssh", "encryption", "state", "session", "master", "deploy"]
+)
 # Words that mean a secret at the end of a name, and something else before: `auth`, but not `auth_mode`.
 _SECRET_ENDINGS = frozenset({"auth", "pat", "tokens"})
 _CAMEL = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
@@ -83,7 +111,7 @@ def is_secret_name(name: str) -> bool:
     words = _WORDS.findall(_CAMEL.sub("_", name).lower())
     if not words:
         return False
-    pairs = zip(words, words[1:], strict=False)
+    pairs = pairwise(words)
     return (
         not _SECRET_WORDS.isdisjoint(words)
         or words[-1] in _SECRET_ENDINGS

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from contracts.audit import AuditOutcome
-from mcp_gateway.decisions.audit.describing import Caller, Made, ended, entry_of
+from mcp_gateway.decisions.audit.describing import Caller, Made, ended, entry_of, told_again
 from mcp_gateway.decisions.audit.outcomes import Came
 from mcp_gateway.decisions.audit.redacting import Bounds
 from mcp_gateway.domain.audit import Entry
@@ -22,11 +22,24 @@ class Ongoing:
     """Whether it may change something: then its entry is durable before it is answered."""
     started: float
     recorder: Recorder
+    bounds: Bounds
     monotonic: Callable[[], float]
 
-    async def end(self, came: Came, made: Mapping[str, object] | None = None, action: str | None = None) -> None:
-        """It was carried out, or refused. `made`: the answer for programs; `action`: what it turned out to be."""
-        entry = ended(self.entry, came, self._duration_ms(), made, action)
+    async def end(
+        self,
+        came: Came,
+        made: Mapping[str, object] | None = None,
+        *,
+        about: Mapping[str, object] | None = None,
+        action: str | None = None,
+    ) -> None:
+        """It was carried out, or refused. `made`: the answer for programs.
+
+        `about` and `action`: its arguments and its name, where they were not known before.
+        """
+        entry = ended(self.entry, came, self._duration_ms(), made)
+        if about is not None and action is not None:
+            entry = told_again(entry, action, about, self.bounds)
         if self.writes:
             await self.recorder.keep(entry)
         else:
@@ -60,4 +73,4 @@ class CallAudit:
             self.recorder.check_room()
             if announced:
                 self.recorder.note(entry)
-        return Ongoing(entry, writes, self.monotonic(), self.recorder, self.monotonic)
+        return Ongoing(entry, writes, self.monotonic(), self.recorder, self.bounds, self.monotonic)

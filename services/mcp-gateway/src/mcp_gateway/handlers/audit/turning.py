@@ -28,8 +28,7 @@ class Attempt:
 
     method: str
     path: str
-    client: str | None
-    trace_id: str | None
+    caller: Caller
 
 
 class TurnedAway:
@@ -47,14 +46,14 @@ class TurnedAway:
         """One request was turned away."""
         self.tick()
         full = self._told.total() >= self._limits.in_all
-        if full or self._told[attempt.client] >= self._limits.of_one_client:
+        client = attempt.caller.client
+        if full or self._told[client] >= self._limits.of_one_client:
             self._untold += 1
             return
-        self._told[attempt.client] += 1
+        self._told[client] += 1
         about = {"method": attempt.method, "path": attempt.path}
         made = Made(AuditSource.authentication, AUTHENTICATION, about, self._clock.now())
-        caller = Caller(None, attempt.client, attempt.trace_id)
-        entry = describing.entry_of(made, caller, AuditOutcome.refused)
+        entry = describing.entry_of(made, attempt.caller, AuditOutcome.refused)
         self._recorder.note(describing.ended(entry, came, 0))
 
     def tick(self) -> None:

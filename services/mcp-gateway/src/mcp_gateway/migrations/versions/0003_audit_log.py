@@ -1,7 +1,7 @@
 """The audit log: entries that can only be added, each bound to the one before, in a partition for each month.
 
-Nobody may change or remove an entry, its owner included: triggers refuse it, and other roles have no right to. Partitions
-are made and dropped by functions in the owner's name, since the runtime role has no DDL.
+Nobody may change or remove an entry, its owner included: triggers refuse it, and other roles have no right to.
+Partitions are made and dropped by functions in the owner's name, since the runtime role has no DDL.
 """
 
 from alembic import op
@@ -44,7 +44,6 @@ def upgrade() -> None:
         ) PARTITION BY RANGE (recorded_at)
         """
     )
-    op.execute("COMMENT ON COLUMN audit_entries.details IS 'the JSON as it was written: the hash covers this text'")
     op.execute("CREATE INDEX audit_entries_recorded ON audit_entries (recorded_at, seq)")
     op.execute("CREATE INDEX audit_entries_principal ON audit_entries (principal, seq)")
     op.execute("CREATE INDEX audit_entries_action ON audit_entries (action, seq)")

@@ -4,10 +4,11 @@ import asyncio
 from collections.abc import AsyncGenerator, Callable, Generator, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from datetime import UTC, date, datetime, timedelta
-from typing import Any
 
 import asyncpg
 
+from contracts.batches import Batch
+from contracts.decided import DecidedEvent
 from mcp_gateway.decisions.audit.chaining import chained
 from mcp_gateway.decisions.audit.describing import anchor_of
 from mcp_gateway.domain.audit import Entry, Head
@@ -54,7 +55,7 @@ class PostgresAuditWriter:
         self._clock = clock
         self._lock = asyncio.Lock()
         self._head: Head | None = None
-        # By how much the database's clock is ahead of ours: one clock tells when entries of all processes were recorded.
+        # How far the database's clock is ahead: one clock tells when the entries of all processes were recorded.
         self._ahead = timedelta()
         self._months: set[tuple[int, int]] = set()
         self._unsure: tuple[list[Entry], Head] | None = None
@@ -73,7 +74,10 @@ class PostgresAuditWriter:
                 return head
 
     async def take(
-        self, consumer: str, received: Sequence[Received[Any]], entries_of: Callable[[Sequence[Any]], list[Entry]]
+        self,
+        consumer: str,
+        received: Sequence[Received[Batch[DecidedEvent]]],
+        entries_of: Callable[[Sequence[DecidedEvent]], list[Entry]],
     ) -> int:
         """Append what new batches say, in the transaction that marks them as applied; returns how many entries."""
         async with self._database.transaction() as connection:
@@ -119,7 +123,9 @@ class PostgresAuditWriter:
                 return written
         return await self._append(connection, entries, notes_end=True)
 
-    async def _append(self, connection: Connection, entries: Sequence[Entry], *, notes_end: bool = False) -> Head | None:
+    async def _append(
+        self, connection: Connection, entries: Sequence[Entry], *, notes_end: bool = False
+    ) -> Head | None:
         before = self._head
         assert before is not None
         links, new = chained(before, entries, self._now())
