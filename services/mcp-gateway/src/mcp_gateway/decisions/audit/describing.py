@@ -53,19 +53,21 @@ class Made:
 def entry_of(made: Made, caller: Caller, outcome: AuditOutcome, bounds: Bounds = BOUNDS) -> Entry:
     """The entry of a call."""
     principal = caller.principal
-    ids = {name: _id(made.arguments.get(name)) for name in _IDS}
+    asked = made.arguments
     return Entry(
         occurred_at=made.at,
         source=made.source,
         action=redacted_text(made.action, _NAME),
         principal=storable(principal.name, _NAME) if principal else NOBODY,
         outcome=outcome,
-        details=redacted(made.arguments, bounds),
+        details=redacted(asked, bounds),
         credential=credential_of(principal) if principal else None,
         role=principal.role.value if principal else None,
         client=storable(caller.client, _ADDRESS) if caller.client else None,
+        task_id=_id(asked.get("task_id")),
+        worker_id=_id(asked.get("worker_id")),
+        question_id=_id(asked.get("question_id")),
         trace_id=caller.trace_id,
-        **ids,
     )
 
 

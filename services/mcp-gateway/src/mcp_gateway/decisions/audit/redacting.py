@@ -5,13 +5,14 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import islice
-from typing import cast
+from typing import TypeVar, cast
 
 import orjson
 
 from mcp_gateway.decisions.audit.secrets import ENVIRONMENTS, MASK, is_secret_name, without_secrets
 
 CUT = "…"
+Item = TypeVar("Item")
 # How much of a long text is looked at, and of all texts together.
 _WINDOW = 4_096
 _READABLE = 65_536
@@ -131,7 +132,7 @@ class _Walk:
         self._readable -= min(len(text), self._bounds.text + _WINDOW)
         return redacted_text(text, self._bounds.text) if self._readable >= 0 else CUT
 
-    def _some(self, given: Iterable[object]) -> Iterable[object]:
+    def _some(self, given: Iterable[Item]) -> Iterable[Item]:
         return islice(given, self._bounds.items)
 
     def _spend(self, value: object) -> object:

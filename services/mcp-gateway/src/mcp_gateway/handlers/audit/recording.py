@@ -74,6 +74,12 @@ class Recorder:
         self._closed = False
         self._gap: _Gap | None = None
         self._away: str | None = None
+        self._put(self._itself(describing.OPENED, AuditOutcome.ok))
+
+    @property
+    def waiting(self) -> int:
+        """How many entries wait to be written, beside those that are being written."""
+        return len(self._waiting)
 
     def note(self, entry: Entry) -> None:
         """Take an entry that nobody waits for. Where there is no room it is lost, and that is written down later."""
@@ -113,7 +119,6 @@ class Recorder:
         await until_cancelled(self._work(), self._stop, LAST_WRITE_S)
 
     async def _work(self) -> None:
-        self._put(self._itself(describing.OPENED, AuditOutcome.ok))
         while not self._stopping.is_set():
             await self._told.wait()
             await self._gathered()

@@ -2,12 +2,13 @@
 
 from collections import Counter
 from dataclasses import dataclass
+from typing import Protocol
 
 from contracts.audit import AuditOutcome, AuditSource
 from mcp_gateway.decisions.audit import describing
 from mcp_gateway.decisions.audit.describing import Caller, Made
 from mcp_gateway.decisions.audit.outcomes import Came
-from mcp_gateway.handlers.audit.recording import Recorder
+from mcp_gateway.domain.audit import Entry
 from servicekit.clock import Clock
 
 AUTHENTICATION = "authentication"
@@ -31,10 +32,16 @@ class Attempt:
     caller: Caller
 
 
+class Notes(Protocol):
+    """Takes entries that nobody waits for."""
+
+    def note(self, entry: Entry) -> None: ...  # noqa: D102
+
+
 class TurnedAway:
     """Counts and tells; `tick` closes a window even if nobody comes any more."""
 
-    def __init__(self, recorder: Recorder, clock: Clock, limits: TurningLimits | None = None) -> None:
+    def __init__(self, recorder: Notes, clock: Clock, limits: TurningLimits | None = None) -> None:
         self._recorder = recorder
         self._clock = clock
         self._limits = limits or TurningLimits()
