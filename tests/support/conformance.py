@@ -13,7 +13,9 @@ from mcp.types import (
     TextResourceContents,
 )
 
+from contracts.access import Role
 from contracts.base import Model
+from mcp_gateway.domain.needs import Needs
 from mcp_gateway.errors import GatewayError
 from mcp_gateway.mcp.catalogue import ToolEntry
 from mcp_gateway.mcp.prompts import PromptEntry
@@ -113,7 +115,7 @@ def _said(*blocks: ContentBlock) -> Sequence[PromptMessage]:
 
 
 def _prompt(name: str, takes: type[Model], write: Any) -> PromptEntry[Any]:
-    return PromptEntry(name, name, "A fixture of the conformance suite.", takes, write)
+    return PromptEntry(name, name, "A fixture of the conformance suite.", takes, write, Role.viewer)
 
 
 def _tool(name: str, handler: Any) -> ToolEntry[Any, Any]:
@@ -125,11 +127,12 @@ def _tool(name: str, handler: Any) -> ToolEntry[Any, Any]:
         gives=None,
         handler=handler,
         render=lambda blocks: blocks,
+        needs=Needs(Role.viewer),
     )
 
 
 def _resource(uri: str, read: Any, mime_type: str, *, blob: bool = False) -> ResourceEntry:
-    return ResourceEntry(uri, uri, uri, "A fixture of the conformance suite.", read, mime_type, blob)
+    return ResourceEntry(uri, uri, uri, "A fixture of the conformance suite.", read, Role.viewer, mime_type, blob)
 
 
 FIXTURE_TOOLS = (

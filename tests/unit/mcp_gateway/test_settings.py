@@ -26,7 +26,7 @@ def test_the_environment_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_nothing_set_is_refused() -> None:
-    with pytest.raises(ValidationError, match="GATEWAY_TOKENS"):
+    with pytest.raises(ValidationError, match="GATEWAY_STATE_KEYS"):
         Settings()
 
 

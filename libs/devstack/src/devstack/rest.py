@@ -1,6 +1,7 @@
 """The gateway's `/v1/…`, for the commands of administrators and operators: the same address and token as MCP."""
 
 from collections.abc import Mapping
+from http import HTTPStatus
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
@@ -50,9 +51,9 @@ def _refused(target: Target, response: httpx2.Response) -> CallRefused:
         problem = Problem.model_validate_json(response.content)
     except ValidationError:
         return CallRefused("error", f"the gateway at {target.url} answered {response.status_code}")
-    if response.status_code == httpx2.codes.UNAUTHORIZED:
+    if response.status_code == HTTPStatus.UNAUTHORIZED:
         return CallRefused(problem.code, f"{problem.detail} (give it with --token or MEWS_TOKEN)")
-    if response.status_code == httpx2.codes.TOO_MANY_REQUESTS:
+    if response.status_code == HTTPStatus.TOO_MANY_REQUESTS:
         wait = response.headers.get("Retry-After", "a few")
         return CallRefused(problem.code, f"{problem.detail} (in {wait} s)")
     return CallRefused(problem.code, problem.detail)

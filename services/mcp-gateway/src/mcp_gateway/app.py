@@ -1,41 +1,52 @@
 """Composition root of the gateway: the only place where its parts meet."""
 
 from collections.abc import AsyncGenerator, Iterable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from importlib.metadata import version
 from typing import Any
+from urllib.parse import urlsplit
 
 from fastapi import FastAPI
 from mcp.server.request_state import RequestStateBoundary
 from starlette.middleware import Middleware
+from starlette.routing import Route
 
+from contracts.access import IssuedApiKey, NewApiKey
 from mcp_gateway import loops
 from mcp_gateway.api import router
 from mcp_gateway.api.auditing import AdminAudit, TurnedAwayAudit
-from mcp_gateway.api.door import Door, Hosts
+from mcp_gateway.api.door import Challenge, Door, DoorSettings, Hosts
+from mcp_gateway.api.metadata import metadata_routes
 from mcp_gateway.decisions.access import AuthMode
+from mcp_gateway.decisions.issuers import resource_path
+from mcp_gateway.errors import Unavailable
+from mcp_gateway.handlers import keys
 from mcp_gateway.handlers.admitting import Everybody, Guard
 from mcp_gateway.handlers.audit.calls import CallAudit
 from mcp_gateway.handlers.audit.keeping import HeadTeller
 from mcp_gateway.handlers.audit.recording import Recorder
 from mcp_gateway.handlers.audit.turning import TurnedAway
+from mcp_gateway.handlers.keyring import KeyRing
+from mcp_gateway.handlers.limiting import LocalBuckets, SharedLimits, Unlimited
+from mcp_gateway.handlers.tokens import IssuedTokens
 from mcp_gateway.mcp.auditing import Audited
 from mcp_gateway.mcp.briefings import PROMPTS
 from mcp_gateway.mcp.catalogue import Catalogue, ToolEntry
 from mcp_gateway.mcp.elicitation import seal_states
 from mcp_gateway.mcp.endpoint import Doors, build_endpoint
-from mcp_gateway.mcp.measures import observe
+from mcp_gateway.mcp.measures import count_limited, count_refused, observe
 from mcp_gateway.mcp.prompts import PromptBook, PromptEntry
 from mcp_gateway.mcp.resources import Library, ResourceEntry
 from mcp_gateway.mcp.server import NAME, Serving, build_server
 from mcp_gateway.mcp.shelf import RESOURCES
 from mcp_gateway.mcp.subscriptions import ListenLimits, Subscriptions
 from mcp_gateway.mcp.table import TOOLS
-from mcp_gateway.ports import Admission, WaitLimits
+from mcp_gateway.ports import Admission, Limits, WaitLimits
 from mcp_gateway.settings import Settings
 from mcp_gateway.store import PostgresAuditReader, PostgresAuditWriter, PostgresKeys
 from mcp_gateway.subscriptions import audit_decisions, hear_news
 from mcp_gateway.upstreams import open_upstreams
+from mcp_gateway.upstreams.issuers import open_signing_keys
 from servicekit.bus import DeadLetters
 from servicekit.clock import Clock, SystemClock
 from servicekit.health import Readiness
@@ -81,19 +92,24 @@ def create_app(
         monotonic=clock.monotonic,
         now=clock.now,
         stopping=lambda: app.state.stopping.is_set(),
+        take=lambda principal, effect: app.state.limits.take(principal, effect),
+        has_ended=lambda principal: app.state.admission.has_ended(principal),
         observe=observe,
     )
-    route, sessions = build_endpoint(build_server(serving, version(SERVICE)), _doors(settings))
+    route, sessions = build_endpoint(build_server(serving, version(SERVICE)), _doors(settings, catalogue))
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncGenerator[None]:
         # The pool opens its connections when they are asked for: without PostgreSQL only what needs it is refused.
         database = await Database.connect(settings, SCHEMA)
         app.state.keys = PostgresKeys(database)
+        app.state.key_ring = KeyRing(app.state.keys, clock, settings.gateway_key_keep_ms / 1000)
+        # Without the bus only news are missing: it is no reason to take no calls.
         async with (
             # Last to end: whatever is still called has its entry written.
             Background() as recording,
-            # Without the bus only news are missing: it is no reason to take no calls.
+            _admission(settings, clock, app.state.key_ring) as app.state.admission,
+            _limits(settings, clock) as app.state.limits,
             sessions.run(),
             Background() as background,
         ):
@@ -101,7 +117,12 @@ def create_app(
             background.start("telling", subscriptions.run)
             background.start("closing", lambda: subscriptions.close_on(app.state.stopping))
             background.start("news", lambda: hear_news(settings, SERVICE, subscriptions))
+            tick_ms, has_ended = settings.gateway_key_check_ms, app.state.admission.has_ended
+            background.start("keys", loops.confirm_keys(app.state.key_ring, tick_ms))
+            background.start("streams", loops.end_streams(lambda: subscriptions.end_ended(has_ended), tick_ms))
             yield
+        with suppress(Unavailable):
+            await app.state.key_ring.write()
         await database.close()
 
     app = create_http_app(
@@ -113,11 +134,11 @@ def create_app(
         # Callers show a credential of their own here, not the token that services show each other.
         guarded=False,
     )
-    app.state.clock = clock
-    app.router.routes.append(route)
+    app.state.clock, app.state.tool_roles = clock, catalogue.least_roles
+    app.router.routes.extend([route, *_metadata(settings)])
     # Innermost: what it refuses is measured, traced and told as a problem like all else.
     app.user_middleware.append(Middleware(TurnedAwayAudit))
-    app.user_middleware.append(Middleware(Door, admission=_admission(settings), hosts=_hosts(settings)))
+    app.user_middleware.append(Middleware(Door, settings=_door(settings)))
     app.user_middleware.append(Middleware(AdminAudit, clock=clock))
     return app
 
@@ -145,8 +166,60 @@ def _start_audit(
     background.start("audit-decisions", lambda: audit_decisions(settings, f"{SERVICE}-audit", writer, dead_letters))
 
 
-def _admission(settings: Settings) -> Admission:
-    return Guard(settings.tokens) if settings.auth_mode is AuthMode.token else Everybody()
+@asynccontextmanager
+async def _admission(settings: Settings, clock: Clock, ring: KeyRing) -> AsyncGenerator[Admission]:
+    if settings.auth_mode is AuthMode.local:
+        yield Everybody()
+        return
+    policy = settings.token_policy
+    async with open_signing_keys(policy.issuers if policy else {}, settings.key_ages, clock.monotonic) as signing_keys:
+        yield Guard(
+            settings.tokens,
+            ring,
+            IssuedTokens(signing_keys, policy, clock) if policy else None,
+            LocalBuckets(clock.monotonic),
+            settings.allowed_failures,
+            count_refused,
+        )
+
+
+@asynccontextmanager
+async def _limits(settings: Settings, clock: Clock) -> AsyncGenerator[Limits]:
+    if settings.auth_mode is AuthMode.local:
+        yield Unlimited()
+        return
+    # Only here: a gateway without limits need not load the client of Redis.
+    from mcp_gateway.cache import RedisBuckets
+    from servicekit.cache import Cache
+
+    cache = Cache.connect(settings)
+    try:
+        yield SharedLimits(RedisBuckets(cache), settings.rates, clock.monotonic, count_limited)
+    finally:
+        await cache.close()
+
+
+def _door(settings: Settings) -> DoorSettings:
+    policy, resource = settings.token_policy, settings.gateway_resource_url
+    metadata_url = None
+    if policy is not None and resource is not None:
+        metadata_url = urlsplit(resource)._replace(path=resource_path(resource), query="").geturl()
+    return DoorSettings(_hosts(settings), Challenge(metadata_url, policy), settings.trusted_proxies)
+
+
+def _metadata(settings: Settings) -> list[Route]:
+    policy, resource = settings.token_policy, settings.gateway_resource_url
+    return metadata_routes(resource, policy) if policy is not None and resource is not None else []
+
+
+async def create_key(settings: Settings, new: NewApiKey, created_by: str) -> IssuedApiKey:
+    """Make an API key straight in the database: the first one, when nobody can call yet. Raises GatewayError."""
+    database = await Database.connect(settings, SCHEMA)
+    try:
+        tools = Catalogue(TOOLS).least_roles
+        return await keys.create(new_id("key"), new, created_by, tools, PostgresKeys(database), SystemClock().now())
+    finally:
+        await database.close()
 
 
 def _boundary(settings: Settings) -> RequestStateBoundary:
@@ -165,9 +238,10 @@ def _hosts(settings: Settings) -> Hosts:
     )
 
 
-def _doors(settings: Settings) -> Doors:
+def _doors(settings: Settings, catalogue: Catalogue) -> Doors:
     hosts = _hosts(settings)
     return Doors(
+        needs_of=catalogue.needs,
         allowed_hosts=list(hosts.allowed_hosts),
         allowed_origins=list(hosts.allowed_origins),
         max_body_bytes=settings.max_body_bytes,

@@ -1,7 +1,11 @@
 """Errors of the gateway: a stable code and one sentence that says what to do."""
 
+import math
+
 from contracts.access import Role
 from contracts.problems import FieldError
+
+MISSING = "missing"
 
 
 class GatewayError(Exception):
@@ -67,6 +71,29 @@ class Unauthorized(GatewayError):
     def __init__(self, reason: str, detail: str) -> None:
         super().__init__(detail)
         self.reason = reason
+
+    @property
+    def is_missing(self) -> bool:
+        """Whether nothing was shown at all."""
+        return self.reason == MISSING
+
+
+class TooManyRequests(GatewayError):
+    """The caller did more than it may; it may go on after `retry_after_s`."""
+
+    code = "rate_limited"
+    category = "rate_limited"
+
+    def __init__(self, what: str, retry_after_s: float) -> None:
+        self.retry_after_s = max(1, math.ceil(retry_after_s))
+        super().__init__(f"{what}; try again in {self.retry_after_s} s")
+
+
+class SharedStateAway(GatewayError):
+    """What replicas share cannot be reached; each goes on alone."""
+
+    code = "shared_state_away"
+    category = "unavailable"
 
 
 class Forbidden(GatewayError):

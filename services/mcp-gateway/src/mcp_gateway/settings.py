@@ -7,6 +7,11 @@ from pydantic_settings import NoDecode
 
 from mcp_gateway.decisions.access import AuthMode, check_setup, parse_keys, parse_tokens
 from mcp_gateway.decisions.audit.redacting import Bounds
+from mcp_gateway.decisions.clients import Network, parse_networks
+from mcp_gateway.decisions.issuers import check_algorithms, check_oauth, parse_issuers, parse_roles
+from mcp_gateway.decisions.limiting import Rate
+from mcp_gateway.domain.credentials import KeyAges, TokenPolicy
+from mcp_gateway.domain.needs import Effect
 from mcp_gateway.domain.principals import TokenEntry
 from mcp_gateway.errors import UnsafeSetup
 from mcp_gateway.handlers.audit.recording import RecordingPolicy
@@ -28,9 +33,53 @@ class Settings(ServiceSettings):
     http_port: int = Field(default=8080, ge=0, le=65_535)
     """Port on which the gateway listens; 0 takes a free one."""
     auth_mode: AuthMode = AuthMode.token
-    """`token`: callers show a bearer token of GATEWAY_TOKENS. `local`: everybody may call, on loopback only."""
+    """`token`: callers show a bearer token: an API key, one of GATEWAY_TOKENS, or one of an authorization server.
+    `local`: everybody may call, on loopback only, and is an administrator."""
     gateway_tokens: SecretStr = SecretStr("")
-    """Accepted tokens as `name:sha256` separated by commas; the name is told to the services as the actor."""
+    """Accepted tokens as `name:sha256` or `name:sha256:role`, separated by commas, without a role an operator's; the
+    name is told to the services as the actor. API keys and OAuth need none."""
+    gateway_key_check_ms: int = Field(default=2_000, ge=100)
+    """How often a replica asks PostgreSQL how the API keys that it knows stand; then it lets in no revoked one."""
+    gateway_key_keep_ms: int = Field(default=900_000, ge=1_000)
+    """How long a replica believes an API key that it knows while PostgreSQL is away."""
+    gateway_oauth_issuers: Names = ()
+    """Authorization servers whose tokens (JWT) are accepted: `https://issuer`, whose keys are found by its metadata, or
+    `https://issuer=https://address/of/its/keys`, separated by commas. Empty: none."""
+    gateway_resource_url: str | None = None
+    """The address at which clients reach `/mcp`, such as `https://mews.example.com/mcp`: the audience that a token must
+    have, and what the protected-resource metadata names. OAuth needs it."""
+    gateway_oauth_audiences: Names = ()
+    """Audiences that are accepted beside it, for authorization servers that give names of their own."""
+    gateway_oauth_algorithms: Names = ("RS256", "PS256", "ES256", "ES384", "EdDSA")
+    """Signature algorithms that are accepted; all of them asymmetric."""
+    gateway_oauth_roles: Names = ("mews:viewer=viewer", "mews:operator=operator", "mews:admin=admin")
+    """What scopes, or values of other claims, mean: `value=role`. The highest counts; without any there is no entry."""
+    gateway_oauth_role_claims: Names = ("scope", "scp", "roles")
+    """Claims in which those values are looked for; a dot leads into an object, such as `realm_access.roles`."""
+    gateway_oauth_name_claims: Names = ("sub", "client_id")
+    """The first of these claims that a token has names the caller."""
+    gateway_oauth_leeway_ms: int = Field(default=30_000, ge=0, le=300_000)
+    """How far the clocks of an authorization server and the gateway may be apart."""
+    gateway_oauth_keys_ms: int = Field(default=300_000, ge=1_000)
+    """The keys of an authorization server are fetched again when they are older than this."""
+    gateway_oauth_pause_ms: int = Field(default=10_000, ge=100)
+    """A key that is not known is looked for at the authorization server at most once in this time."""
+    gateway_oauth_keep_ms: int = Field(default=86_400_000, ge=1_000)
+    """How long keys are believed while their authorization server is away."""
+    gateway_trusted_proxies: Names = ()
+    """Addresses or networks of proxies in front, whose X-Forwarded-For is believed; only for counting failures."""
+    rate_limit_reads_per_minute: int = Field(default=1_800, ge=0)
+    """Reading requests of one caller over all replicas, in the long run; 0: without limit. None in local mode."""
+    rate_limit_reads_burst: int = Field(default=300, ge=1)
+    """How many of them at once."""
+    rate_limit_writes_per_minute: int = Field(default=600, ge=0)
+    """The same for requests that change something."""
+    rate_limit_writes_burst: int = Field(default=200, ge=1)
+    """How many of them at once."""
+    auth_failures_per_minute: int = Field(default=30, ge=1)
+    """Wrong credentials from one address, in the long run, before only known ones are admitted from there."""
+    auth_failures_burst: int = Field(default=20, ge=1)
+    """How many of them at once."""
     gateway_allowed_hosts: Names = ()
     """Host headers that are served beside loopback's, such as `mews.example.com` or `mews.example.com:*`."""
     gateway_allowed_origins: Names = ()
@@ -75,6 +124,46 @@ class Settings(ServiceSettings):
         return parse_tokens(self.gateway_tokens.get_secret_value())
 
     @property
+    def token_policy(self) -> TokenPolicy | None:
+        """Which tokens of authorization servers are accepted; None: none."""
+        issuers = parse_issuers(self.gateway_oauth_issuers)
+        if not issuers or self.gateway_resource_url is None:
+            return None
+        return TokenPolicy(
+            issuers=issuers,
+            audiences=frozenset({self.gateway_resource_url, *self.gateway_oauth_audiences}),
+            algorithms=check_algorithms(self.gateway_oauth_algorithms),
+            roles=parse_roles(self.gateway_oauth_roles),
+            role_claims=self.gateway_oauth_role_claims,
+            name_claims=self.gateway_oauth_name_claims,
+            leeway_s=self.gateway_oauth_leeway_ms / 1000,
+        )
+
+    @property
+    def key_ages(self) -> KeyAges:
+        """How long keys of authorization servers are believed."""
+        times_ms = (self.gateway_oauth_keys_ms, self.gateway_oauth_pause_ms, self.gateway_oauth_keep_ms)
+        return KeyAges(*(time_ms / 1000 for time_ms in times_ms))
+
+    @property
+    def trusted_proxies(self) -> tuple[Network, ...]:
+        """Whose X-Forwarded-For is believed."""
+        return parse_networks(self.gateway_trusted_proxies)
+
+    @property
+    def rates(self) -> dict[Effect, Rate]:
+        """How much a caller may do."""
+        return {
+            Effect.read: Rate(self.rate_limit_reads_per_minute, self.rate_limit_reads_burst),
+            Effect.write: Rate(self.rate_limit_writes_per_minute, self.rate_limit_writes_burst),
+        }
+
+    @property
+    def allowed_failures(self) -> Rate:
+        """Wrong credentials from one address."""
+        return Rate(self.auth_failures_per_minute, self.auth_failures_burst)
+
+    @property
     def state_keys(self) -> tuple[str, ...]:
         """The keys that seal; none in local mode means a random one."""
         return parse_keys(self.gateway_state_keys.get_secret_value())
@@ -99,7 +188,10 @@ class Settings(ServiceSettings):
     @model_validator(mode="after")
     def _is_safe(self) -> Self:
         try:
-            check_setup(self.auth_mode, self.http_host, self.tokens, self.state_keys)
+            check_setup(self.auth_mode, self.http_host, self.state_keys)
+            check_oauth(self.gateway_oauth_issuers, self.gateway_resource_url)
+            # Each of them is read once, so that what is wrong in it is told at the start.
+            _ = self.tokens, self.token_policy, self.trusted_proxies
         except UnsafeSetup as error:
             raise ValueError(error.detail) from error
         return self

@@ -7,6 +7,7 @@ from devstack.cli import (
     assigning,
     demo,
     diagnosis,
+    keys,
     listing,
     logs,
     rebuilding,
@@ -23,5 +24,6 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for group in (running, demo, assigning, watching, listing, asking, reporting, rebuilding, logs, surfaces, diagnosis):
+GROUPS = (running, demo, assigning, watching, listing, asking, reporting, keys, rebuilding, logs, surfaces, diagnosis)
+for group in GROUPS:
     group.register(app)

@@ -5,7 +5,7 @@ from typing import Any
 from fastapi import Depends, Request
 
 from contracts.access import Role
-from mcp_gateway.decisions.roles import check_route
+from mcp_gateway.decisions.roles import check_beside_tools
 from mcp_gateway.domain.principals import Principal
 
 
@@ -18,7 +18,7 @@ class RoleNeeded:
     async def __call__(self, request: Request) -> Principal:
         """The caller, whom the door has let in."""
         principal: Principal = request.scope["principal"]
-        check_route(principal, self.role, f"{request.method} {request.url.path}")
+        check_beside_tools(principal, self.role, f"{request.method} {request.url.path}")
         return principal
 
 

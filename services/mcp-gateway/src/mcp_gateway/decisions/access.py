@@ -8,7 +8,7 @@ from enum import StrEnum
 
 from contracts.access import Role
 from mcp_gateway.domain.principals import Kind, Principal, TokenEntry
-from mcp_gateway.errors import Unauthorized, UnsafeSetup
+from mcp_gateway.errors import MISSING, Unauthorized, UnsafeSetup
 
 _ENTRY = re.compile(r"^(?P<name>[A-Za-z0-9_.@-]{1,100}):(?P<digest>[0-9a-fA-F]{64})(:(?P<role>[a-z]+))?$")
 
@@ -53,22 +53,18 @@ def parse_keys(text: str) -> tuple[str, ...]:
     return keys
 
 
-def check_setup(mode: AuthMode, http_host: str, tokens: tuple[TokenEntry, ...], keys: tuple[str, ...]) -> None:
-    """Raise UnsafeSetup when nobody could be told from anybody, nobody could call, or replicas could not agree."""
+def check_setup(mode: AuthMode, http_host: str, keys: tuple[str, ...]) -> None:
+    """Raise UnsafeSetup when nobody could be told from anybody, or replicas could not agree."""
     if mode is AuthMode.local and not is_loopback(http_host):
         raise UnsafeSetup(
             f"AUTH_MODE=local lets everybody in and is for loopback only, but HTTP_HOST is {http_host}; "
-            "set HTTP_HOST=127.0.0.1, or AUTH_MODE=token with GATEWAY_TOKENS"
-        )
-    if mode is AuthMode.token and not tokens:
-        raise UnsafeSetup(
-            "AUTH_MODE=token needs GATEWAY_TOKENS (name:sha256, comma separated), or nobody could call; "
-            "for local development on loopback set AUTH_MODE=local"
+            "set HTTP_HOST=127.0.0.1, or AUTH_MODE=token"
         )
     if mode is AuthMode.token and not keys:
         raise UnsafeSetup(
             "AUTH_MODE=token needs GATEWAY_STATE_KEYS (comma separated, the same for all replicas), or none of them "
-            "could go on with what another has asked; make one with: openssl rand -hex 32"
+            "could go on with what another has asked; make one with: openssl rand -hex 32. "
+            "For local development on loopback set AUTH_MODE=local"
         )
 
 
@@ -95,7 +91,7 @@ def principal_of(token: str, entries: tuple[TokenEntry, ...]) -> Principal | Non
 def bearer_of(authorization: str | None) -> str:
     """The bearer token of an Authorization header. Raises Unauthorized where there is none."""
     if authorization is None:
-        raise Unauthorized("missing", "a bearer token is needed: send the header Authorization: Bearer TOKEN")
+        raise Unauthorized(MISSING, "a bearer token is needed: send the header Authorization: Bearer TOKEN")
     scheme, _, token = authorization.partition(" ")
     if scheme.lower() != "bearer" or not token.strip():
         raise Unauthorized("malformed", "the Authorization header holds no bearer token: send Bearer TOKEN")

@@ -1,6 +1,7 @@
 """Who calls the gateway."""
 
 from dataclasses import dataclass
+from datetime import datetime
 from enum import StrEnum
 
 from contracts.access import Role
@@ -34,6 +35,8 @@ class Principal:
     """The API key that was shown."""
     issuer: str | None = None
     """Who issued the token, where that was an authorization server."""
+    expires_at: datetime | None = None
+    """When such a token ends."""
 
     @property
     def identity(self) -> str:
@@ -51,6 +54,11 @@ class TokenEntry:
     name: str
     sha256: bytes
     role: Role = Role.operator
+
+
+def rank(role: Role) -> int:
+    """The place of a role: the higher may do what the lower may."""
+    return _RANK[role]
 
 
 def reaches(role: Role, needed: Role) -> bool:

@@ -13,6 +13,7 @@ from mcp_gateway.decisions.audit.describing import Caller, Made
 from mcp_gateway.decisions.audit.outcomes import PROBLEM_KEY, Came, of_problem, of_result
 from mcp_gateway.decisions.audit.requests import AUDITED, client_of
 from mcp_gateway.domain import addresses
+from mcp_gateway.domain.needs import Effect, effect_of
 from mcp_gateway.errors import GatewayError
 from mcp_gateway.handlers.audit.calls import CallAudit
 from mcp_gateway.mcp.authentication import caller
@@ -70,9 +71,9 @@ class Audited:
     def _writes(self, ctx: Context[Any, Any]) -> bool:
         if ctx.method != CALL:
             return False
-        tool = self._catalogue.find(str((ctx.params or {}).get("name")))
-        hints = tool.entry.annotations if tool else None
-        return tool is not None and not (hints and hints.read_only_hint)
+        params = ctx.params or {}
+        needs = self._catalogue.needs(str(params.get("name")))
+        return needs is not None and effect_of(needs.of(_arguments(params).get("action"))) is Effect.write
 
     def _made(self, source: AuditSource, ctx: Context[Any, Any]) -> Made:
         params = {name: value for name, value in (ctx.params or {}).items() if name != "_meta"}

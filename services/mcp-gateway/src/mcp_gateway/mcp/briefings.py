@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from contracts.access import Role
 from mcp_gateway.domain.prompting import AnswerQuestionPrompt, PlanRollout, TriageFailures, WeeklyReport
 from mcp_gateway.handlers import prompting
 from mcp_gateway.mcp.prompts import PromptEntry
@@ -14,6 +15,7 @@ PROMPTS: tuple[PromptEntry[Any], ...] = (
         "the plan out once you have agreed.",
         takes=PlanRollout,
         write=prompting.plan_rollout,
+        role=Role.operator,
     ),
     PromptEntry(
         name="triage_failures",
@@ -21,6 +23,7 @@ PROMPTS: tuple[PromptEntry[Any], ...] = (
         description="Groups the tasks that failed by cause, and proposes one thing to do for each group.",
         takes=TriageFailures,
         write=prompting.triage_failures,
+        role=Role.viewer,
     ),
     PromptEntry(
         name="weekly_report",
@@ -28,6 +31,7 @@ PROMPTS: tuple[PromptEntry[Any], ...] = (
         description="Reports on the fleet's work in a time, for the readers you name.",
         takes=WeeklyReport,
         write=prompting.weekly_report,
+        role=Role.viewer,
     ),
     PromptEntry(
         name="answer_question",
@@ -35,5 +39,6 @@ PROMPTS: tuple[PromptEntry[Any], ...] = (
         description="Looks at what a worker asks and at its task, and proposes an answer.",
         takes=AnswerQuestionPrompt,
         write=prompting.answer_question,
+        role=Role.operator,
     ),
 )

@@ -7,7 +7,11 @@ from typing import Any, Generic, TypeVar
 from mcp.types import ContentBlock, TextContent, Tool, ToolAnnotations
 from pydantic import BaseModel, ValidationError
 
+from contracts.access import Role
 from mcp_gateway.decisions.faults import field_errors
+from mcp_gateway.decisions.roles import may_see
+from mcp_gateway.domain.needs import Needs
+from mcp_gateway.domain.principals import Principal
 from mcp_gateway.errors import InvalidInput
 from mcp_gateway.mcp.schemas import Schema, input_schema, output_schema
 from mcp_gateway.mcp.text.layout import printable
@@ -29,6 +33,7 @@ class ToolEntry(Generic[In, Out]):
     """None: content alone, without structure."""
     handler: Callable[[In, Call], Awaitable[Out]]
     render: Callable[[Out], str | Sequence[ContentBlock]]
+    needs: Needs
     annotations: ToolAnnotations | None = None
 
 
@@ -67,12 +72,26 @@ class Catalogue:
 
     @property
     def listed(self) -> list[Tool]:
-        """The tools as `tools/list` shows them."""
+        """The tools as `tools/list` shows them to who may call all."""
         return [tool.listed for tool in self._tools.values()]
+
+    def listed_for(self, principal: Principal) -> list[Tool]:
+        """Those that the caller may call."""
+        return [tool.listed for name, tool in self._tools.items() if may_see(principal, name, tool.entry.needs)]
 
     def find(self, name: str) -> OfferedTool | None:
         """The tool of that name."""
         return self._tools.get(name)
+
+    def needs(self, name: str) -> Needs | None:
+        """What the tool needs; None for a tool that there is not."""
+        tool = self._tools.get(name)
+        return tool.entry.needs if tool else None
+
+    @property
+    def least_roles(self) -> dict[str, Role]:
+        """The least role with which each tool can be called."""
+        return {name: tool.entry.needs.least for name, tool in self._tools.items()}
 
     def input_schema(self, name: str) -> Schema | None:
         """The tool's input schema; None for a tool that there is not."""

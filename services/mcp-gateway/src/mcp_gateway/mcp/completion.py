@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from mcp.types import Completion, CompletionArgument, PromptReference, ResourceTemplateReference
 
 from mcp_gateway.decisions.completing import NOTHING, Fitting, Known, fitting, fitting_last
+from mcp_gateway.domain.principals import Principal
 from mcp_gateway.errors import NotFound
 from mcp_gateway.handlers import completing
 from mcp_gateway.mcp.prompts import PromptBook
@@ -46,17 +47,18 @@ class Completer:
     async def complete(
         self, ref: PromptReference | ResourceTemplateReference, argument: CompletionArgument, call: Call
     ) -> Completion:
-        """The values that fit. Raises NotFound for what is not offered, and what looking for values raises."""
-        source = self._source(ref, argument.name)
+        """The values that fit. Raises NotFound, Forbidden, and what looking for values raises."""
+        source = self._source(ref, argument.name, call.principal)
         found = source.fit(argument.value, await source.find(call))
         return Completion(values=found.values, total=found.total, has_more=found.has_more)
 
-    def _source(self, ref: PromptReference | ResourceTemplateReference, name: str) -> Source:
+    def _source(self, ref: PromptReference | ResourceTemplateReference, name: str, principal: Principal) -> Source:
         if isinstance(ref, ResourceTemplateReference):
+            self._library.check(ref.uri, principal)
             variables = self._library.variables(ref.uri)
             _check(name, variables, ref.uri)
             return self._sources.get(name, _NO_SOURCE)
-        arguments = self._prompts.find(ref.name).arguments
+        arguments = self._prompts.find_for(ref.name, principal).arguments
         _check(name, list(arguments), ref.name)
         if "enum" in arguments[name]:
             return _fixed(arguments[name]["enum"])

@@ -1,5 +1,6 @@
 """The route /mcp: streamable HTTP without sessions, foreign hosts and origins refused."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from mcp.server import Server
@@ -7,6 +8,7 @@ from mcp.server.streamable_http_manager import StreamableHTTPASGIApp, Streamable
 from mcp.server.transport_security import TransportSecuritySettings
 from starlette.routing import Route
 
+from mcp_gateway.domain.needs import Needs
 from mcp_gateway.mcp.authentication import identified
 from mcp_gateway.ports import Upstreams
 
@@ -17,6 +19,8 @@ PATH = "/mcp"
 class Doors:
     """What is let in."""
 
+    needs_of: Callable[[str], Needs | None]
+    """What a tool needs; None for one that there is not."""
     allowed_hosts: list[str]
     """Host headers; `name:*` stands for the name with any port."""
     allowed_origins: list[str]
@@ -37,4 +41,4 @@ def build_endpoint(server: Server[Upstreams], doors: Doors) -> tuple[Route, Stre
     )
     endpoint = StreamableHTTPASGIApp(manager)
     # POST alone: without sessions a GET stream could never carry anything, and would hang until the client leaves.
-    return Route(PATH, endpoint=identified(endpoint), methods=["POST"]), manager
+    return Route(PATH, endpoint=identified(endpoint, doors.needs_of), methods=["POST"]), manager

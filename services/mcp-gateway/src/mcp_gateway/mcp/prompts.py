@@ -15,7 +15,10 @@ from mcp.types import (
 )
 from pydantic import BaseModel, ValidationError
 
+from contracts.access import Role
 from mcp_gateway.decisions.faults import field_errors
+from mcp_gateway.decisions.roles import check_beside_tools, may_use_beside_tools
+from mcp_gateway.domain.principals import Principal
 from mcp_gateway.domain.prompting import Brief
 from mcp_gateway.errors import InvalidInput, NotFound
 from mcp_gateway.mcp.schemas import Schema, input_schema
@@ -35,6 +38,8 @@ class PromptEntry(Generic[In]):
     description: str
     takes: type[In]
     write: Callable[[In, Call], Awaitable[Brief | Messages]]
+    role: Role
+    """Who may begin with it: who may do what it leads to."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,8 +73,13 @@ class PromptBook:
 
     @property
     def listed(self) -> list[Prompt]:
-        """The prompts as `prompts/list` shows them."""
+        """The prompts as `prompts/list` shows them to who may use all."""
         return [prompt.listed for prompt in self._prompts.values()]
+
+    def listed_for(self, principal: Principal) -> list[Prompt]:
+        """Those that the caller may use."""
+        usable = (one for one in self._prompts.values() if may_use_beside_tools(principal, one.entry.role))
+        return [prompt.listed for prompt in usable]
 
     def find(self, name: str) -> OfferedPrompt:
         """The prompt of that name. Raises NotFound."""
@@ -77,9 +87,15 @@ class PromptBook:
             raise NotFound(f"no prompt {name}; there are: {', '.join(self._prompts)}")
         return self._prompts[name]
 
-    async def get(self, name: str, arguments: Mapping[str, str] | None, call: Call) -> GetPromptResult:
-        """The prompt with these arguments. Raises NotFound, InvalidInput, and whatever its writing raises."""
+    def find_for(self, name: str, principal: Principal) -> OfferedPrompt:
+        """The same for a caller. Raises NotFound, Forbidden."""
         prompt = self.find(name)
+        check_beside_tools(principal, prompt.entry.role, f"the prompt {name}")
+        return prompt
+
+    async def get(self, name: str, arguments: Mapping[str, str] | None, call: Call) -> GetPromptResult:
+        """The prompt with these arguments. Raises NotFound, Forbidden, InvalidInput, and what its writing raises."""
+        prompt = self.find_for(name, call.principal)
         written = await prompt.entry.write(prompt.parse(arguments), call)
         messages = _messages(written) if isinstance(written, Brief) else written
         return GetPromptResult(description=prompt.entry.description, messages=list(messages))

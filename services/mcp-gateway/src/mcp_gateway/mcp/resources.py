@@ -7,6 +7,9 @@ from dataclasses import dataclass
 from mcp.types import BlobResourceContents, Resource, ResourceTemplate, TextResourceContents
 from pydantic import BaseModel
 
+from contracts.access import Role
+from mcp_gateway.decisions.roles import check_beside_tools, may_use_beside_tools
+from mcp_gateway.domain.principals import Principal
 from mcp_gateway.errors import NotFound
 from mcp_gateway.ports import Call
 
@@ -25,6 +28,7 @@ class ResourceEntry:
     title: str
     description: str
     read: Read
+    role: Role
     mime_type: str = "application/json"
     blob: bool = False
     """`read` gives base64."""
@@ -35,8 +39,23 @@ class Library:
 
     def __init__(self, entries: Iterable[ResourceEntry]) -> None:
         self._patterns = [(_pattern(entry.uri), entry) for entry in entries]
-        self.listed = [_listed(entry) for _, entry in self._patterns if not _VARIABLE.search(entry.uri)]
-        self.templates = [_template(entry) for _, entry in self._patterns if _VARIABLE.search(entry.uri)]
+        self._listed = [(entry, _listed(entry)) for _, entry in self._patterns if not _VARIABLE.search(entry.uri)]
+        self._templates = [(entry, _template(entry)) for _, entry in self._patterns if _VARIABLE.search(entry.uri)]
+
+    def listed_for(self, principal: Principal) -> list[Resource]:
+        """The resources that the caller may read."""
+        return [listed for entry, listed in self._listed if may_use_beside_tools(principal, entry.role)]
+
+    def templates_for(self, principal: Principal) -> list[ResourceTemplate]:
+        """The families of resources that the caller may read."""
+        return [listed for entry, listed in self._templates if may_use_beside_tools(principal, entry.role)]
+
+    def check(self, uri: str, principal: Principal) -> None:
+        """Raise NotFound, or Forbidden, unless the caller may read what is at `uri`, or is of that family."""
+        entry = next((one for pattern, one in self._patterns if uri == one.uri or pattern.fullmatch(uri)), None)
+        if entry is None:
+            raise NotFound(self._unknown(uri))
+        check_beside_tools(principal, entry.role, f"the resource {entry.uri}")
 
     def variables(self, uri: str) -> list[str]:
         """Names of the variables in the address of a resource, or a family of them. Raises NotFound."""
@@ -46,7 +65,8 @@ class Library:
         raise NotFound(self._unknown(uri))
 
     async def read(self, uri: str, call: Call) -> Contents:
-        """What is at `uri` now. Raises NotFound, and whatever its reading raises."""
+        """What is at `uri` now. Raises NotFound, Forbidden, and whatever its reading raises."""
+        self.check(uri, call.principal)
         for pattern, entry in self._patterns:
             if match := pattern.fullmatch(uri):
                 return _contents(uri, entry, await entry.read(match.groupdict(), call))

@@ -1,6 +1,6 @@
 """The low-level MCP server over one catalogue and one library, for both protocol eras."""
 
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime
@@ -9,7 +9,7 @@ from typing import Any
 from mcp import MCPError
 from mcp.server import Server, ServerRequestContext
 from mcp.server.caching import CacheHint
-from mcp.server.context import ServerMiddleware
+from mcp.server.context import CallNext, HandlerResult, ServerMiddleware
 from mcp.server.request_state import RequestStateBoundary
 from mcp.types import (
     INVALID_PARAMS,
@@ -27,12 +27,19 @@ from mcp.types import (
     PaginatedRequestParams,
     ReadResourceRequestParams,
     ReadResourceResult,
+    SubscriptionsListenRequestParams,
+    SubscriptionsListenResult,
 )
+from pydantic import BaseModel
 
+from contracts.access import Role
+from mcp_gateway.decisions.roles import check_beside_tools, check_tool, may_answer
 from mcp_gateway.domain.asking import Asking, Dialogue
+from mcp_gateway.domain.needs import Effect, effect_of
+from mcp_gateway.domain.principals import Principal
 from mcp_gateway.errors import GatewayError
 from mcp_gateway.mcp.authentication import caller
-from mcp_gateway.mcp.catalogue import Catalogue
+from mcp_gateway.mcp.catalogue import Catalogue, OfferedTool
 from mcp_gateway.mcp.completion import Completer
 from mcp_gateway.mcp.elicitation import dialogue_of, input_required
 from mcp_gateway.mcp.prompts import PromptBook
@@ -77,6 +84,10 @@ class Serving:
     monotonic: Callable[[], float]
     now: Callable[[], datetime]
     stopping: Callable[[], bool]
+    take: Callable[[Principal, Effect], Awaitable[None]]
+    """Counts a request of a caller; raises TooManyRequests."""
+    has_ended: Callable[[Principal], bool]
+    """Whether a caller would not be let in any more: long calls end on it."""
     observe: Callable[[str, str, float], None]
     """Told of every tool call: name, outcome (`ok` or an error's code), seconds."""
 
@@ -98,12 +109,13 @@ def build_server(serving: Serving, version: str) -> Server[Upstreams]:
         on_list_resources=gateway.list_resources,
         on_list_resource_templates=gateway.list_resource_templates,
         on_read_resource=gateway.read_resource,
-        on_subscriptions_listen=serving.subscriptions.listen,
+        on_subscriptions_listen=gateway.listen,
         on_list_prompts=gateway.list_prompts,
         on_get_prompt=gateway.get_prompt,
         on_completion=gateway.complete,
     )
     server.middleware.append(serving.audited)
+    server.middleware.append(gateway.limit)
     server.middleware.append(refuse_handshake_subscriptions)
     server.middleware.append(serving.boundary)
     announce_truly(server)
@@ -113,10 +125,6 @@ def build_server(serving: Serving, version: str) -> Server[Upstreams]:
 class _Gateway:
     def __init__(self, serving: Serving) -> None:
         self._serving = serving
-        self._tools = ListToolsResult(tools=serving.catalogue.listed)
-        self._resources = ListResourcesResult(resources=serving.library.listed)
-        self._templates = ListResourceTemplatesResult(resource_templates=serving.library.templates)
-        self._prompts = ListPromptsResult(prompts=serving.prompts.listed)
         self._completer = Completer(serving.prompts, serving.library)
 
     @asynccontextmanager
@@ -125,18 +133,18 @@ class _Gateway:
             yield upstreams
 
     async def list_tools(self, _: Context, __: PaginatedRequestParams | None) -> ListToolsResult:
-        return self._tools
+        return ListToolsResult(tools=self._serving.catalogue.listed_for(caller()))
 
     async def list_resources(self, _: Context, __: PaginatedRequestParams | None) -> ListResourcesResult:
-        return self._resources
+        return ListResourcesResult(resources=self._serving.library.listed_for(caller()))
 
     async def list_resource_templates(
         self, _: Context, __: PaginatedRequestParams | None
     ) -> ListResourceTemplatesResult:
-        return self._templates
+        return ListResourceTemplatesResult(resource_templates=self._serving.library.templates_for(caller()))
 
     async def list_prompts(self, _: Context, __: PaginatedRequestParams | None) -> ListPromptsResult:
-        return self._prompts
+        return ListPromptsResult(prompts=self._serving.prompts.listed_for(caller()))
 
     async def call_tool(self, context: Context, params: CallToolRequestParams) -> CallToolResult | InputRequiredResult:
         tool = self._serving.catalogue.find(params.name)
@@ -145,8 +153,9 @@ class _Gateway:
         started = self._serving.monotonic()
         outcome = "error"
         try:
+            given = await self._admit(tool, params.arguments)
             call = self._call(context, dialogue_of(context, params))
-            answer = await tool.entry.handler(tool.parse(params.arguments), call)
+            answer = await tool.entry.handler(given, call)
             if isinstance(answer, Asking):
                 outcome = "asks"
                 return input_required(answer)
@@ -157,6 +166,33 @@ class _Gateway:
             return failure(params.name, error)
         finally:
             self._serving.observe(params.name, outcome, self._serving.monotonic() - started)
+
+    async def limit(self, ctx: Context, call_next: CallNext) -> HandlerResult:
+        """Middleware that counts every request but calls of tools, of which only their arguments say what they do."""
+        if ctx.method != "tools/call" and ctx.request_id is not None:
+            try:
+                await self._serving.take(caller(), Effect.read)
+            except GatewayError as error:
+                raise refusal(ctx.method, error) from error
+        return await call_next(ctx)
+
+    async def _admit(self, tool: OfferedTool, arguments: dict[str, Any] | None) -> BaseModel:
+        """What the tool is given. Raises Forbidden, TooManyRequests, InvalidInput, the cheapest first."""
+        principal, name, needs = caller(), tool.entry.name, tool.entry.needs
+        check_tool(principal, name, needs.least)
+        await self._serving.take(principal, effect_of(needs.of((arguments or {}).get("action"))))
+        given = tool.parse(arguments)
+        if needs.by_action:
+            action = getattr(given, "action", None)
+            check_tool(principal, name, needs.of(action), action)
+        return given
+
+    async def listen(self, context: Context, params: SubscriptionsListenRequestParams) -> SubscriptionsListenResult:
+        try:
+            check_beside_tools(caller(), Role.viewer, "subscriptions/listen")
+        except GatewayError as error:
+            raise refusal("subscriptions/listen", error) from error
+        return await self._serving.subscriptions.listen(context, params)
 
     async def read_resource(self, context: Context, params: ReadResourceRequestParams) -> ReadResourceResult:
         try:
@@ -178,13 +214,15 @@ class _Gateway:
         return CompleteResult(completion=completion)
 
     def _call(self, context: Context, dialogue: Dialogue | None = None) -> Call:
+        principal = caller()
         return Call(
-            principal=caller(),
+            principal=principal,
             upstreams=context.lifespan_context,
             report_progress=context.session.report_progress,
             wait=self._serving.wait,
             monotonic=self._serving.monotonic,
-            stopping=self._serving.stopping,
+            stopping=lambda: self._serving.stopping() or self._serving.has_ended(principal),
             now=self._serving.now,
-            dialogue=dialogue,
+            # What the person says goes to a worker, whichever tool it was asked by.
+            dialogue=dialogue if may_answer(principal) else None,
         )

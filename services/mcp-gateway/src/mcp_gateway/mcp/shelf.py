@@ -5,6 +5,7 @@ from typing import TypeVar
 
 from pydantic import BaseModel, ValidationError
 
+from contracts.access import Role
 from contracts.workers import WorkerView
 from mcp_gateway.domain import addresses
 from mcp_gateway.domain.inputs import ListQuestions, ManageWorkers, MonitorTask, ViewStreams, WorkerAction
@@ -53,6 +54,7 @@ RESOURCES: tuple[ResourceEntry, ...] = (
         title="Task",
         description="A task with its progress, milestones, streams, analytics, evidence and open questions.",
         read=_task,
+        role=Role.viewer,
     ),
     ResourceEntry(
         uri=addresses.STREAMS,
@@ -60,6 +62,7 @@ RESOURCES: tuple[ResourceEntry, ...] = (
         title="Streams of a task",
         description="The last entries of a task's real-time stream.",
         read=_streams,
+        role=Role.viewer,
     ),
     ResourceEntry(
         uri=addresses.WORKER,
@@ -67,6 +70,7 @@ RESOURCES: tuple[ResourceEntry, ...] = (
         title="Worker",
         description="A worker with its slots, load, capabilities and figures.",
         read=_worker,
+        role=Role.viewer,
     ),
     ResourceEntry(
         uri=addresses.QUESTIONS,
@@ -74,5 +78,6 @@ RESOURCES: tuple[ResourceEntry, ...] = (
         title="Open questions",
         description="What workers ask of the manager.",
         read=_questions,
+        role=Role.viewer,
     ),
 )

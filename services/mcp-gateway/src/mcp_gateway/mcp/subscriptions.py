@@ -16,6 +16,7 @@ from mcp.server.subscriptions import InMemorySubscriptionBus, ListenHandler, Res
 from mcp.types import (
     INTERNAL_ERROR,
     INVALID_PARAMS,
+    INVALID_REQUEST,
     METHOD_NOT_FOUND,
     DiscoverResult,
     RequestParams,
@@ -28,7 +29,9 @@ from mcp_types.version import MODERN_PROTOCOL_VERSIONS
 
 from mcp_gateway.decisions.news import changed_with_task
 from mcp_gateway.domain import addresses
+from mcp_gateway.domain.principals import Principal
 from mcp_gateway.handlers.watching import watch_tail
+from mcp_gateway.mcp.authentication import caller
 from mcp_gateway.mcp.measures import LISTENING
 from mcp_gateway.ports import Telemetry, Upstreams
 
@@ -62,6 +65,7 @@ class Subscriptions:
         self._open = 0
         self._uris: Counter[str] = Counter()
         self._tails = _Tails(self)
+        self._callers: dict[asyncio.Timeout, Principal] = {}
         self._due: set[str] = set()
         self._wake = asyncio.Event()
 
@@ -96,7 +100,26 @@ class Subscriptions:
         self._admit(uris)
         wanted = SubscriptionFilter(resource_subscriptions=uris or None)
         with self._registered(uris, context.lifespan_context.telemetry):
-            return await self._listen(context, params.model_copy(update={"notifications": wanted}))
+            return await self._listen_as(caller(), context, params.model_copy(update={"notifications": wanted}))
+
+    def end_ended(self, has_ended: Callable[[Principal], bool]) -> None:
+        """End the streams of callers who would not be let in any more."""
+        for stream, principal in list(self._callers.items()):
+            if has_ended(principal):
+                stream.reschedule(asyncio.get_running_loop().time())
+
+    async def _listen_as(
+        self, principal: Principal, context: Context, params: SubscriptionsListenRequestParams
+    ) -> SubscriptionsListenResult:
+        stream = asyncio.timeout(None)
+        try:
+            async with stream:
+                self._callers[stream] = principal
+                return await self._listen(context, params)
+        except TimeoutError as error:
+            raise MCPError(code=INVALID_REQUEST, message="the credential that began this stream has ended") from error
+        finally:
+            self._callers.pop(stream, None)
 
     def _admit(self, uris: list[str]) -> None:
         if self._open >= self._limits.streams:

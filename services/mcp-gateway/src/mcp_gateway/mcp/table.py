@@ -4,11 +4,13 @@ from typing import Any
 
 from mcp.types import ToolAnnotations
 
+from contracts.access import Role
 from contracts.analytics import AnalyticsReport, DecisionAnalysis, ErrorAnalysis
 from contracts.questions import QuestionView
 from contracts.tasks import NewTask
 from mcp_gateway.domain import inputs, outputs
-from mcp_gateway.domain.ruling import ManageRules, RuleList
+from mcp_gateway.domain.needs import Needs
+from mcp_gateway.domain.ruling import ManageRules, RuleList, RulesAction
 from mcp_gateway.handlers import monitoring, questions, reports, rules, tasks, workers
 from mcp_gateway.mcp.catalogue import ToolEntry
 from mcp_gateway.mcp.text import deciding, failing, fleet, monitor, questioning, reporting, ruling, streaming, tasking
@@ -18,6 +20,32 @@ _ADD = ToolAnnotations(read_only_hint=False, destructive_hint=False, idempotent_
 _ONCE = _ADD.model_copy(update={"idempotent_hint": True})
 _STOP = ToolAnnotations(read_only_hint=False, destructive_hint=True, idempotent_hint=True, open_world_hint=False)
 _STEER = ToolAnnotations(read_only_hint=False, destructive_hint=True, idempotent_hint=False, open_world_hint=False)
+
+_VIEWER, _OPERATOR = Needs(Role.viewer), Needs(Role.operator)
+_WORKERS = Needs.of_actions(
+    inputs.WorkerAction,
+    {
+        inputs.WorkerAction.list: Role.viewer,
+        inputs.WorkerAction.pause: Role.operator,
+        inputs.WorkerAction.resume: Role.operator,
+        inputs.WorkerAction.restart: Role.operator,
+        inputs.WorkerAction.drain: Role.operator,
+        inputs.WorkerAction.update_config: Role.admin,
+    },
+)
+# A rule answers in the manager's place, permissions too, until somebody looks.
+_RULES = Needs.of_actions(
+    RulesAction,
+    {
+        RulesAction.list: Role.viewer,
+        RulesAction.dry_run: Role.operator,
+        RulesAction.create: Role.admin,
+        RulesAction.update: Role.admin,
+        RulesAction.delete: Role.admin,
+        RulesAction.activate: Role.admin,
+        RulesAction.disable: Role.admin,
+    },
+)
 
 TOOLS: tuple[ToolEntry[Any, Any], ...] = (
     ToolEntry(
@@ -31,6 +59,7 @@ TOOLS: tuple[ToolEntry[Any, Any], ...] = (
         gives=outputs.TaskSummary,
         handler=tasks.assign_task,
         render=tasking.assigned,
+        needs=_OPERATOR,
         annotations=_ADD,
     ),
     ToolEntry(
@@ -43,6 +72,7 @@ TOOLS: tuple[ToolEntry[Any, Any], ...] = (
         gives=outputs.MonitorReport,
         handler=monitoring.monitor_task,
         render=monitor.monitored,
+        needs=_VIEWER,
         annotations=_READ,
     ),
     ToolEntry(
@@ -54,6 +84,7 @@ TOOLS: tuple[ToolEntry[Any, Any], ...] = (
         gives=outputs.TaskList,
         handler=tasks.list_tasks,
         render=tasking.listed,
+        needs=_VIEWER,
         annotations=_READ,
     ),
     ToolEntry(
@@ -65,6 +96,7 @@ TOOLS: tuple[ToolEntry[Any, Any], ...] = (
         gives=outputs.TaskSummary,
         handler=tasks.cancel_task,
         render=tasking.cancelled,
+        needs=_OPERATOR,
         annotations=_STOP,
     ),
     ToolEntry(
@@ -75,6 +107,7 @@ TOOLS: tuple[ToolEntry[Any, Any], ...] = (
         gives=outputs.TaskSummary,
         handler=tasks.retry_task,
         render=tasking.retried,
+        needs=_OPERATOR,
         annotations=_ADD,
     ),
     ToolEntry(
@@ -86,6 +119,7 @@ TOOLS: tuple[ToolEntry[Any, Any], ...] = (
         gives=outputs.Fleet,
         handler=workers.manage_workers,
         render=fleet.managed,
+        needs=_WORKERS,
         annotations=_STEER,
     ),
     ToolEntry(
@@ -97,6 +131,7 @@ TOOLS: tuple[ToolEntry[Any, Any], ...] = (
         gives=outputs.Streams,
         handler=monitoring.view_realtime_streams,
         render=streaming.viewed,
+        needs=_VIEWER,
         annotations=_READ,
     ),
     ToolEntry(
@@ -109,6 +144,7 @@ TOOLS: tuple[ToolEntry[Any, Any], ...] = (
         gives=AnalyticsReport,
         handler=reports.get_analytics,
         render=reporting.analytics,
+        needs=_VIEWER,
         annotations=_READ,
     ),
     ToolEntry(
@@ -121,6 +157,7 @@ TOOLS: tuple[ToolEntry[Any, Any], ...] = (
         gives=AnalyticsReport,
         handler=reports.performance_report,
         render=reporting.performance,
+        needs=_VIEWER,
         annotations=_READ,
     ),
     ToolEntry(
@@ -132,6 +169,7 @@ TOOLS: tuple[ToolEntry[Any, Any], ...] = (
         gives=AnalyticsReport,
         handler=reports.quality_dashboard,
         render=reporting.quality,
+        needs=_VIEWER,
         annotations=_READ,
     ),
     ToolEntry(
@@ -144,6 +182,7 @@ TOOLS: tuple[ToolEntry[Any, Any], ...] = (
         gives=DecisionAnalysis,
         handler=reports.analyze_decisions,
         render=deciding.analyzed,
+        needs=_VIEWER,
         annotations=_READ,
     ),
     ToolEntry(
@@ -156,6 +195,7 @@ TOOLS: tuple[ToolEntry[Any, Any], ...] = (
         gives=ErrorAnalysis,
         handler=reports.error_analysis,
         render=failing.analyzed,
+        needs=_VIEWER,
         annotations=_READ,
     ),
     ToolEntry(
@@ -168,6 +208,7 @@ TOOLS: tuple[ToolEntry[Any, Any], ...] = (
         gives=outputs.QuestionList,
         handler=questions.list_questions,
         render=questioning.listed,
+        needs=_VIEWER,
         annotations=_READ,
     ),
     ToolEntry(
@@ -179,6 +220,7 @@ TOOLS: tuple[ToolEntry[Any, Any], ...] = (
         gives=QuestionView,
         handler=questions.answer_worker_question,
         render=questioning.answered,
+        needs=_OPERATOR,
         annotations=_ONCE,
     ),
     ToolEntry(
@@ -192,6 +234,7 @@ TOOLS: tuple[ToolEntry[Any, Any], ...] = (
         gives=QuestionView,
         handler=questions.decide_request,
         render=questioning.decided,
+        needs=_OPERATOR,
         annotations=_ONCE,
     ),
     ToolEntry(
@@ -206,6 +249,7 @@ TOOLS: tuple[ToolEntry[Any, Any], ...] = (
         gives=RuleList,
         handler=rules.manage_rules,
         render=ruling.managed,
+        needs=_RULES,
         annotations=_STEER,
     ),
 )

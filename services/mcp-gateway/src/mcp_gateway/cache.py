@@ -1,0 +1,53 @@
+"""Buckets in Redis, which all replicas share."""
+
+import asyncio
+import hashlib
+
+from redis.exceptions import NoScriptError, RedisError
+
+from mcp_gateway.decisions.limiting import Rate
+from mcp_gateway.errors import SharedStateAway
+from servicekit.cache import Cache
+
+# The same as decisions/limiting.py, by the server's clock; times in ms.
+TAKE = """
+local time = redis.call('TIME')
+local now = time[1] * 1000 + time[2] / 1000
+local interval, burst = tonumber(ARGV[1]), tonumber(ARGV[2])
+local begins = math.max(tonumber(redis.call('GET', KEYS[1]) or '0'), now)
+local wait = begins - now - (burst - 1) * interval
+if wait > 0.001 then
+    return math.ceil(wait)
+end
+local ends = begins + interval
+redis.call('SET', KEYS[1], string.format('%.3f', ends), 'PX', math.ceil(ends - now) + 1)
+return 0
+"""
+DIGEST = hashlib.sha1(TAKE.encode(), usedforsecurity=False).hexdigest()
+PREFIX = "mews:gateway:bucket:"
+# A caller waits no longer than this for a count.
+ANSWERS_WITHIN_S = 0.25
+
+
+class RedisBuckets:
+    """One bucket a key; a full one is not there."""
+
+    def __init__(self, cache: Cache) -> None:
+        self._client = cache.client
+
+    async def take(self, key: str, rate: Rate) -> float:
+        """Take one, in one round trip; how long to wait in s where there is none. Raises SharedStateAway."""
+        # Names of callers may be long, and are nobody's business here.
+        name = PREFIX + hashlib.sha256(key.encode()).hexdigest()[:32]
+        arguments = (name, f"{rate.interval_s * 1000:.6f}", str(rate.burst))
+        try:
+            async with asyncio.timeout(ANSWERS_WITHIN_S):
+                return int(await self._run(arguments)) / 1000
+        except (RedisError, OSError) as error:
+            raise SharedStateAway(repr(error)) from error
+
+    async def _run(self, arguments: tuple[str, ...]) -> int:
+        try:
+            return await self._client.evalsha(DIGEST, 1, *arguments)
+        except NoScriptError:
+            return await self._client.eval(TAKE, 1, *arguments)
