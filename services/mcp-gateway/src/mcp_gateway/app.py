@@ -1,17 +1,19 @@
 """Composition root of the gateway: the only place where its parts meet."""
 
-from collections.abc import AsyncGenerator, Iterable
+from collections.abc import AsyncGenerator, Iterable, Sequence
 from contextlib import asynccontextmanager, suppress
 from importlib.metadata import version
 from typing import Any
 from urllib.parse import urlsplit
 
+import asyncpg
 from fastapi import FastAPI
 from mcp.server.request_state import RequestStateBoundary
 from starlette.middleware import Middleware
 from starlette.routing import Route
 
 from contracts.access import IssuedApiKey, NewApiKey
+from contracts.audit import AuditVerification
 from mcp_gateway import loops
 from mcp_gateway.api import router
 from mcp_gateway.api.auditing import AdminAudit, TurnedAwayAudit
@@ -19,6 +21,7 @@ from mcp_gateway.api.door import Challenge, Door, DoorSettings, Hosts
 from mcp_gateway.api.metadata import metadata_routes
 from mcp_gateway.decisions.access import AuthMode
 from mcp_gateway.decisions.issuers import resource_path
+from mcp_gateway.domain.audit import Head
 from mcp_gateway.errors import Unavailable
 from mcp_gateway.handlers import keys
 from mcp_gateway.handlers.admitting import Everybody, Guard
@@ -26,6 +29,7 @@ from mcp_gateway.handlers.audit.calls import CallAudit
 from mcp_gateway.handlers.audit.keeping import HeadTeller
 from mcp_gateway.handlers.audit.recording import Recorder
 from mcp_gateway.handlers.audit.turning import TurnedAway
+from mcp_gateway.handlers.audit.verifying import verify_all
 from mcp_gateway.handlers.keyring import KeyRing
 from mcp_gateway.handlers.limiting import LocalBuckets, SharedLimits, Unlimited
 from mcp_gateway.handlers.tokens import IssuedTokens
@@ -62,6 +66,8 @@ MIGRATIONS = "mcp_gateway.migrations"
 LOOPBACK = ("127.0.0.1", "localhost", "[::1]")
 # Live tails of calls that wait, beside those of clients that listen.
 WAITING = 200
+
+DATABASE_ERRORS = (OSError, asyncpg.PostgresError, asyncpg.InterfaceError)
 
 log = get_logger(__name__)
 
@@ -220,6 +226,20 @@ async def create_key(settings: Settings, new: NewApiKey, created_by: str) -> Iss
         return await keys.create(new_id("key"), new, created_by, tools, PostgresKeys(database), SystemClock().now())
     finally:
         await database.close()
+
+
+async def verify_audit(settings: Settings, known: Sequence[Head]) -> AuditVerification:
+    """Verify the whole audit log straight in the database. Raises DATABASE_ERRORS."""
+    database = await Database.connect(settings, SCHEMA)
+    entries = 0
+    try:
+        async for part in verify_all(PostgresAuditReader(database), known):
+            entries += part.entries
+            if part.complete:
+                return part.model_copy(update={"entries": entries})
+    finally:
+        await database.close()
+    raise AssertionError("the last part is complete")
 
 
 def _boundary(settings: Settings) -> RequestStateBoundary:
