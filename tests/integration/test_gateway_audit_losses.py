@@ -3,8 +3,7 @@
 import asyncio
 import os
 import sys
-from collections.abc import AsyncGenerator, Iterator
-from contextlib import asynccontextmanager
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -93,18 +92,19 @@ async def test_each_critical_decision_is_told_once_however_often_it_comes(
 
 
 @pytest.fixture
-def own_postgres(tmp_path: Path) -> Iterator[TestPostgres]:
+def own_postgres(tmp_path: Path) -> Iterator[tuple[TestPostgres, Database]]:
+    """A server that the test may stop, and a database on it."""
     server = TestPostgres(tmp_path)
     server.start()
     server.make_template()
-    yield server
+    yield server, server.create()
     server.stop()
 
 
 async def test_while_postgresql_is_away_calls_go_on_and_the_gap_is_told_unless_the_log_is_required(
-    own_postgres: TestPostgres,
+    own_postgres: tuple[TestPostgres, Database],
 ) -> None:
-    database, world = own_postgres.create(), World()
+    (server, database), world = own_postgres, World()
     world.put(running_task())
     await run_migrations(app.MIGRATIONS, app.SCHEMA, settings_of(database, app.SCHEMA))
     fast = known(database, audit_gather_ms=0, audit_wait_ms=1_000, postgres_connect_timeout_ms=1_000)
@@ -114,7 +114,7 @@ async def test_while_postgresql_is_away_calls_go_on_and_the_gap_is_told_unless_t
         gateway(addresses, **fast, audit_required=True) as strict,
     ):
         assert not await cancel(strict, "before")
-        own_postgres.stop()
+        server.stop()
         for reason in ("first", "second"):
             assert not await cancel(lenient, reason)
         assert await cancel(strict, "must not be done") == "service_unavailable"
@@ -125,13 +125,15 @@ async def test_while_postgresql_is_away_calls_go_on_and_the_gap_is_told_unless_t
             assert (ready.status_code, "audit log cannot be written" in ready.text) == (503, True)
             refused = await http.post("/v1/keys", json={"name": "x"})
             assert refused.status_code == 503
-        own_postgres.start()
+        server.start()
         await eventually(lambda: has_entries(database, "first", "second"), within=20)
         assert await eventually(lambda: done(strict, "after"), within=20)
-    assert [body["reason"] for body in world.bodies] == [f"{why}" for why in ("before", "first", "second", "after")]
+    done_because = [body["reason"].removeprefix("cancelled by local: ") for body in world.bodies]
+    assert done_because == ["before", "first", "second", "after"]
     told = [link.entry for link in await entries(database)]
     gaps = [orjson.loads(one.details) for one in told if one.action == GAP]
-    assert len(gaps) == 2
+    assert len({gap["instance"] for gap in gaps}) == 2
+    assert sum(gap["late"] for gap in gaps) >= 3
     assert all(gap["lost"] == 0 for gap in gaps)
     refused_call = [one for one in told if '"must not be done"' in one.details]
     assert [one.outcome for one in refused_call] == ["begun"]
@@ -181,6 +183,8 @@ class Process:
         async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{self.port}") as http:
 
             async def ready() -> bool:
+                assert self._process is not None
+                assert self._process.returncode is None
                 try:
                     return (await http.get("/readyz")).status_code == 200
                 except httpx.TransportError:
@@ -188,19 +192,10 @@ class Process:
 
             await eventually(ready, within=60)
 
-    async def end(self, *, kill: bool) -> None:
+    async def kill(self) -> None:
         if self._process is not None and self._process.returncode is None:
-            (self._process.kill if kill else self._process.terminate)()
+            self._process.kill()
             await self._process.wait()
-
-
-@asynccontextmanager
-async def processes(*made: Process) -> AsyncGenerator[None]:
-    try:
-        await asyncio.gather(*(one.start() for one in made))
-        yield
-    finally:
-        await asyncio.gather(*(one.end(kill=False) for one in made))
 
 
 async def test_two_processes_share_one_chain_and_one_that_is_killed_leaves_what_it_had_begun(
@@ -208,23 +203,24 @@ async def test_two_processes_share_one_chain_and_one_that_is_killed_leaves_what_
 ) -> None:
     world = World()
     world.put(running_task())
-    async with upstreams(world) as addresses:
+    async with upstreams(world) as addresses, gateway(addresses, **known(migrated, audit_required=True)) as second:
         # What only reads is gathered for so long that it is lost.
-        first = Process(migrated, addresses, AUDIT_GATHER_MS="600000")
-        second = Process(migrated, addresses)
-        async with processes(first, second):
-            answered = await asyncio.gather(*(cancel(one.url, "both") for one in (first, second) for _ in range(10)))
+        process = Process(migrated, addresses, AUDIT_GATHER_MS="600000")
+        try:
+            await process.start()
+            answered = await asyncio.gather(*(cancel(url, "both") for url in (process.url, second) for _ in range(10)))
             assert answered == [None] * 20
-            async with client(first.url, "2026-07-28") as manager:
-                await manager.call_tool("list_tasks", {})
             world.may_answer.clear()
-            hanging = asyncio.create_task(cancel(first.url, "held"))
-            await eventually(lambda: has_entries(migrated, "held"))
-            await first.end(kill=True)
-            world.may_answer.set()
-            await asyncio.wait({hanging})
-            assert hanging.exception() is not None
-            assert not await cancel(second.url, "after")
+            hanging = asyncio.create_task(cancel(process.url, "held"))
+            await eventually(lambda: has_entries(migrated, "held"), within=20)
+            async with client(process.url, "2026-07-28") as manager:
+                await manager.call_tool("list_tasks", {})
+        finally:
+            await process.kill()
+        world.may_answer.set()
+        await asyncio.wait({hanging})
+        assert hanging.exception() is not None
+        assert not await cancel(second, "after")
     told = [link.entry for link in await entries(migrated)]
     by_reason = {reason: [one.outcome for one in told if f'"{reason}"' in one.details] for reason in ("both", "held")}
     assert sorted(by_reason["both"]) == ["begun"] * 20 + ["ok"] * 20
