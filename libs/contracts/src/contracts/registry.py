@@ -4,6 +4,7 @@ from typing import Any
 
 from pydantic import TypeAdapter
 
+from contracts.access import ApiKey, IssuedApiKey, NewApiKey
 from contracts.analytics import AnalyticsReport, DecisionAnalysis, ErrorAnalysis
 from contracts.base import Model
 from contracts.batches import ANSWER_BATCH, COMMAND_BATCH, DECIDED_BATCH, EVENT_BATCH
@@ -61,6 +62,9 @@ MESSAGES: tuple[type[Model], ...] = (
     DryRunRequest,
     DryRun,
     EscalationView,
+    NewApiKey,
+    ApiKey,
+    IssuedApiKey,
     Problem,
 )
 """Every message that stands alone on the bus or in an HTTP body."""

@@ -200,7 +200,12 @@ async def _limits(settings: Settings, clock: Clock) -> AsyncGenerator[Limits]:
 
     cache = Cache.connect(settings)
     try:
-        yield SharedLimits(RedisBuckets(cache), settings.rates, clock.monotonic, count_limited)
+        yield SharedLimits(
+            RedisBuckets(cache, settings.rate_limit_answers_within_ms / 1000),
+            settings.rates,
+            clock.monotonic,
+            count_limited,
+        )
     finally:
         await cache.close()
 

@@ -25,15 +25,14 @@ return 0
 """
 DIGEST = hashlib.sha1(TAKE.encode(), usedforsecurity=False).hexdigest()
 PREFIX = "mews:gateway:bucket:"
-# A caller waits no longer than this for a count.
-ANSWERS_WITHIN_S = 0.25
 
 
 class RedisBuckets:
     """One bucket a key; a full one is not there."""
 
-    def __init__(self, cache: Cache) -> None:
+    def __init__(self, cache: Cache, answers_within_s: float) -> None:
         self._client = cache.client
+        self._answers_within_s = answers_within_s
 
     async def take(self, key: str, rate: Rate) -> float:
         """Take one, in one round trip; how long to wait in s where there is none. Raises SharedStateAway."""
@@ -41,7 +40,7 @@ class RedisBuckets:
         name = PREFIX + hashlib.sha256(key.encode()).hexdigest()[:32]
         arguments = (name, f"{rate.interval_s * 1000:.6f}", str(rate.burst))
         try:
-            async with asyncio.timeout(ANSWERS_WITHIN_S):
+            async with asyncio.timeout(self._answers_within_s):
                 return int(await self._run(arguments)) / 1000
         except (RedisError, OSError) as error:
             raise SharedStateAway(repr(error)) from error

@@ -76,6 +76,8 @@ class Settings(ServiceSettings):
     """The same for requests that change something."""
     rate_limit_writes_burst: int = Field(default=200, ge=1)
     """How many of them at once."""
+    rate_limit_answers_within_ms: int = Field(default=250, ge=1)
+    """How long a request waits for Redis to count it, before the replica counts by itself."""
     auth_failures_per_minute: int = Field(default=30, ge=1)
     """Wrong credentials from one address, in the long run, before only known ones are admitted from there."""
     auth_failures_burst: int = Field(default=20, ge=1)
