@@ -1,22 +1,26 @@
 """What a tool call through the gateway costs, beside a bare mcp server's no-op call and the upstream call it makes.
 
-    python -m tests.load.gateway [--calls 1000] [--json]
+    python -m tests.load.gateway [--calls 1000] [--guarded] [--json]
 
 Four processes: this one calls `cancel_task` (one upstream call) by hand-written HTTP over one kept connection, so that
 the servers are what is measured; the gateway; a bare mcp server; a service that answers at once. The bar is a p50 and
-a CPU time of at most 1.5 times the bare call plus the upstream call as ServiceClient makes it.
+a CPU time of at most 1.5 times the bare call plus the upstream call as ServiceClient makes it. With `--guarded` callers
+show a token, and each of their calls is counted in Redis; without it everybody is let in, as on one's own machine.
 """
 
 import argparse
 import asyncio
+import hashlib
 import json
 import os
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Awaitable, Callable, Generator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -25,6 +29,7 @@ import uvloop
 
 from contracts.tasks import CancelTask, TaskView
 from devstack.ports import free_port
+from devstack.servers.redis import Redis
 from servicekit.client import ServiceClient
 from tests.load.measuring import Report, percentiles
 
@@ -32,6 +37,7 @@ WARM_UP = 200
 ROUNDS = 3
 START_S = 90.0
 ALLOWED = 1.5
+TOKEN = "shown-by-the-load"
 MODERN = "2026-07-28"
 META = {
     "io.modelcontextprotocol/protocolVersion": MODERN,
@@ -68,7 +74,7 @@ class Contender:
 class Connection:
     """One kept HTTP/1.1 connection, as small as can be."""
 
-    def __init__(self, port: int, era: str) -> None:
+    def __init__(self, port: int, era: str, token: str | None = None) -> None:
         params, headers = ERAS[era]
         body = json.dumps({"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": params}).encode()
         lines = {
@@ -78,6 +84,8 @@ class Connection:
             "Content-Length": str(len(body)),
             **headers,
         }
+        if token is not None:
+            lines["Authorization"] = f"Bearer {token}"
         head = "".join(f"{name}: {value}\r\n" for name, value in lines.items())
         self._request = f"POST /mcp HTTP/1.1\r\n{head}\r\n".encode() + body
         self._port = port
@@ -161,7 +169,9 @@ def _cpu(server: psutil.Process) -> float:
     return spent.user + spent.system
 
 
-async def compare(report: Report, calls: int, ports: Mapping[str, int], servers: Mapping[str, psutil.Process]) -> None:
+async def compare(
+    report: Report, calls: int, ports: Mapping[str, int], servers: Mapping[str, psutil.Process], token: str | None
+) -> None:
     """Both eras: the gateway's call beside 1.5 bare calls and one upstream call."""
     client = ServiceClient("orchestrator", f"http://127.0.0.1:{ports['upstream']}")
 
@@ -169,7 +179,7 @@ async def compare(report: Report, calls: int, ports: Mapping[str, int], servers:
         await client.post("/v1/tasks/task-abc123/cancel", TaskView, CancelTask())
 
     for era in ERAS:
-        async with Connection(ports["noop"], era) as bare, Connection(ports["gateway"], era) as gateway:
+        async with Connection(ports["noop"], era) as bare, Connection(ports["gateway"], era, token) as gateway:
             contenders = {
                 "bare": Contender(bare.call, servers["noop"]),
                 # Here this process is the caller, as the gateway is: the CPU time of the call is its own.
@@ -196,10 +206,28 @@ def add(report: Report, era: str, costs: Mapping[str, Cost]) -> None:
         )
 
 
+def guarded(stack: ExitStack) -> dict[str, str]:
+    """Settings of a gateway that knows one caller and counts its calls, beyond any limit, in a Redis of its own."""
+    folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
+    redis = Redis(folder / "redis")
+    redis.start()
+    stack.callback(redis.stop)
+    return {
+        "AUTH_MODE": "token",
+        "GATEWAY_TOKENS": f"load:{hashlib.sha256(TOKEN.encode()).hexdigest()}",
+        "GATEWAY_STATE_KEYS": "k" * 32,
+        "REDIS_HOST": redis.host,
+        "REDIS_PORT": str(redis.port),
+        "RATE_LIMIT_WRITES_PER_MINUTE": "1000000000",
+        "RATE_LIMIT_WRITES_BURST": "1000000000",
+    }
+
+
 def main() -> None:
     """Print the table. The baseline of an era's lines is 1.5 bare calls plus the upstream call."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--calls", type=int, default=1_000, help="calls a round, of which there are three")
+    parser.add_argument("--guarded", action="store_true", help="callers show a token, and are counted in Redis")
     parser.add_argument("--json", action="store_true", help="print JSON")
     options = parser.parse_args()
     report = Report("Gateway: one tool call with one upstream call, beside 1.5 bare no-op calls plus the upstream call")
@@ -209,14 +237,14 @@ def main() -> None:
             name: stack.enter_context(process("tests.load.bare_mcp", name, str(ports[name]), port=ports[name]))
             for name in ("noop", "upstream")
         }
-        env = {
-            "AUTH_MODE": "local",
+        env = guarded(stack) if options.guarded else {"AUTH_MODE": "local"}
+        env |= {
             "HTTP_PORT": str(ports["gateway"]),
             "ORCHESTRATOR_URL": f"http://127.0.0.1:{ports['upstream']}",
             "LOG_LEVEL": "warning",
         }
         servers["gateway"] = stack.enter_context(process("mcp_gateway", "serve", port=ports["gateway"], **env))
-        uvloop.run(compare(report, options.calls, ports, servers))
+        uvloop.run(compare(report, options.calls, ports, servers, TOKEN if options.guarded else None))
         memory = servers["gateway"].memory_info().rss / 2**20
     report.show(as_json=options.json)
     if not options.json:

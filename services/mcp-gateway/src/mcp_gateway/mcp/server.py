@@ -1,7 +1,7 @@
 """The low-level MCP server over one catalogue and one library, for both protocol eras."""
 
 from collections.abc import AsyncGenerator, Awaitable, Callable
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -37,7 +37,7 @@ from mcp_gateway.decisions.roles import check_beside_tools, check_tool, may_answ
 from mcp_gateway.domain.asking import Asking, Dialogue
 from mcp_gateway.domain.needs import Effect, effect_of
 from mcp_gateway.domain.principals import Principal
-from mcp_gateway.errors import GatewayError
+from mcp_gateway.errors import GatewayError, NotFound
 from mcp_gateway.mcp.authentication import caller
 from mcp_gateway.mcp.catalogue import Catalogue, OfferedTool
 from mcp_gateway.mcp.completion import Completer
@@ -188,8 +188,13 @@ class _Gateway:
         return given
 
     async def listen(self, context: Context, params: SubscriptionsListenRequestParams) -> SubscriptionsListenResult:
+        principal = caller()
         try:
-            check_beside_tools(caller(), Role.viewer, "subscriptions/listen")
+            check_beside_tools(principal, Role.viewer, "subscriptions/listen")
+            for uri in params.notifications.resource_subscriptions or ():
+                # What there is not is left out of the stream, as the protocol has it.
+                with suppress(NotFound):
+                    self._serving.library.check(uri, principal)
         except GatewayError as error:
             raise refusal("subscriptions/listen", error) from error
         return await self._serving.subscriptions.listen(context, params)

@@ -29,10 +29,13 @@ REVOKE = f"""
     WHERE key_id = $1 RETURNING {SHOWN}
 """
 LOAD = f"SELECT {SHOWN}, secret_sha256 FROM api_keys WHERE key_id = ANY($1::text[])"
-# Replicas write in any order, and one that was cut off may do so late.
+# Keys are held in one order, so that two replicas do not wait for each other; one that was cut off may write late.
 NOTE_USED = """
+    WITH held AS (
+        SELECT key_id FROM api_keys WHERE key_id = ANY($1::text[]) ORDER BY key_id FOR NO KEY UPDATE
+    )
     UPDATE api_keys SET last_used_at = GREATEST(last_used_at, used.at)
-    FROM (SELECT * FROM unnest($1::text[], $2::timestamptz[]) AS used (key_id, at) ORDER BY key_id) AS used
+    FROM unnest($1::text[], $2::timestamptz[]) AS used (key_id, at) JOIN held USING (key_id)
     WHERE api_keys.key_id = used.key_id
 """
 # Who shows a key waits no longer than this for it to be looked up.
