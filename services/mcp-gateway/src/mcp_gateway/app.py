@@ -169,7 +169,7 @@ def _start_audit(
     background.start("audit-months", loops.keep_audit_months(writer, settings.audit_retention_days, clock))
     background.start("audit-head", loops.tell_audit_head(HeadTeller(reader), settings.audit_head_every_ms))
     dead_letters = DeadLetters(database.pool)
-    background.start("audit-decisions", lambda: audit_decisions(settings, f"{SERVICE}-audit", writer, dead_letters))
+    background.start("audit-decisions", lambda: audit_decisions(settings, SERVICE, writer, dead_letters))
 
 
 @asynccontextmanager

@@ -13,7 +13,7 @@ from mcp_gateway.decisions.audit.describing import entries_of
 from mcp_gateway.decisions.news import changed_by
 from mcp_gateway.handlers.audit.counting import DECISIONS
 from mcp_gateway.ports import AuditDecisions, Listeners
-from servicekit.bus import BatchConsumer, Bus, DeadLetterSink, Received
+from servicekit.bus import BatchConsumer, Bus, DeadLetterSink, Received, keep_declared
 from servicekit.logs import get_logger
 from servicekit.settings import ServiceSettings
 
@@ -43,6 +43,7 @@ async def audit_decisions(
         DECISIONS.inc(await log_of.take(AUDIT_CONSUMER, received, entries_of))
 
     try:
+        await keep_declared(bus, settings)
         await BatchConsumer(bus, EVENTS, AUDIT_CONSUMER, DECIDED_BATCH, take, dead_letters).run()
     finally:
         await bus.close()
