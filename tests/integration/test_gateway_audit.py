@@ -12,10 +12,12 @@ import asyncpg
 import httpx
 import pytest
 from pydantic import SecretStr
+from typer.testing import CliRunner
 
 from contracts.audit import AuditEntry, AuditOutcome, AuditSource, AuditVerification
 from contracts.base import Page
 from devstack.admin import schema_statements
+from devstack.cli.app import app as command_line
 from mcp_gateway import app
 from mcp_gateway.decisions.audit.chaining import chained
 from mcp_gateway.domain.audit import AuditQuery, Entry, Head
@@ -148,6 +150,7 @@ async def test_calls_reads_requests_and_refusals_are_told_and_their_chain_holds(
         answer = await found.get("/v1/audit/verification", known=f"{head['seq']}:{head['hash']}")
         assert answer.json()["complete"]
         assert "broken" not in answer.json()
+        await the_command_line_shows_and_verifies_it(found.url)
     # Whatever was told is written by the time the process has ended.
     final = await verified(migrated)
     assert (final.broken, final.complete) == (None, True)
@@ -155,6 +158,25 @@ async def test_calls_reads_requests_and_refusals_are_told_and_their_chain_holds(
         last = await PostgresAuditReader(pool).entry(final.head.seq)
         assert last is not None
         assert last.entry.action == "audit.closed"
+
+
+async def the_command_line_shows_and_verifies_it(url: str) -> None:
+    env = {"MEWS_GATEWAY": url, "MEWS_TOKEN": "token-of-ann"}
+
+    async def mews(*arguments: str) -> tuple[int, str]:
+        done = await asyncio.to_thread(CliRunner().invoke, command_line, ["audit", *arguments], env=env)
+        return done.exit_code, done.output
+
+    code, listed = await mews("list", "--action", "assign_task", "--since", "1h")
+    assert (code, "otto" in listed) == (0, True)
+    code, shown = await mews("show", "1")
+    assert (code, "audit.opened" in shown) == (0, True)
+    code, end = await mews("head")
+    assert code == 0
+    code, held = await mews("verify", "--head", end.strip())
+    assert (code, "entries hold, from 1 to" in held) == (0, True)
+    code, broken = await mews("verify", "--head", f"2:{'0' * 64}")
+    assert (code, "BROKEN at entry 2" in broken) == (1, True)
 
 
 async def test_two_processes_append_to_one_chain(migrated: Database) -> None:

@@ -21,6 +21,7 @@ ANCHOR = "audit.anchor"
 OPENED = "audit.opened"
 CLOSED = "audit.closed"
 GAP = "audit.gap"
+UNWRITABLE = "unwritable"
 SUPPRESSED = "authentication.suppressed"
 
 _NAME = 200
@@ -148,7 +149,7 @@ def bare(entry: Entry) -> Entry:
     kept = {"unwritable": redacted_text(entry.action, _NAME)}
     return replace(
         entry,
-        action="unwritable",
+        action=UNWRITABLE,
         principal=entry.principal.encode("ascii", "backslashreplace").decode()[:_NAME],
         details=redacted(kept),
         code=None,

@@ -71,6 +71,7 @@ class Recorder:
         self._told = asyncio.Event()
         self._urgent = asyncio.Event()
         self._stopping = asyncio.Event()
+        self._in_hand: list[_Waiting] = []
         self._closed = False
         self._gap: _Gap | None = None
         self._away: str | None = None
@@ -119,13 +120,17 @@ class Recorder:
         await until_cancelled(self._work(), self._stop, LAST_WRITE_S)
 
     async def _work(self) -> None:
-        while not self._stopping.is_set():
-            await self._told.wait()
-            await self._gathered()
+        self._closed = False
+        try:
+            while not self._stopping.is_set():
+                await self._told.wait()
+                await self._gathered()
+                await self._write_all()
+            self._put(self._itself(describing.CLOSED, AuditOutcome.ok))
             await self._write_all()
-        self._put(self._itself(describing.CLOSED, AuditOutcome.ok))
-        await self._write_all()
-        self._closed = True
+        finally:
+            self._closed = True
+            self._lose_what_is_left()
 
     def _stop(self) -> None:
         for event in (self._stopping, self._told, self._urgent):
@@ -167,61 +172,56 @@ class Recorder:
     async def _write_all(self) -> None:
         self._told.clear()
         self._urgent.clear()
-        while self._waiting:
+        while self._waiting and self._may_go_on():
             count = min(len(self._waiting), MOST_AT_ONCE)
-            group = [self._waiting.popleft() for _ in range(count)]
-            if not await self._write_patiently(group):
-                return
-            self._tell_gap()
+            self._in_hand = [self._waiting.popleft() for _ in range(count)]
+            await self._write_patiently([[one.entry for one in self._in_hand]])
 
-    async def _write_patiently(self, group: Sequence[_Waiting]) -> bool:
-        """Write a group, however long it takes: nothing behind it may come first. False: the process stops before."""
+    async def _write_patiently(self, parts: list[Sequence[Entry]]) -> None:
+        """Write what is in hand, however long it takes: nothing behind it may come first."""
         pause_s = FIRST_PAUSE_S
-        while (error := await self._failure_of([one.entry for one in group])) is not None:
-            self._note_away(error, len(group))
-            for one in (*group, *self._waiting):
+        while (error := await self._failure_of(parts)) is not None:
+            self._note_away(error, len(self._in_hand))
+            for one in (*self._in_hand, *self._waiting):
                 one.tell(written=False)
-            if self._stopping.is_set():
-                LOST.inc(len(group) + len(self._waiting))
-                log.error("audit.lost", entries=len(group) + len(self._waiting), reason=error)
-                return False
+            if not self._may_go_on():
+                return
             with suppress(TimeoutError):
                 await asyncio.wait_for(self._stopping.wait(), pause_s)
             pause_s = min(pause_s * 2, MOST_PAUSE_S)
-        self._note_back()
-        for one in group:
+        written, self._in_hand = self._in_hand, []
+        for one in written:
             one.tell(written=True)
-        return True
+        self._note_back()
 
-    async def _failure_of(self, entries: Sequence[Entry]) -> str | None:
+    def _may_go_on(self) -> bool:
+        """A process that stops insists on nothing."""
+        return self._away is None or not self._stopping.is_set()
+
+    async def _failure_of(self, parts: list[Sequence[Entry]]) -> str | None:
+        """Write parts, and take those away that are written. Why it stopped before the end, if it did."""
         try:
-            await self._write(entries)
+            while parts:
+                await self._write_first(parts)
         except Exception as error:
             return str(error) or type(error).__name__
         return None
 
-    async def _write(self, entries: Sequence[Entry]) -> None:
+    async def _write_first(self, parts: list[Sequence[Entry]]) -> None:
+        """Write the first part. One entry must not spoil the others: they are divided until it is found."""
+        entries = parts[0]
         started = self._clock.monotonic()
         try:
             head = await self._writer.append(entries)
         except Unwritable as error:
-            await self._write_apart(entries, error)
+            parts[:1] = _divided(entries, error)
             return
+        parts.pop(0)
         SECONDS.observe(self._clock.monotonic() - started)
         HEAD_SEQ.set(head.seq)
         WAITING.set(len(self._waiting))
         for entry in entries:
             ENTRIES.labels(entry.source, entry.outcome).inc()
-
-    async def _write_apart(self, entries: Sequence[Entry], error: Unwritable) -> None:
-        """One entry must not spoil the others; what cannot be written of it is left out."""
-        if len(entries) > 1:
-            half = len(entries) // 2
-            await self._write(entries[:half])
-            await self._write(entries[half:])
-            return
-        log.error("audit.unwritable", action=entries[0].action, error=str(error))
-        await self._writer.append([describing.bare(entries[0])])
 
     def _note_away(self, reason: str, late: int) -> None:
         if self._away is None:
@@ -232,18 +232,21 @@ class Recorder:
         self._away = reason
 
     def _note_back(self) -> None:
+        """Write down that, for a time, calls were answered before they were written down, or not written at all."""
         if self._away is not None:
             log.info("audit.back", waiting=len(self._waiting))
             AWAY.set(0)
             self._away = None
+        if self._gap is not None:
+            gap, self._gap = self._gap, None
+            outcome = AuditOutcome.failed if gap.lost else AuditOutcome.ok
+            self._put(self._itself(describing.GAP, outcome, since=gap.since.isoformat(), late=gap.late, lost=gap.lost))
 
-    def _tell_gap(self) -> None:
-        """Write down that, for a time, calls were answered before they were written down, or not written at all."""
-        if self._gap is None or self._waiting:
-            return
-        gap, self._gap = self._gap, None
-        outcome = AuditOutcome.failed if gap.lost else AuditOutcome.ok
-        self._put(self._itself(describing.GAP, outcome, since=gap.since.isoformat(), late=gap.late, lost=gap.lost))
+    def _lose_what_is_left(self) -> None:
+        left = len(self._in_hand) + len(self._waiting)
+        if left:
+            LOST.inc(left)
+            log.error("audit.lost", entries=left, reason=self._away or "the process ended before")
 
     def _itself(self, action: str, outcome: AuditOutcome, **details: object) -> _Waiting:
         now = self._clock.now()
@@ -251,3 +254,15 @@ class Recorder:
 
     def _unavailable(self) -> Unavailable:
         return Unavailable("PostgreSQL", "the audit log cannot be written now, and nothing is done without it")
+
+
+def _divided(entries: Sequence[Entry], error: Unwritable) -> list[Sequence[Entry]]:
+    """Parts of what cannot be written as a whole; of one entry, what is left without that which may be to blame."""
+    half = len(entries) // 2
+    if half:
+        return [entries[:half], entries[half:]]
+    log.error("audit.unwritable", action=entries[0].action, error=str(error))
+    if entries[0].action == describing.UNWRITABLE:
+        LOST.inc()
+        return []
+    return [[describing.bare(entries[0])]]
