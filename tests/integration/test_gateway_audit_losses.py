@@ -190,7 +190,7 @@ class Process:
                 except httpx.TransportError:
                     return False
 
-            await eventually(ready, within=60)
+            await eventually(ready, within=120)
 
     async def kill(self) -> None:
         if self._process is not None and self._process.returncode is None:

@@ -61,7 +61,7 @@ def writer() -> Writer:
 
 @asynccontextmanager
 async def recording(writer: Writer, **policy: Any) -> AsyncGenerator[Recorder]:
-    given = {"required": False, "wait_ms": 5_000, "room": 100, "gather_ms": 0} | policy
+    given: dict[str, Any] = {"required": False, "wait_ms": 5_000, "room": 100, "gather_ms": 0} | policy
     recorder = Recorder(writer, FakeClock(NOW), RecordingPolicy(**given), "gateway-1")
     begun = asyncio.Event()
 
