@@ -65,10 +65,11 @@ async def replicas(redis: TestRedis) -> AsyncGenerator[Replicas]:
 
 async def test_a_bucket_in_redis_does_as_the_arithmetic_says(buckets: RedisBuckets, redis: TestRedis) -> None:
     rate = Rate(per_minute=1, burst=3)
-    waits = await asyncio.gather(*(buckets.take("alice", rate) for _ in range(10)))
-    assert sorted(waits)[:3] == [0, 0, 0]
-    assert all(0 < wait <= 60 for wait in sorted(waits)[3:])
-    assert await buckets.take("bob", rate) == 0
+    answers = sorted(await asyncio.gather(*(buckets.take("alice", rate, 1) for _ in range(10))))
+    assert answers[7:] == [(1, 0)] * 3
+    assert all(granted == 0 and 0 < wait_s <= 60 for granted, wait_s in answers[:7])
+    assert await buckets.take("bob", rate, 2) == (2, 0)
+    assert await buckets.take("bob", rate, 2) == (1, 0)
     async with AsyncExitStack() as stack:
         cache = Cache.connect(ServiceSettings(redis_host=redis.host, redis_port=redis.port))
         stack.push_async_callback(cache.close)
@@ -127,7 +128,7 @@ async def test_a_redis_that_does_not_answer_is_away(buckets: RedisBuckets, redis
     await asyncio.to_thread(redis.stop)
     try:
         with pytest.raises(SharedStateAway):
-            await buckets.take("carol", Rate(60, 1))
+            await buckets.take("carol", Rate(60, 1), 1)
     finally:
         await asyncio.to_thread(redis.start)
-    assert await buckets.take("carol", Rate(60, 1)) == 0
+    assert await buckets.take("carol", Rate(60, 1), 1) == (1, 0)

@@ -219,7 +219,7 @@ def guarded(stack: ExitStack) -> dict[str, str]:
         "REDIS_HOST": redis.host,
         "REDIS_PORT": str(redis.port),
         "RATE_LIMIT_WRITES_PER_MINUTE": "1000000000",
-        "RATE_LIMIT_WRITES_BURST": "1000000000",
+        "RATE_LIMIT_WRITES_BURST": "200",
     }
 
 

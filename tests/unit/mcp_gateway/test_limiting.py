@@ -9,7 +9,7 @@ from mcp_gateway.decisions.limiting import Rate, take
 from mcp_gateway.domain.needs import Effect
 from mcp_gateway.domain.principals import Kind, Principal
 from mcp_gateway.errors import SharedStateAway, TooManyRequests
-from mcp_gateway.handlers.limiting import LocalBuckets, SharedLimits
+from mcp_gateway.handlers.limiting import AHEAD_S, LocalBuckets, SharedLimits
 from tests.support.fakes import FakeClock
 
 RATE = Rate(per_minute=60, burst=3)
@@ -20,15 +20,18 @@ class Buckets:
     """Shared buckets that may be away."""
 
     def __init__(self, clock: FakeClock) -> None:
-        self._buckets = LocalBuckets(clock.monotonic)
+        self._clock = clock
+        self._until: dict[str, float] = {}
         self.away = False
         self.asked = 0
 
-    async def take(self, key: str, rate: Rate) -> float:
+    async def take(self, key: str, rate: Rate, wanted: int) -> tuple[int, float]:
         self.asked += 1
         if self.away:
             raise SharedStateAway("away")
-        return self._buckets.take(key, rate)
+        taken = take(self._until.get(key, 0.0), self._clock.monotonic(), rate, wanted)
+        self._until[key] = taken.until
+        return taken.granted, taken.wait_s
 
 
 @pytest.fixture
@@ -125,6 +128,38 @@ async def test_while_the_shared_buckets_are_away_the_own_ones_count(
     shared.away = False
     await limits.take(ALICE, Effect.read)
     assert shared.asked == 2
+
+
+async def test_who_comes_often_asks_seldom_and_is_allowed_no_more(clock: FakeClock, shared: Buckets) -> None:
+    rate = Rate(per_minute=60, burst=200)
+    limits = SharedLimits(shared, dict.fromkeys(Effect, rate), clock.monotonic, lambda _: None)
+    allowed = 0
+    for _ in range(300):
+        try:
+            await limits.take(ALICE, Effect.write)
+            allowed += 1
+        except TooManyRequests:
+            break
+    assert allowed == 200
+    assert shared.asked < 20
+
+
+async def test_what_was_taken_ahead_is_lost_soon(clock: FakeClock, shared: Buckets) -> None:
+    rate = Rate(per_minute=1, burst=20)
+    limits = SharedLimits(shared, dict.fromkeys(Effect, rate), clock.monotonic, lambda _: None)
+    for _ in range(2):
+        await limits.take(ALICE, Effect.write)
+    assert shared.asked == 2, "the second took one ahead"
+    clock.advance(AHEAD_S)
+    await limits.take(ALICE, Effect.write)
+    assert shared.asked == 3
+
+
+@pytest.mark.parametrize(("wanted", "granted"), [(1, 1), (3, 3), (9, 3)])
+def test_no_more_are_granted_than_there_are(wanted: int, granted: int) -> None:
+    taken = take(0.0, 1_000.0, RATE, wanted)
+    assert taken.granted == granted
+    assert take(taken.until, 1_000.0, RATE).granted == min(1, 3 - granted)
 
 
 async def test_no_limit_asks_nobody(clock: FakeClock, shared: Buckets) -> None:

@@ -134,8 +134,8 @@ class Limits(Protocol):
 class SharedBuckets(Protocol):
     """Buckets that all replicas share."""
 
-    async def take(self, key: str, rate: Rate) -> float:
-        """Take one; how long to wait in s where there is none, 0 where there was. Raises SharedStateAway."""
+    async def take(self, key: str, rate: Rate, wanted: int) -> tuple[int, float]:
+        """Take at most so many: how many there were, and where none, how long to wait in s. Raises SharedStateAway."""
         ...
 
 

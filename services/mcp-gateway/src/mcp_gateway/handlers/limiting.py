@@ -1,8 +1,9 @@
 """Limits: buckets in this process, and those that all replicas share."""
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 
-from mcp_gateway.decisions.limiting import Rate, take
+from mcp_gateway.decisions.limiting import Rate, ahead, take
 from mcp_gateway.domain.needs import Effect
 from mcp_gateway.domain.principals import Principal
 from mcp_gateway.errors import SharedStateAway, TooManyRequests
@@ -11,6 +12,8 @@ from mcp_gateway.ports import SharedBuckets
 MOST_BUCKETS = 20_000
 # While the shared buckets are away, one request in this time asks whether they are back.
 ASK_AGAIN_S = 1.0
+# What was taken ahead, and is not used by then, is lost.
+AHEAD_S = 1.0
 
 
 class LocalBuckets:
@@ -48,10 +51,20 @@ class Unlimited:
         """Allow it."""
 
 
+@dataclass(slots=True)
+class _Ahead:
+    """What was taken ahead for a caller, and is good for a short time."""
+
+    left: int
+    until: float
+    size: int
+
+
 class SharedLimits:
     """Limits of a caller over all replicas; while what they share is away, each replica's own.
 
-    Who was told to wait is told again without a question to the others, until that time is over.
+    For who comes often some are taken ahead, so that not every request asks the others. Who was told to wait is told
+    again without a question to them, until that time is over.
     """
 
     def __init__(
@@ -66,6 +79,7 @@ class SharedLimits:
         self._monotonic = monotonic
         self._on_limited = on_limited
         self._own = LocalBuckets(monotonic)
+        self._ahead: dict[str, _Ahead] = {}
         self._waits: dict[str, float] = {}
         self._away_until = float("-inf")
 
@@ -75,6 +89,8 @@ class SharedLimits:
         if rate.per_minute == 0:
             return
         key = f"{principal.identity}:{effect}"
+        if self._take_ahead(key):
+            return
         wait_s = self._waits.get(key, 0.0) - self._monotonic()
         if wait_s <= 0:
             wait_s = await self._take(key, rate)
@@ -85,21 +101,40 @@ class SharedLimits:
                 f"{principal.name} may do {rate.per_minute} {effect}s a minute and {rate.burst} at once", wait_s
             )
 
+    def _take_ahead(self, key: str) -> bool:
+        found = self._ahead.get(key)
+        if found is None or not found.left or found.until <= self._monotonic():
+            return False
+        found.left -= 1
+        return True
+
     async def _take(self, key: str, rate: Rate) -> float:
         now = self._monotonic()
         if now < self._away_until:
             return self._own.take(key, rate)
-        was_away = self._away_until > float("-inf")
-        if was_away:
+        if self._away_until > float("-inf"):
             # The others go on with their own meanwhile.
             self._away_until = now + ASK_AGAIN_S
+        last = self._ahead.get(key)
+        wanted = ahead(last.size, last.until > now, rate) if last else 1
         try:
-            wait_s = await self._shared.take(key, rate)
+            granted, wait_s = await self._shared.take(key, rate, wanted)
         except SharedStateAway:
             self._away_until = self._monotonic() + ASK_AGAIN_S
             return self._own.take(key, rate)
         self._away_until = float("-inf")
+        if granted:
+            self._keep(key, granted - 1, wanted)
         return wait_s
+
+    def _keep(self, key: str, granted: int, size: int) -> None:
+        now = self._monotonic()
+        if len(self._ahead) >= MOST_BUCKETS:
+            self._ahead = {known: one for known, one in self._ahead.items() if one.until > now}
+        last = self._ahead.get(key)
+        # Another request may have taken some meanwhile.
+        left = last.left if last is not None and last.until > now else 0
+        self._ahead[key] = _Ahead(left + granted, now + AHEAD_S, size)
 
     def _remember(self, key: str, wait_s: float) -> None:
         if wait_s <= 0:
