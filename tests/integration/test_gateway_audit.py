@@ -36,6 +36,7 @@ from tests.support.views import running_task
 from tests.support.waiting import eventually
 
 NOW = datetime(2026, 11, 30, 8, tzinfo=UTC)
+TRACE = "0af7651916cd43dd8448eb211c80319c"
 SECRET = "hunter2-hunter2"
 TOKENS = ",".join(
     f"{name}:{hashlib.sha256(f'token-of-{name}'.encode()).hexdigest()}:{role}"
@@ -116,7 +117,8 @@ async def test_calls_reads_requests_and_refusals_are_told_and_their_chain_holds(
             await manager.call_tool("list_tasks", {"limit": 0})
             await manager.read_resource("mews://tasks/task-abc123")
         async with httpx.AsyncClient() as http:
-            await http.post(found.url, headers={"Authorization": f"Bearer {SECRET}"}, json={})
+            wrong = {"Authorization": f"Bearer {SECRET}", "traceparent": f"00-{TRACE}-b7ad6b7169203331-01"}
+            await http.post(found.url, headers=wrong, json={})
         assert (await found.get("/v1/audit", "otto")).status_code == 403
         assert (await found.get("/v1/audit/999999")).status_code == 404
 
@@ -132,7 +134,7 @@ async def test_calls_reads_requests_and_refusals_are_told_and_their_chain_holds(
         assert (await found.entry(action="list_tasks")).code == "invalid_input"
         assert (await found.entry(action="resources/read")).task_id == "task-abc123"
         turned_away = await found.entry(source="authentication")
-        assert (turned_away.principal, turned_away.code) == ("unknown", "http_401")
+        assert (turned_away.principal, turned_away.code, turned_away.trace_id) == ("unknown", "http_401", TRACE)
         denied, missing = [one for one in await found.entries(source="admin") if one.outcome == "refused"][::-1][:2]
         assert (denied.principal, denied.action, denied.code) == ("otto", "GET /v1/audit", "forbidden")
         assert (missing.action, missing.code) == ("GET /v1/audit/{seq}", "not_found")

@@ -10,8 +10,9 @@ from mcp_gateway.settings import Settings
 from servicekit import lifecycle
 
 
-async def pass_on(_: Audited, ctx: ServerRequestContext[Any, Any], call_next: CallNext) -> HandlerResult:
+async def pass_on(self: Audited, ctx: ServerRequestContext[Any, Any], call_next: CallNext) -> HandlerResult:
     """Tell nobody."""
+    del self
     return await call_next(ctx)
 
 

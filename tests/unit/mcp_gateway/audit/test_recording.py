@@ -31,6 +31,7 @@ class Writer:
     groups: list[list[Entry]] = field(default_factory=list[list[Entry]])
     away: bool = False
     asked: int = 0
+    fails_once: list[str] = field(default_factory=list[str])
     open: asyncio.Event = field(default_factory=asyncio.Event)
 
     async def append(self, entries: Sequence[Entry]) -> Head:
@@ -38,6 +39,9 @@ class Writer:
         await self.open.wait()
         if self.away:
             raise ConnectionError("nobody there")
+        if [entry.action for entry in entries] == self.fails_once:
+            self.fails_once = []
+            raise ConnectionError("gone for a moment")
         if any(entry.action == "bad" for entry in entries):
             raise Unwritable("bad")
         self.groups.append(list(entries))
@@ -179,6 +183,18 @@ async def test_an_entry_that_cannot_be_written_does_not_spoil_the_others(writer:
         writer.open.set()
         assert all(await asyncio.gather(*calls))
     assert writer.actions == [OPENED, "first", "in hand", "good", "unwritable", "fine", CLOSED]
+
+
+async def test_parts_that_were_written_are_not_written_again(writer: Writer) -> None:
+    writer.fails_once = ["unwritable"]
+    async with recording(writer) as recorder:
+        calls = [await call_in_hand(writer, recorder)]
+        calls += [asyncio.create_task(recorder.keep(entry(action))) for action in ("good", "bad", "fine")]
+        await eventually(lambda: recorder.waiting == 3)
+        writer.open.set()
+        await asyncio.gather(*calls)
+        await eventually(lambda: GAP in writer.actions)
+    assert writer.actions == [OPENED, "first", "in hand", "good", "unwritable", "fine", GAP, CLOSED]
 
 
 async def test_what_is_told_after_the_end_is_counted_as_lost(writer: Writer) -> None:
