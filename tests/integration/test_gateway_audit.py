@@ -20,9 +20,10 @@ from devstack.admin import schema_statements
 from devstack.cli.app import app as command_line
 from mcp_gateway import app
 from mcp_gateway.decisions.audit.chaining import chained
+from mcp_gateway.decisions.audit.rendering import parse_head
 from mcp_gateway.domain.audit import AuditQuery, Entry, Head
 from mcp_gateway.handlers.audit.keeping import keep_months
-from mcp_gateway.handlers.audit.verifying import verify_all
+from mcp_gateway.handlers.audit.verifying import verify_all, verify_part
 from mcp_gateway.store import PostgresAuditReader, PostgresAuditWriter
 from mcp_gateway.store.audit.rows import COLUMNS, columns, unnested
 from servicekit.clock import SystemClock
@@ -191,7 +192,14 @@ async def test_two_processes_append_to_one_chain(migrated: Database) -> None:
 
         await asyncio.gather(append(0), append(1))
         assert (await verified(migrated)).broken is None
-        links = await PostgresAuditReader(pool).page(AuditQuery(), None, 1_000)
+        reader = PostgresAuditReader(pool)
+        links = await reader.page(AuditQuery(), None, 1_000)
+        # A long log is verified in parts, each from where the one before has ended.
+        part, entries = await verify_part(reader, None, [], 7), 0
+        while not part.complete:
+            entries += part.entries
+            part = await verify_part(reader, parse_head(f"{part.head.seq}:{part.head.hash}"), [], 7)
+        assert (entries + part.entries, part.head.seq, part.broken) == (len(links), len(links), None)
     assert len(links) == 2 * sum(number % 3 + 1 for number in range(20))
     assert {link.entry.principal for link in links[:60]} == {"writer 0", "writer 1"}
 

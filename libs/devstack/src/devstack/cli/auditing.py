@@ -1,6 +1,6 @@
 """`mews audit`: who did what, and whether the log of it was touched."""
 
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Annotated, Any
 
 import typer
@@ -49,8 +49,8 @@ def list_entries(
 ) -> None:
     """List entries, newest first."""
     params = {
-        "since": _moment("--since", since),
-        "until": _moment("--until", until),
+        "since": moment("--since", since),
+        "until": moment("--until", until),
         "principal": principal,
         "action": action,
         "outcome": outcome,
@@ -139,7 +139,8 @@ def _written(head: AuditHead) -> str:
     return f"{head.seq}:{head.hash}"
 
 
-def _moment(option: str, text: str | None) -> str | None:
+def moment(option: str, text: str | None) -> str | None:
+    """A time as the gateway takes it: a duration ago, or a time with its zone. Raises DevstackError."""
     if text is None:
         return None
     try:
@@ -147,9 +148,9 @@ def _moment(option: str, text: str | None) -> str | None:
     except ValueError:
         pass
     try:
-        moment = datetime.fromisoformat(text)
+        given = datetime.fromisoformat(text)
     except ValueError as error:
         raise DevstackError(f"{option} {text!r} is no time: give 24h, 7d, or 2026-11-30T08:00:00Z") from error
-    if moment.tzinfo is None:
+    if given.tzinfo is None:
         raise DevstackError(f"{option} {text!r} has no time zone: end it with Z for UTC")
-    return moment.isoformat()
+    return given.astimezone(UTC).isoformat()
