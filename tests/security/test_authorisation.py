@@ -72,6 +72,10 @@ ROUTE_TABLE = {
     ("GET", "/v1/keys"): ("admin", "/v1/keys"),
     ("POST", "/v1/keys"): ("admin", "/v1/keys"),
     ("POST", "/v1/keys/{key_id}/revoke"): ("admin", f"/v1/keys/{KEY}/revoke"),
+    ("GET", "/v1/audit"): ("admin", "/v1/audit"),
+    ("GET", "/v1/audit/head"): ("admin", "/v1/audit/head"),
+    ("GET", "/v1/audit/verification"): ("admin", "/v1/audit/verification"),
+    ("GET", "/v1/audit/{seq}"): ("admin", "/v1/audit/1"),
 }
 PUBLIC = {"/healthz", "/readyz", "/metrics", "/openapi.json"}
 

@@ -43,8 +43,13 @@ class World:
     bodies: list[dict[str, Any]] = field(default_factory=list[dict[str, Any]])
     tokens: set[str | None] = field(default_factory=set[str | None])
     changed: asyncio.Condition = field(default_factory=asyncio.Condition)
+    may_answer: asyncio.Event = field(default_factory=asyncio.Event)
+    """While it is not set, a request to cancel waits."""
     live_open: int = 0
     """How many live tails are being followed now."""
+
+    def __post_init__(self) -> None:
+        self.may_answer.set()
 
     def put(self, task: TaskView) -> TaskView:
         """Keep a task in its new state."""
@@ -128,6 +133,7 @@ def _serve_tasks(app: FastAPI, world: World) -> None:
 
     @app.post("/v1/tasks/{task_id}/cancel")
     async def cancel(task_id: str, request: CancelTask) -> Response:
+        await world.may_answer.wait()
         task = _found(world.tasks, task_id)
         if task.status is TaskState.completed:
             return _problem(409, "not_cancellable", f"task {task_id} is completed already")

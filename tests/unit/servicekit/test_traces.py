@@ -1,7 +1,7 @@
 from opentelemetry import trace
 
 from servicekit.settings import ServiceSettings
-from servicekit.traces import configure_tracing, continued, extract_context, inject_headers, span
+from servicekit.traces import configure_tracing, continued, current_trace_id, extract_context, inject_headers, span
 
 TRACEPARENT = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
 
@@ -16,6 +16,12 @@ def test_headers_without_a_trace_begin_none() -> None:
     with continued({"traceparent": TRACEPARENT}):
         for headers in ({}, None, {"traceparent": "nonsense"}):
             assert not trace.get_current_span(extract_context(headers)).get_span_context().is_valid
+
+
+def test_the_current_trace_has_an_id_to_be_written_down() -> None:
+    with continued({"traceparent": TRACEPARENT}):
+        assert current_trace_id() == "0af7651916cd43dd8448eb211c80319c"
+    assert current_trace_id() is None
 
 
 def test_without_a_collector_nothing_is_set_up() -> None:

@@ -6,6 +6,7 @@ from pydantic import TypeAdapter
 
 from contracts.access import ApiKey, IssuedApiKey, NewApiKey
 from contracts.analytics import AnalyticsReport, DecisionAnalysis, ErrorAnalysis
+from contracts.audit import AuditEntry, AuditHead, AuditVerification
 from contracts.base import Model
 from contracts.batches import ANSWER_BATCH, COMMAND_BATCH, DECIDED_BATCH, EVENT_BATCH
 from contracts.commands import Command, NewCommand
@@ -65,6 +66,9 @@ MESSAGES: tuple[type[Model], ...] = (
     NewApiKey,
     ApiKey,
     IssuedApiKey,
+    AuditEntry,
+    AuditHead,
+    AuditVerification,
     Problem,
 )
 """Every message that stands alone on the bus or in an HTTP body."""

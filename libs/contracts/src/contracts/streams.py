@@ -88,6 +88,7 @@ STREAMS: tuple[Stream, ...] = (
             Durable("analytics-query-events"),
             Durable("question-broker-events", ("event.task.*",)),
             Durable("orchestrator-events", ("event.question.*",)),
+            Durable("mcp-gateway-audit"),
         ),
     ),
 )

@@ -11,6 +11,8 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 DATABASE = "mcp_manager"
+# Tables of the audit log, whose entries nobody changes or removes.
+APPEND_ONLY = "^audit_entries"
 SCHEMAS = ("orchestrator", "telemetry", "analytics", "questions", "gateway")
 
 
@@ -114,8 +116,23 @@ def _schema(one: SchemaRoles) -> list[str]:
         f"ALTER SCHEMA {schema} OWNER TO {owner}",
         f"REVOKE ALL ON SCHEMA {schema} FROM PUBLIC",
         f"GRANT USAGE ON SCHEMA {schema} TO {app}",
-        f"GRANT {rows} ON ALL TABLES IN SCHEMA {schema} TO {app}",
+        # In one transaction: not for a moment may what can only be added to be changed.
+        f"GRANT {rows} ON ALL TABLES IN SCHEMA {schema} TO {app}; {_append_only(one.schema, one.app)}",
         f"GRANT {numbers} ON ALL SEQUENCES IN SCHEMA {schema} TO {app}",
         f"{future} {rows} ON TABLES TO {app}",
         f"{future} {numbers} ON SEQUENCES TO {app}",
     ]
+
+
+def _append_only(schema: str, app: str) -> str:
+    """Take back what the role may not do with the tables to which rows can only be added, where there are any yet."""
+    return f"""
+        DO $$ DECLARE wanted regclass; BEGIN
+            FOR wanted IN
+                SELECT oid FROM pg_class WHERE relnamespace = to_regnamespace({literal(identifier(schema))})
+                AND relkind IN ('r', 'p') AND relname ~ {literal(APPEND_ONLY)}
+            LOOP
+                EXECUTE format('REVOKE UPDATE, DELETE, TRUNCATE ON %s FROM %I', wanted, {literal(app)});
+            END LOOP;
+        END $$
+    """

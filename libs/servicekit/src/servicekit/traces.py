@@ -51,6 +51,12 @@ def extract_context(headers: Mapping[str, str] | None) -> Context:
     return PROPAGATOR.extract(lower, context=Context())
 
 
+def current_trace_id() -> str | None:
+    """Id of the current trace in hexadecimal, if there is one."""
+    context = trace.get_current_span().get_span_context()
+    return format(context.trace_id, "032x") if context.is_valid else None
+
+
 @contextmanager
 def continued(headers: Mapping[str, str] | None) -> Generator[None]:
     """Within the block, the current trace is the one that headers speak of."""

@@ -1,4 +1,4 @@
-"""`python -m mcp_gateway serve | migrate | keys create`, and `tools [--markdown]`, which needs no running system."""
+"""`python -m mcp_gateway serve | migrate | keys create | audit verify`, and `tools`, which needs no running system."""
 
 import argparse
 import asyncio
@@ -8,7 +8,8 @@ import sys
 from pydantic import ValidationError
 
 from contracts.access import NewApiKey, Role
-from mcp_gateway.app import MIGRATIONS, SCHEMA, SERVICE, create_app, create_key
+from mcp_gateway.app import DATABASE_ERRORS, MIGRATIONS, SCHEMA, SERVICE, create_app, create_key, verify_audit
+from mcp_gateway.decisions.audit.rendering import parse_head
 from mcp_gateway.errors import GatewayError
 from mcp_gateway.mcp.catalogue import Catalogue
 from mcp_gateway.mcp.manual import markdown
@@ -62,6 +63,29 @@ def _create_key(settings: Settings, options: argparse.Namespace) -> None:
 
 KEYS = Command[Settings]("keys", "make an API key in the database, and end: the first one", _key_options, _create_key)
 
+
+def _audit_options(parser: argparse.ArgumentParser) -> None:
+    commands = parser.add_subparsers(required=True, metavar="verify | head", dest="what")
+    verify = commands.add_parser("verify", help="follow the whole log, and end with 1 where it does not hold")
+    verify.add_argument("--head", action="append", default=[], help="an end that was kept elsewhere: SEQ:HASH (repeat)")
+    commands.add_parser("head", help="print the end of the log, to be kept elsewhere")
+
+
+def _audit(settings: Settings, options: argparse.Namespace) -> None:
+    try:
+        found = asyncio.run(verify_audit(settings, [parse_head(one) for one in getattr(options, "head", [])]))
+    except GatewayError as error:
+        raise Failed(error.detail) from error
+    except DATABASE_ERRORS as error:
+        raise Failed(f"the audit log cannot be read: {error or type(error).__name__}") from error
+    if found.broken is not None:
+        raise Failed(f"the audit log is BROKEN at entry {found.broken.seq}: {found.broken.reason}")
+    end = f"{found.head.seq}:{found.head.hash}"
+    print(end if options.what == "head" else f"{found.entries} entries hold, up to {end}")
+
+
+AUDIT = Command[Settings]("audit", "verify the audit log in the database, without a gateway", _audit_options, _audit)
+
 if __name__ == "__main__":
     match sys.argv[1:]:
         case ["tools"]:
@@ -69,4 +93,4 @@ if __name__ == "__main__":
         case ["tools", "--markdown"]:
             print(tools_as_markdown(), end="")
         case _:
-            main(SERVICE, Settings, create_app, MIGRATIONS, SCHEMA, commands=[KEYS])
+            main(SERVICE, Settings, create_app, MIGRATIONS, SCHEMA, commands=[KEYS, AUDIT])

@@ -1,29 +1,39 @@
 """Composition root of the gateway: the only place where its parts meet."""
 
-from collections.abc import AsyncGenerator, Iterable
+from collections.abc import AsyncGenerator, Iterable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from importlib.metadata import version
 from typing import Any
 from urllib.parse import urlsplit
 
+import asyncpg
 from fastapi import FastAPI
 from mcp.server.request_state import RequestStateBoundary
 from starlette.middleware import Middleware
 from starlette.routing import Route
 
 from contracts.access import IssuedApiKey, NewApiKey
+from contracts.audit import AuditVerification
 from mcp_gateway import loops
 from mcp_gateway.api import router
+from mcp_gateway.api.auditing import AdminAudit, TurnedAwayAudit
 from mcp_gateway.api.door import Challenge, Door, DoorSettings, Hosts
 from mcp_gateway.api.metadata import metadata_routes
 from mcp_gateway.decisions.access import AuthMode
 from mcp_gateway.decisions.issuers import resource_path
+from mcp_gateway.domain.audit import Head
 from mcp_gateway.errors import Unavailable
 from mcp_gateway.handlers import keys
 from mcp_gateway.handlers.admitting import Everybody, Guard
+from mcp_gateway.handlers.audit.calls import CallAudit
+from mcp_gateway.handlers.audit.keeping import HeadTeller
+from mcp_gateway.handlers.audit.recording import Recorder
+from mcp_gateway.handlers.audit.turning import TurnedAway
+from mcp_gateway.handlers.audit.verifying import verify_all
 from mcp_gateway.handlers.keyring import KeyRing
 from mcp_gateway.handlers.limiting import LocalBuckets, SharedLimits, Unlimited
 from mcp_gateway.handlers.tokens import IssuedTokens
+from mcp_gateway.mcp.auditing import Audited
 from mcp_gateway.mcp.briefings import PROMPTS
 from mcp_gateway.mcp.catalogue import Catalogue, ToolEntry
 from mcp_gateway.mcp.elicitation import seal_states
@@ -37,10 +47,11 @@ from mcp_gateway.mcp.subscriptions import ListenLimits, Subscriptions
 from mcp_gateway.mcp.table import TOOLS
 from mcp_gateway.ports import Admission, Limits, WaitLimits
 from mcp_gateway.settings import Settings
-from mcp_gateway.store import PostgresKeys
-from mcp_gateway.subscriptions import hear_news
+from mcp_gateway.store import PostgresAuditReader, PostgresAuditWriter, PostgresKeys
+from mcp_gateway.subscriptions import audit_decisions, hear_news
 from mcp_gateway.upstreams import open_upstreams
 from mcp_gateway.upstreams.issuers import open_signing_keys
+from servicekit.bus import DeadLetters
 from servicekit.clock import Clock, SystemClock
 from servicekit.health import Readiness
 from servicekit.http import create_http_app
@@ -55,6 +66,8 @@ MIGRATIONS = "mcp_gateway.migrations"
 LOOPBACK = ("127.0.0.1", "localhost", "[::1]")
 # Live tails of calls that wait, beside those of clients that listen.
 WAITING = 200
+
+DATABASE_ERRORS = (OSError, asyncpg.PostgresError, asyncpg.InterfaceError)
 
 log = get_logger(__name__)
 
@@ -78,6 +91,7 @@ def create_app(
         library=Library(resources),
         prompts=PromptBook(prompts),
         subscriptions=subscriptions,
+        audited=Audited(lambda: app.state.audited_calls, catalogue, clock),
         boundary=_boundary(settings),
         open_upstreams=lambda: open_upstreams(settings, settings.listen_tasks + WAITING),
         wait=WaitLimits(longest_ms=settings.monitor_wait_ms, poll_ms=settings.monitor_poll_ms),
@@ -98,11 +112,14 @@ def create_app(
         app.state.key_ring = KeyRing(app.state.keys, clock, settings.gateway_key_keep_ms / 1000)
         # Without the bus only news are missing: it is no reason to take no calls.
         async with (
+            # Last to end: whatever is still called has its entry written.
+            Background() as recording,
             _admission(settings, clock, app.state.key_ring) as app.state.admission,
             _limits(settings, clock) as app.state.limits,
             sessions.run(),
             Background() as background,
         ):
+            _start_audit(app, settings, database, clock, recording, background)
             background.start("telling", subscriptions.run)
             background.start("closing", lambda: subscriptions.close_on(app.state.stopping))
             background.start("news", lambda: hear_news(settings, SERVICE, subscriptions))
@@ -126,8 +143,33 @@ def create_app(
     app.state.clock, app.state.tool_roles = clock, catalogue.least_roles
     app.router.routes.extend([route, *_metadata(settings)])
     # Innermost: what it refuses is measured, traced and told as a problem like all else.
+    app.user_middleware.append(Middleware(TurnedAwayAudit))
     app.user_middleware.append(Middleware(Door, settings=_door(settings)))
+    app.user_middleware.append(Middleware(AdminAudit, clock=clock))
     return app
+
+
+def _start_audit(
+    app: FastAPI,
+    settings: Settings,
+    database: Database,
+    clock: Clock,
+    recording: Background,
+    background: Background,
+) -> None:
+    writer, reader = PostgresAuditWriter(database, clock), PostgresAuditReader(database)
+    recorder = Recorder(writer, clock, settings.recording_policy, new_id("gateway"))
+    turned_away = TurnedAway(recorder, clock)
+    app.state.audit, app.state.turned_away = reader, turned_away
+    app.state.audited_calls = CallAudit(recorder, settings.audit_bounds, clock.monotonic)
+    if settings.audit_required:
+        app.state.readiness.add("audit", recorder.check)
+    recording.start("audit", recorder.run)
+    background.start("audit-window", loops.close_windows(turned_away))
+    background.start("audit-months", loops.keep_audit_months(writer, settings.audit_retention_days, clock))
+    background.start("audit-head", loops.tell_audit_head(HeadTeller(reader), settings.audit_head_every_ms))
+    dead_letters = DeadLetters(database.pool)
+    background.start("audit-decisions", lambda: audit_decisions(settings, SERVICE, writer, dead_letters))
 
 
 @asynccontextmanager
@@ -186,6 +228,20 @@ async def create_key(settings: Settings, new: NewApiKey, created_by: str) -> Iss
         return await keys.create(new_id("key"), new, created_by, tools, PostgresKeys(database), SystemClock().now())
     finally:
         await database.close()
+
+
+async def verify_audit(settings: Settings, known: Sequence[Head]) -> AuditVerification:
+    """Verify the whole audit log straight in the database. Raises DATABASE_ERRORS."""
+    database = await Database.connect(settings, SCHEMA)
+    entries = 0
+    try:
+        async for part in verify_all(PostgresAuditReader(database), known):
+            entries += part.entries
+            if part.complete:
+                return part.model_copy(update={"entries": entries})
+    finally:
+        await database.close()
+    raise AssertionError("the last part is complete")
 
 
 def _boundary(settings: Settings) -> RequestStateBoundary:

@@ -2,13 +2,15 @@
 
 from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any, Protocol
 
 from contracts.access import ApiKey
 from contracts.analytics import AnalyticsReport, DecisionAnalysis, ErrorAnalysis
 from contracts.base import Page
+from contracts.batches import Batch
 from contracts.commands import Command, NewCommand
+from contracts.decided import DecidedEvent
 from contracts.questions import NewAnswer, QuestionView, RequestDecision
 from contracts.rules import DryRun, DryRunRequest, NewRule, Rule, RuleChange, RuleState
 from contracts.tasks import CancelTask, NewTask, TaskView
@@ -16,6 +18,7 @@ from contracts.telemetry import Tail, TailEntry, TaskFacts
 from contracts.workers import WorkerStatus, WorkerView
 from mcp_gateway.decisions.limiting import Rate
 from mcp_gateway.domain.asking import Dialogue
+from mcp_gateway.domain.audit import AuditPart, AuditQuery, Entry, Head, Link
 from mcp_gateway.domain.credentials import StoredKey, TokenHeader
 from mcp_gateway.domain.inputs import (
     AnalyzeDecisions,
@@ -28,6 +31,7 @@ from mcp_gateway.domain.inputs import (
 )
 from mcp_gateway.domain.needs import Effect
 from mcp_gateway.domain.principals import Principal
+from servicekit.bus import Received
 
 ReportProgress = Callable[[float, float | None, str], Awaitable[None]]
 """Tells the caller `progress`, `total` and a message; does nothing for one who did not ask."""
@@ -132,6 +136,66 @@ class SharedBuckets(Protocol):
 
     async def take(self, key: str, rate: Rate, wanted: int) -> tuple[int, float]:
         """Take at most so many: how many there were, and where none, how long to wait in s. Raises SharedStateAway."""
+        ...
+
+
+class Unwritable(Exception):
+    """An entry holds something that the database does not take."""
+
+
+class AuditWriter(Protocol):
+    """Appends to the audit log."""
+
+    async def append(self, entries: Sequence[Entry]) -> Head:
+        """Append all or none; returns the new head. Given the same again after an error, it appends them once.
+
+        Raises Unwritable where one of them is to blame.
+        """
+        ...
+
+
+class AuditDecisions(Protocol):
+    """Appends what the services decided."""
+
+    async def take(
+        self,
+        consumer: str,
+        received: Sequence[Received[Batch[DecidedEvent]]],
+        entries_of: Callable[[Sequence[DecidedEvent]], list[Entry]],
+    ) -> int:
+        """Append what those of the batches say that this consumer has not applied yet; returns how many entries."""
+        ...
+
+
+class AuditKeeper(Protocol):
+    """Makes and drops the months of the audit log."""
+
+    async def prepare(self) -> None:
+        """Make the partitions of this month and the next."""
+        ...
+
+    async def drop_month(self, before: datetime) -> date | None:
+        """Drop the oldest month if all of it is older than that, and return it; an entry says where it ended."""
+        ...
+
+
+class AuditReader(Protocol):
+    """Reads the audit log."""
+
+    async def page(self, query: AuditQuery, before: int | None, limit: int) -> list[Link]:
+        """At most `limit` entries, newest first, below the given number."""
+        ...
+
+    async def entry(self, seq: int) -> Link | None:
+        """One entry."""
+        ...
+
+    async def head(self) -> Head:
+        """The end of the chain."""
+        ...
+
+    async def part(self, after: int, limit: int) -> AuditPart:
+        """At most `limit` entries behind the given number, in order, with what is needed to judge them."""
         ...
 
 

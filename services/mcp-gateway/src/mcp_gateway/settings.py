@@ -2,10 +2,11 @@
 
 from typing import Annotated, Self
 
-from pydantic import BeforeValidator, Field, SecretStr, model_validator
+from pydantic import BeforeValidator, Field, SecretStr, field_validator, model_validator
 from pydantic_settings import NoDecode
 
 from mcp_gateway.decisions.access import AuthMode, check_setup, parse_keys, parse_tokens
+from mcp_gateway.decisions.audit.redacting import Bounds
 from mcp_gateway.decisions.clients import Network, parse_networks
 from mcp_gateway.decisions.issuers import check_algorithms, check_oauth, parse_issuers, parse_roles
 from mcp_gateway.decisions.limiting import Rate
@@ -13,6 +14,7 @@ from mcp_gateway.domain.credentials import KeyAges, TokenPolicy
 from mcp_gateway.domain.needs import Effect
 from mcp_gateway.domain.principals import TokenEntry
 from mcp_gateway.errors import UnsafeSetup
+from mcp_gateway.handlers.audit.recording import RecordingPolicy
 from servicekit.settings import ServiceSettings
 
 
@@ -20,6 +22,8 @@ def _split(value: object) -> object:
     return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
 
 
+# The database drops nothing younger, whoever asks.
+LEAST_AUDIT_DAYS = 31
 Names = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_split)]
 
 
@@ -99,6 +103,23 @@ class Settings(ServiceSettings):
     monitor_poll_ms: int = Field(default=1_000, ge=10)
     """How often it asks for the task's state meanwhile."""
 
+    audit_required: bool = False
+    """Whether nothing may be done that cannot be written to the audit log: what changes something is written down
+    before it is carried out, and refused while PostgreSQL is away. Without it, entries wait in memory meanwhile, and
+    the log tells of the gap."""
+    audit_wait_ms: int = Field(default=2_000, ge=1)
+    """How long the answer to a call that changes something waits for its entry to be durable."""
+    audit_queue: int = Field(default=10_000, ge=1)
+    """Most entries that wait in memory while PostgreSQL is away; what comes beyond is lost, and counted in the log."""
+    audit_gather_ms: int = Field(default=200, ge=0)
+    """How long entries of calls that only read are gathered before they are written together."""
+    audit_details_bytes: int = Field(default=4_000, ge=200, le=65_536)
+    """Most of a call's arguments, or of a decision, that an entry keeps, as JSON."""
+    audit_retention_days: int = Field(default=400, ge=0)
+    """How old all entries of a month are before it is dropped, 31 or more; 0 keeps them for ever."""
+    audit_head_every_ms: int = Field(default=600_000, ge=100)
+    """How often the end of the audit log is told in the process's log, if it has moved."""
+
     @property
     def tokens(self) -> tuple[TokenEntry, ...]:
         """The accepted tokens."""
@@ -148,6 +169,23 @@ class Settings(ServiceSettings):
     def state_keys(self) -> tuple[str, ...]:
         """The keys that seal; none in local mode means a random one."""
         return parse_keys(self.gateway_state_keys.get_secret_value())
+
+    @property
+    def recording_policy(self) -> RecordingPolicy:
+        """How entries of the audit log are kept until they are written."""
+        return RecordingPolicy(self.audit_required, self.audit_wait_ms, self.audit_queue, self.audit_gather_ms)
+
+    @property
+    def audit_bounds(self) -> Bounds:
+        """How much an entry keeps of what it is about."""
+        return Bounds(total=self.audit_details_bytes)
+
+    @field_validator("audit_retention_days")
+    @classmethod
+    def _keeps_long_enough(cls, days: int) -> int:
+        if 0 < days < LEAST_AUDIT_DAYS:
+            raise ValueError(f"must be 0 (for ever) or at least {LEAST_AUDIT_DAYS}")
+        return days
 
     @model_validator(mode="after")
     def _is_safe(self) -> Self:

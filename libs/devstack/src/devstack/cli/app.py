@@ -5,6 +5,7 @@ import typer
 from devstack.cli import (
     asking,
     assigning,
+    auditing,
     demo,
     diagnosis,
     keys,
@@ -24,6 +25,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-GROUPS = (running, demo, assigning, watching, listing, asking, reporting, keys, rebuilding, logs, surfaces, diagnosis)
-for group in GROUPS:
+DAILY = (running, demo, assigning, watching, listing, asking, reporting)
+OPERATING = (keys, auditing, rebuilding, logs, surfaces, diagnosis)
+for group in (*DAILY, *OPERATING):
     group.register(app)

@@ -8,6 +8,7 @@ from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from contracts.access import Role
+from mcp_gateway.decisions.audit.requests import CLIENT
 from mcp_gateway.decisions.clients import Network, client_address
 from mcp_gateway.domain.credentials import TokenPolicy
 from mcp_gateway.domain.needs import Effect
@@ -103,6 +104,7 @@ class Door:
             request.headers.getlist("x-forwarded-for"),
             self._settings.proxies,
         )
+        scope[CLIENT] = address
         admission: Admission = request.app.state.admission
         principal = await admission.admit(request.headers.get("authorization"), address)
         scope["principal"] = principal

@@ -9,7 +9,7 @@ from typing import Any
 from mcp import MCPError
 from mcp.server import Server, ServerRequestContext
 from mcp.server.caching import CacheHint
-from mcp.server.context import CallNext, HandlerResult
+from mcp.server.context import CallNext, HandlerResult, ServerMiddleware
 from mcp.server.request_state import RequestStateBoundary
 from mcp.types import (
     INVALID_PARAMS,
@@ -75,6 +75,8 @@ class Serving:
     library: Library
     prompts: PromptBook
     subscriptions: Subscriptions
+    audited: ServerMiddleware[Any]
+    """Tells the audit log what is called; outermost."""
     boundary: RequestStateBoundary
     """Seals what a tool that asks gives along."""
     open_upstreams: OpenUpstreams
@@ -112,6 +114,7 @@ def build_server(serving: Serving, version: str) -> Server[Upstreams]:
         on_get_prompt=gateway.get_prompt,
         on_completion=gateway.complete,
     )
+    server.middleware.append(serving.audited)
     server.middleware.append(gateway.limit)
     server.middleware.append(refuse_handshake_subscriptions)
     server.middleware.append(serving.boundary)

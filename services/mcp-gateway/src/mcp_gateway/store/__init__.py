@@ -1,5 +1,6 @@
 """The only SQL of the gateway."""
 
+from mcp_gateway.store.audit import PostgresAuditReader, PostgresAuditWriter
 from mcp_gateway.store.keys import PostgresKeys
 
-__all__ = ["PostgresKeys"]
+__all__ = ["PostgresAuditReader", "PostgresAuditWriter", "PostgresKeys"]

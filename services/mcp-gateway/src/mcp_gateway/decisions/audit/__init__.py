@@ -1,0 +1,1 @@
+"""What the audit log says, and how its entries hang together."""
