@@ -30,8 +30,9 @@ from contracts import streams
 from servicekit.bus import Bus, DeadLetters, keep_declared
 from servicekit.cache import Cache
 from servicekit.clock import SystemClock
+from servicekit.deadletters import DeadLetterDesk
 from servicekit.health import Readiness
-from servicekit.http import create_http_app
+from servicekit.http import create_http_app, dead_letters_router
 from servicekit.leader import LeaderLease
 from servicekit.lifecycle import Background
 from servicekit.migrations import schema_check
@@ -58,15 +59,18 @@ def create_app(settings: Settings) -> FastAPI:
         readiness.add("schema", schema_check(database, MIGRATIONS))
         readiness.add("bus", bus.check)
         await keep_declared(bus, settings)
+        dead_letters = DeadLetters(database.pool, SERVICE)
+        app.state.dead_letters = DeadLetterDesk(database, dead_letters, SystemClock())
         async with Background(readiness) as background:
-            _start(background, settings, database, PostgresProjections(writing), bus)
+            background.start("dead letters", app.state.dead_letters.watch)
+            _start(background, settings, database, PostgresProjections(writing), bus, dead_letters)
             yield
         await bus.drain()
         await cache.close()
         await writing.close()
         await database.close()
 
-    routers = [router, reports.router]
+    routers = [router, reports.router, dead_letters_router]
     return create_http_app(service=SERVICE, settings=settings, lifespan=lifespan, routers=routers, readiness=readiness)
 
 
@@ -81,9 +85,14 @@ def _offer(app: FastAPI, settings: Settings, database: Database, cache: Cache) -
 
 
 def _start(
-    background: Background, settings: Settings, database: Database, projections: PostgresProjections, bus: Bus
+    background: Background,
+    settings: Settings,
+    database: Database,
+    projections: PostgresProjections,
+    bus: Bus,
+    dead_letters: DeadLetters,
 ) -> None:
-    reign, clock, dead_letters = loops.Reign(), SystemClock(), DeadLetters(database.pool)
+    reign, clock = loops.Reign(), SystemClock()
     holder = f"{socket.gethostname()}:{os.getpid()}"
     lease = LeaderLease(database, LEASE, holder, settings.projection_lease_ms / 1000)
     projector = Projector(projections, settings.projection_documents, settings.projection_rollups)

@@ -9,8 +9,9 @@ from contracts import streams
 from servicekit.bus import Bus, DeadLetters, keep_declared
 from servicekit.cache import Cache
 from servicekit.clock import SystemClock
+from servicekit.deadletters import DeadLetterDesk
 from servicekit.health import Readiness
-from servicekit.http import create_http_app
+from servicekit.http import create_http_app, dead_letters_router
 from servicekit.lifecycle import Background
 from servicekit.migrations import schema_check
 from servicekit.pg import Database
@@ -43,9 +44,11 @@ def create_app(settings: Settings) -> FastAPI:
         readiness.add("schema", schema_check(database, MIGRATIONS))
         readiness.add("bus", bus.check)
         await keep_declared(bus, settings)
-        dead_letters = DeadLetters(database.pool)
+        dead_letters = DeadLetters(database.pool, SERVICE)
+        app.state.dead_letters = DeadLetterDesk(database, dead_letters, clock)
         gathering = subscriptions.Gathering(settings.ingest_max_events, settings.ingest_wait_ms)
         async with Background(readiness) as background:
+            background.start("dead letters", app.state.dead_letters.watch)
             background.start("partitions", loops.keep_partitions(log, clock))
             if settings.log_retention_days is not None:
                 background.start("retention", loops.forget_old(log, clock, settings.log_retention_days))
@@ -58,4 +61,5 @@ def create_app(settings: Settings) -> FastAPI:
         await cache.close()
         await database.close()
 
-    return create_http_app(service=SERVICE, settings=settings, lifespan=lifespan, routers=[router], readiness=readiness)
+    routers = [router, dead_letters_router]
+    return create_http_app(service=SERVICE, settings=settings, lifespan=lifespan, routers=routers, readiness=readiness)
