@@ -1,9 +1,9 @@
-"""`python -m mcp_gateway serve`, and `tools [--markdown]`, which tells the tools without a running system."""
+"""`python -m mcp_gateway serve | migrate`, and `tools [--markdown]`, which tells the tools without a running system."""
 
 import json
 import sys
 
-from mcp_gateway.app import SERVICE, create_app
+from mcp_gateway.app import MIGRATIONS, SCHEMA, SERVICE, create_app
 from mcp_gateway.mcp.catalogue import Catalogue
 from mcp_gateway.mcp.manual import markdown
 from mcp_gateway.mcp.table import TOOLS
@@ -30,4 +30,4 @@ if __name__ == "__main__":
         case ["tools", "--markdown"]:
             print(tools_as_markdown(), end="")
         case _:
-            main(SERVICE, Settings, create_app)
+            main(SERVICE, Settings, create_app, MIGRATIONS, SCHEMA)

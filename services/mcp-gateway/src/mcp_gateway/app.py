@@ -7,9 +7,12 @@ from typing import Any
 
 from fastapi import FastAPI
 from mcp.server.request_state import RequestStateBoundary
+from starlette.middleware import Middleware
 
+from mcp_gateway.api import router
+from mcp_gateway.api.door import Door, Hosts
 from mcp_gateway.decisions.access import AuthMode
-from mcp_gateway.mcp.authentication import ListedTokens
+from mcp_gateway.handlers.admitting import Everybody, Guard
 from mcp_gateway.mcp.briefings import PROMPTS
 from mcp_gateway.mcp.catalogue import Catalogue, ToolEntry
 from mcp_gateway.mcp.elicitation import seal_states
@@ -21,8 +24,9 @@ from mcp_gateway.mcp.server import NAME, Serving, build_server
 from mcp_gateway.mcp.shelf import RESOURCES
 from mcp_gateway.mcp.subscriptions import ListenLimits, Subscriptions
 from mcp_gateway.mcp.table import TOOLS
-from mcp_gateway.ports import WaitLimits
+from mcp_gateway.ports import Admission, WaitLimits
 from mcp_gateway.settings import Settings
+from mcp_gateway.store import PostgresKeys
 from mcp_gateway.subscriptions import hear_news
 from mcp_gateway.upstreams import open_upstreams
 from servicekit.clock import Clock, SystemClock
@@ -30,8 +34,11 @@ from servicekit.health import Readiness
 from servicekit.http import create_http_app
 from servicekit.lifecycle import Background
 from servicekit.logs import get_logger
+from servicekit.pg import Database
 
 SERVICE = "mcp-gateway"
+SCHEMA = "gateway"
+MIGRATIONS = "mcp_gateway.migrations"
 LOOPBACK = ("127.0.0.1", "localhost", "[::1]")
 # Live tails of calls that wait, beside those of clients that listen.
 WAITING = 200
@@ -69,16 +76,35 @@ def create_app(
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncGenerator[None]:
+        # The pool opens its connections when they are asked for: without PostgreSQL only what needs it is refused.
+        database = await Database.connect(settings, SCHEMA)
+        app.state.keys = PostgresKeys(database)
         # Without the bus only news are missing: it is no reason to take no calls.
         async with sessions.run(), Background() as background:
             background.start("telling", subscriptions.run)
             background.start("closing", lambda: subscriptions.close_on(app.state.stopping))
             background.start("news", lambda: hear_news(settings, SERVICE, subscriptions))
             yield
+        await database.close()
 
-    app = create_http_app(service=SERVICE, settings=settings, lifespan=lifespan, readiness=Readiness(clock))
+    app = create_http_app(
+        service=SERVICE,
+        settings=settings,
+        lifespan=lifespan,
+        routers=[router],
+        readiness=Readiness(clock),
+        # Callers show a credential of their own here, not the token that services show each other.
+        guarded=False,
+    )
+    app.state.clock = clock
     app.router.routes.append(route)
+    # Innermost: what it refuses is measured, traced and told as a problem like all else.
+    app.user_middleware.append(Middleware(Door, admission=_admission(settings), hosts=_hosts(settings)))
     return app
+
+
+def _admission(settings: Settings) -> Admission:
+    return Guard(settings.tokens) if settings.auth_mode is AuthMode.token else Everybody()
 
 
 def _boundary(settings: Settings) -> RequestStateBoundary:
@@ -87,14 +113,21 @@ def _boundary(settings: Settings) -> RequestStateBoundary:
     return seal_states(settings.state_keys, settings.gateway_state_ttl_ms / 1000, NAME)
 
 
-def _doors(settings: Settings) -> Doors:
-    return Doors(
-        verifier=ListedTokens(settings.tokens) if settings.auth_mode is AuthMode.token else None,
+def _hosts(settings: Settings) -> Hosts:
+    return Hosts(
         allowed_hosts=[*_with_any_port(LOOPBACK), *settings.gateway_allowed_hosts],
         allowed_origins=[
             *_with_any_port(f"http://{host}" for host in LOOPBACK),
             *settings.gateway_allowed_origins,
         ],
+    )
+
+
+def _doors(settings: Settings) -> Doors:
+    hosts = _hosts(settings)
+    return Doors(
+        allowed_hosts=list(hosts.allowed_hosts),
+        allowed_origins=list(hosts.allowed_origins),
         max_body_bytes=settings.max_body_bytes,
     )
 

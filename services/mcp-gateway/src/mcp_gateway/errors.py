@@ -1,5 +1,6 @@
 """Errors of the gateway: a stable code and one sentence that says what to do."""
 
+from contracts.access import Role
 from contracts.problems import FieldError
 
 
@@ -55,3 +56,25 @@ class UnsafeSetup(GatewayError):
 
     code = "unsafe_setup"
     category = "internal"
+
+
+class Unauthorized(GatewayError):
+    """The caller is not known; `reason` is for the metric, and holds nothing of what was shown."""
+
+    code = "unauthorized"
+    category = "unauthorized"
+
+    def __init__(self, reason: str, detail: str) -> None:
+        super().__init__(detail)
+        self.reason = reason
+
+
+class Forbidden(GatewayError):
+    """The caller is known, and may not do this; `needed` is the role that may."""
+
+    code = "forbidden"
+    category = "forbidden"
+
+    def __init__(self, detail: str, needed: Role) -> None:
+        super().__init__(detail)
+        self.needed = needed

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
+from contracts.access import ApiKey
 from contracts.analytics import AnalyticsReport, DecisionAnalysis, ErrorAnalysis
 from contracts.base import Page
 from contracts.commands import Command, NewCommand
@@ -100,11 +101,19 @@ class Listeners(Protocol):
         ...
 
 
-class TokenVerifier(Protocol):
-    """Tells whose a bearer token is."""
+class Admission(Protocol):
+    """Lets callers in."""
 
-    async def verify_token(self, token: str) -> Principal | None:
-        """The caller, or None for a token that is unknown, expired or withdrawn."""
+    async def admit(self, authorization: str | None, address: str) -> Principal:
+        """Who shows this Authorization header, from this client address. Raises Unauthorized."""
+        ...
+
+
+class Keys(Protocol):
+    """API keys."""
+
+    async def page(self, after: tuple[datetime, str] | None, limit: int) -> list[ApiKey]:
+        """At most `limit` keys, newest first, beyond the given (created_at, key_id)."""
         ...
 
 
@@ -132,7 +141,7 @@ class WaitLimits:
 class Call:
     """One call of a tool: who calls, and what the handler may use."""
 
-    actor: str
+    principal: Principal
     upstreams: Upstreams
     report_progress: ReportProgress
     wait: WaitLimits
@@ -143,3 +152,8 @@ class Call:
     now: Callable[[], datetime]
     dialogue: Dialogue | None = None
     """None: nobody can be asked at this client."""
+
+    @property
+    def actor(self) -> str:
+        """What the services learn of the caller."""
+        return self.principal.name

@@ -6,10 +6,11 @@ import ipaddress
 import re
 from enum import StrEnum
 
-from mcp_gateway.domain.principals import Principal, TokenEntry
-from mcp_gateway.errors import UnsafeSetup
+from contracts.access import Role
+from mcp_gateway.domain.principals import Kind, Principal, TokenEntry
+from mcp_gateway.errors import Unauthorized, UnsafeSetup
 
-_ENTRY = re.compile(r"^(?P<name>[A-Za-z0-9_.@-]{1,100}):(?P<digest>[0-9a-fA-F]{64})$")
+_ENTRY = re.compile(r"^(?P<name>[A-Za-z0-9_.@-]{1,100}):(?P<digest>[0-9a-fA-F]{64})(:(?P<role>[a-z]+))?$")
 
 MIN_KEY = 32
 
@@ -22,16 +23,19 @@ class AuthMode(StrEnum):
 
 
 def parse_tokens(text: str) -> tuple[TokenEntry, ...]:
-    """Read `name:sha256,name:sha256`. Raises UnsafeSetup for an entry of another form, without repeating it."""
+    """Read `name:sha256,name:sha256:role`; an entry without a role is an operator's.
+
+    Raises UnsafeSetup for an entry of another form, without repeating it.
+    """
     entries: list[TokenEntry] = []
     for number, part in enumerate(filter(None, re.split(r"[,\s]+", text)), start=1):
         match = _ENTRY.match(part)
         if match is None:
             raise UnsafeSetup(
-                f"GATEWAY_TOKENS: entry {number} is not name:sha256 (64 hexadecimal digits); "
+                f"GATEWAY_TOKENS: entry {number} is not name:sha256 (64 hexadecimal digits), or name:sha256:role; "
                 "make the digest with: printf %s TOKEN | sha256sum"
             )
-        entries.append(TokenEntry(match["name"], bytes.fromhex(match["digest"])))
+        entries.append(TokenEntry(match["name"], bytes.fromhex(match["digest"]), _role(match["role"], number)))
     return tuple(entries)
 
 
@@ -84,5 +88,23 @@ def principal_of(token: str, entries: tuple[TokenEntry, ...]) -> Principal | Non
     found: Principal | None = None
     for entry in entries:
         if hmac.compare_digest(entry.sha256, digest):
-            found = Principal(entry.name)
+            found = Principal(entry.name, entry.role, Kind.token)
     return found
+
+
+def bearer_of(authorization: str | None) -> str:
+    """The bearer token of an Authorization header. Raises Unauthorized where there is none."""
+    if authorization is None:
+        raise Unauthorized("missing", "a bearer token is needed: send the header Authorization: Bearer TOKEN")
+    scheme, _, token = authorization.partition(" ")
+    if scheme.lower() != "bearer" or not token.strip():
+        raise Unauthorized("malformed", "the Authorization header holds no bearer token: send Bearer TOKEN")
+    return token.strip()
+
+
+def _role(text: str | None, number: int) -> Role:
+    if text is None:
+        return Role.operator
+    if text not in set(Role):
+        raise UnsafeSetup(f"GATEWAY_TOKENS: entry {number} has no known role; there are: {', '.join(Role)}")
+    return Role(text)

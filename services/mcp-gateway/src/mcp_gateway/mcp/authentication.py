@@ -1,39 +1,62 @@
-"""Bearer tokens in front of the endpoint, by the SDK's own middleware, so that OAuth can take the same place."""
+"""The caller, whom the door has let in, as the SDK and the server behind it know it."""
 
-from mcp.server.auth.middleware.auth_context import AuthContextMiddleware
-from mcp.server.auth.middleware.bearer_auth import BearerAuthBackend, RequireAuthMiddleware
+from functools import lru_cache
+
+from mcp.server.auth.middleware.auth_context import AuthContextMiddleware, auth_context_var
+from mcp.server.auth.middleware.bearer_auth import AuthenticatedUser
 from mcp.server.auth.provider import AccessToken
-from starlette.middleware.authentication import AuthenticationMiddleware
-from starlette.types import ASGIApp
+from starlette.types import ASGIApp, Receive, Scope, Send
 
-from mcp_gateway.decisions.access import principal_of
-from mcp_gateway.domain.principals import Principal, TokenEntry
-from mcp_gateway.ports import TokenVerifier
+from mcp_gateway.domain.principals import Principal
 
-
-class ListedTokens:
-    """A TokenVerifier over a fixed list."""
-
-    def __init__(self, entries: tuple[TokenEntry, ...]) -> None:
-        self._entries = entries
-
-    async def verify_token(self, token: str) -> Principal | None:
-        """The name beside the token's digest."""
-        return principal_of(token, self._entries)
+KNOWN_CALLERS = 4_096
 
 
-def require_token(app: ASGIApp, verifier: TokenVerifier) -> ASGIApp:
-    """`app` for callers whom `verifier` knows; 401 with `WWW-Authenticate: Bearer` for all others."""
-    guarded = AuthContextMiddleware(RequireAuthMiddleware(app, required_scopes=[]))
-    return AuthenticationMiddleware(guarded, backend=BearerAuthBackend(_Adapter(verifier)))
+class Caller(AuthenticatedUser):
+    """A user of the SDK with the principal that it stands for."""
+
+    def __init__(self, principal: Principal) -> None:
+        # The token itself is nobody's business behind the door.
+        token = AccessToken(
+            token="",
+            client_id=principal.identity,
+            subject=principal.name,
+            scopes=[principal.role],
+            claims={"iss": principal.issuer} if principal.issuer else None,
+        )
+        super().__init__(token)
+        self.principal = principal
 
 
-class _Adapter:
-    def __init__(self, verifier: TokenVerifier) -> None:
-        self._verifier = verifier
+def identified(app: ASGIApp) -> ASGIApp:
+    """`app` for the caller in `scope["principal"]`: what a client gets sealed is bound to it."""
+    within = AuthContextMiddleware(app)
 
-    async def verify_token(self, token: str) -> AccessToken | None:
-        principal = await self._verifier.verify_token(token)
-        if principal is None:
-            return None
-        return AccessToken(token=token, client_id=principal.name, subject=principal.name, scopes=list(principal.scopes))
+    async def run(scope: Scope, receive: Receive, send: Send) -> None:
+        scope["user"] = _caller(scope["principal"])
+        await within(scope, receive, send)
+
+    return _Endpoint(run)
+
+
+def caller() -> Principal:
+    """Who sent the message that is being answered."""
+    user = auth_context_var.get()
+    if not isinstance(user, Caller):
+        raise LookupError("a message has come past the door")
+    return user.principal
+
+
+class _Endpoint:
+    """A plain function would be taken for a view by the router."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        await self._app(scope, receive, send)
+
+
+@lru_cache(maxsize=KNOWN_CALLERS)
+def _caller(principal: Principal) -> Caller:
+    return Caller(principal)

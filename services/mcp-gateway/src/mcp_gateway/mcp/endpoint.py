@@ -7,18 +7,16 @@ from mcp.server.streamable_http_manager import StreamableHTTPASGIApp, Streamable
 from mcp.server.transport_security import TransportSecuritySettings
 from starlette.routing import Route
 
-from mcp_gateway.mcp.authentication import require_token
-from mcp_gateway.ports import TokenVerifier, Upstreams
+from mcp_gateway.mcp.authentication import identified
+from mcp_gateway.ports import Upstreams
 
 PATH = "/mcp"
 
 
 @dataclass(frozen=True, slots=True)
 class Doors:
-    """Who and what is let in."""
+    """What is let in."""
 
-    verifier: TokenVerifier | None
-    """None: everybody may call."""
     allowed_hosts: list[str]
     """Host headers; `name:*` stands for the name with any port."""
     allowed_origins: list[str]
@@ -38,6 +36,5 @@ def build_endpoint(server: Server[Upstreams], doors: Doors) -> tuple[Route, Stre
         max_request_body_size=doors.max_body_bytes,
     )
     endpoint = StreamableHTTPASGIApp(manager)
-    guarded = require_token(endpoint, doors.verifier) if doors.verifier else endpoint
     # POST alone: without sessions a GET stream could never carry anything, and would hang until the client leaves.
-    return Route(PATH, endpoint=guarded, methods=["POST"]), manager
+    return Route(PATH, endpoint=identified(endpoint), methods=["POST"]), manager

@@ -7,7 +7,6 @@ from datetime import datetime
 
 from mcp import MCPError
 from mcp.server import Server, ServerRequestContext
-from mcp.server.auth.middleware.auth_context import get_access_token
 from mcp.server.caching import CacheHint
 from mcp.server.request_state import RequestStateBoundary
 from mcp.types import (
@@ -29,8 +28,8 @@ from mcp.types import (
 )
 
 from mcp_gateway.domain.asking import Asking, Dialogue
-from mcp_gateway.domain.principals import LOCAL
 from mcp_gateway.errors import GatewayError
+from mcp_gateway.mcp.authentication import caller
 from mcp_gateway.mcp.catalogue import Catalogue
 from mcp_gateway.mcp.completion import Completer
 from mcp_gateway.mcp.elicitation import dialogue_of, input_required
@@ -174,9 +173,8 @@ class _Gateway:
         return CompleteResult(completion=completion)
 
     def _call(self, context: Context, dialogue: Dialogue | None = None) -> Call:
-        token = get_access_token()
         return Call(
-            actor=token.client_id if token else LOCAL,
+            principal=caller(),
             upstreams=context.lifespan_context,
             report_progress=context.session.report_progress,
             wait=self._serving.wait,

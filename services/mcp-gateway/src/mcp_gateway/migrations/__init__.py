@@ -1,0 +1,1 @@
+"""Alembic migrations of this schema alone; each is expand, deploy, contract."""
