@@ -54,6 +54,11 @@ def find_target(place: Layout, url: str | None = None, token: str | None = None)
     return Target(with_path(state.gateway_url), token)
 
 
+def is_loopback(url: str) -> bool:
+    """Whether an address is this machine's own, to which no proxy leads."""
+    return urlsplit(url).hostname in {"127.0.0.1", "localhost", "::1"}
+
+
 def with_path(url: str) -> str:
     """The address of the MCP endpoint, where only that of the gateway was given."""
     parts = urlsplit(url)

@@ -11,7 +11,7 @@ from mcp import Client, MCPError
 from mcp.client.streamable_http import streamable_http_client
 from mcp.types import INTERNAL_ERROR, CallToolResult, TextContent
 
-from devstack.calls import Answer, CallRefused, GatewayAway, Target
+from devstack.calls import Answer, CallRefused, GatewayAway, Target, is_loopback
 from devstack.errors import DevstackError
 
 CONNECT_WITHIN_S = 5.0
@@ -94,12 +94,8 @@ def _http(target: Target, statuses: list[int]) -> httpx2.AsyncClient:
         headers={"Authorization": f"Bearer {target.token}"} if target.token else {},
         timeout=httpx2.Timeout(CONNECT_WITHIN_S, read=None),
         event_hooks={"response": [note]},
-        trust_env=not _is_loopback(target.url),
+        trust_env=not is_loopback(target.url),
     )
-
-
-def _is_loopback(url: str) -> bool:
-    return httpx2.URL(url).host in {"127.0.0.1", "localhost", "::1"}
 
 
 def _answer(result: CallToolResult) -> Answer:
