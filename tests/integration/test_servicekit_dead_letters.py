@@ -1,81 +1,20 @@
 """Dead letters on real servers: what operators see of them, and what becomes of them."""
 
-from collections.abc import AsyncGenerator
-from contextlib import asynccontextmanager
-from dataclasses import dataclass
-
-import httpx
 import pytest
 
 from contracts.batches import EVENT_BATCH, Batch
 from contracts.deadletters import DeadLetterCause
 from contracts.events import Event
 from contracts.streams import TELEMETRY
-from servicekit.bus import BatchConsumer, Bus, DeadLetters, Received, declare_streams
-from servicekit.clock import SystemClock
-from servicekit.deadletters import DeadLetterDesk
-from servicekit.health import Readiness
-from servicekit.http import create_http_app, dead_letters_router
+from servicekit.bus import BatchConsumer, Bus, Received, declare_streams
 from servicekit.metrics import REGISTRY
-from servicekit.pg import Database as Pg
-from tests.support.buskit import NOW, a_bus, batch, connected, event_ids, progress, running, settings_of
-from tests.support.consuming import DURABLE, QUICK, Handler, publish, settled
-from tests.support.serving import serving
+from tests.support.buskit import NOW, a_bus, batch, event_ids, progress, running, settings_of
+from tests.support.consuming import DURABLE, Handler, publish, settled
+from tests.support.letters import SERVICE, Kit, consumer_of, kit, offline_consumer, put_aside
 from tests.support.stack import Database, TestNats
 from tests.support.waiting import eventually
 
-SERVICE = "kit-test"
 BAD = b'{"producer":"spool","batch":2,"events":[{"kind":"progress"}]}'
-
-
-@dataclass
-class Kit:
-    """A service of nothing but a consumer and its dead letters."""
-
-    db: Pg
-    letters: DeadLetters
-    desk: DeadLetterDesk
-    http: httpx.AsyncClient
-
-    async def listed(self, **params: str) -> list[dict[str, object]]:
-        answer = await self.http.get("/v1/dead-letters", params=params)
-        assert answer.status_code == 200, answer.text
-        return answer.json()["items"]
-
-    async def settle(self, action: str, *ids: str, **more: str) -> list[tuple[str, str]]:
-        answer = await self.http.post(f"/v1/dead-letters/{action}", json={"ids": ids, "by": "ann", **more})
-        assert answer.status_code == 200, answer.text
-        return [(item["outcome"], item.get("detail", "")) for item in answer.json()["items"]]
-
-
-@asynccontextmanager
-async def kit(database: Database) -> AsyncGenerator[Kit]:
-    async with connected(database) as db:
-        settings = settings_of(database)
-        letters = DeadLetters(db.pool, SERVICE)
-        desk = DeadLetterDesk(db, letters, SystemClock())
-        app = create_http_app(
-            service=SERVICE, settings=settings, routers=[dead_letters_router], readiness=Readiness(SystemClock())
-        )
-        app.state.dead_letters = desk
-        async with serving(app) as url, httpx.AsyncClient(base_url=url, timeout=10) as http:
-            yield Kit(db, letters, desk, http)
-
-
-def consumer_of(bus: Bus, kit: Kit, handler: Handler) -> BatchConsumer[Batch[Event]]:
-    return BatchConsumer(bus, TELEMETRY, DURABLE, EVENT_BATCH, handler, kit.letters, policy=QUICK)
-
-
-def offline_consumer(database: Database, kit: Kit, handler: Handler) -> None:
-    """A consumer that hears nothing from the bus: enough to process what was put aside."""
-    consumer_of(Bus(settings_of(database), "offline"), kit, handler)
-
-
-async def put_aside(kit: Kit, payload: bytes, number: int = 1, **more: object) -> str:
-    given = {"delivery": f"{DURABLE}:{number}:1767323045000000000", "durable": DURABLE} | more
-    await kit.letters.record(TELEMETRY, "worker.progress.w1", payload, "for the test", {"h": "v"}, NOW, **given)  # type: ignore[arg-type]
-    newest = await kit.listed(limit="1")
-    return str(newest[0]["id"])
 
 
 def sample(name: str, **labels: str) -> float:

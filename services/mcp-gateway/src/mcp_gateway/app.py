@@ -29,6 +29,7 @@ from mcp_gateway.settings import Settings
 from mcp_gateway.store import PostgresKeys
 from mcp_gateway.subscriptions import hear_news
 from mcp_gateway.upstreams import open_upstreams
+from mcp_gateway.upstreams.deadletters import open_dead_letters
 from servicekit.clock import Clock, SystemClock
 from servicekit.health import Readiness
 from servicekit.http import create_http_app
@@ -80,7 +81,8 @@ def create_app(
         database = await Database.connect(settings, SCHEMA)
         app.state.keys = PostgresKeys(database)
         # Without the bus only news are missing: it is no reason to take no calls.
-        async with sessions.run(), Background() as background:
+        async with sessions.run(), open_dead_letters(settings) as dead_letters, Background() as background:
+            app.state.dead_letters = dead_letters
             background.start("telling", subscriptions.run)
             background.start("closing", lambda: subscriptions.close_on(app.state.stopping))
             background.start("news", lambda: hear_news(settings, SERVICE, subscriptions))

@@ -2,8 +2,8 @@
 
 from fastapi import APIRouter
 
-from mcp_gateway.api import keys
+from mcp_gateway.api import deadletters, keys
 
 router = APIRouter(prefix="/v1")
-for part in (keys,):
+for part in (keys, deadletters):
     router.include_router(part.router)
