@@ -79,14 +79,15 @@ class Retention:
         self._database = database
         self._clock = clock
         self._service = service
-        self._policies = [policy for policy in policies if policy.days]
+        self.policies = [policy for policy in policies if policy.days]
+        """Those that remove anything."""
         self._tick_s = tick_ms / 1000
         self._slice = rows_at_once
 
     async def run(self) -> None:
         """Apply all policies now and at every tick, until cancelled. The database may be away meanwhile."""
         while True:
-            for policy in self._policies:
+            for policy in self.policies:
                 try:
                     await self.apply(policy)
                 except Exception as error:

@@ -23,6 +23,7 @@ from analytics_query.store import (
     PostgresRecords,
     PostgresRollups,
     PostgresSums,
+    policies,
     rebuilding,
 )
 from analytics_query.upstreams import open_log
@@ -37,6 +38,7 @@ from servicekit.leader import LeaderLease
 from servicekit.lifecycle import Background
 from servicekit.migrations import schema_check
 from servicekit.pg import Database
+from servicekit.retention import Retention, dead_letter_policies
 
 SERVICE = "analytics-query"
 SCHEMA = "analytics"
@@ -63,6 +65,7 @@ def create_app(settings: Settings) -> FastAPI:
         app.state.dead_letters = DeadLetterDesk(database, dead_letters, SystemClock())
         async with Background(readiness) as background:
             background.start("dead letters", app.state.dead_letters.watch)
+            background.start("retention", _retention(settings, database).run)
             _start(background, settings, database, PostgresProjections(writing), bus, dead_letters)
             yield
         await bus.drain()
@@ -99,13 +102,19 @@ def _start(
     gathering = subscriptions.Gathering(settings.projection_max_events, settings.projection_wait_ms)
     background.start("lead", loops.lead(lease, reign, settings.projection_lease_ms))
     days = (settings.rollup_minute_days, settings.rollup_hour_days)
-    background.start("retain", loops.retain(projections, clock, *days, settings.retention_tick_ms))
+    background.start("rollups", loops.retain(projections, clock, *days, settings.retention_tick_ms))
     background.start("watch", loops.watch(PostgresDocuments(database), settings.projection_watch_ms))
     for stream in (streams.TELEMETRY, streams.QUESTIONS):
         consume = subscriptions.consume_events(bus, dead_letters, projector, gathering, stream, CONSUMERS[stream])
         background.start(stream.lower(), loops.while_leading(reign, consume))
     news = subscriptions.consume_news(bus, dead_letters, projector, gathering)
     background.start("news", loops.while_leading(reign, news))
+
+
+def _retention(settings: Settings, database: Database) -> Retention:
+    own = policies(settings.analytics_retention_days, settings.log_retention_days or 0)
+    kept = [*dead_letter_policies(settings), *own]
+    return Retention(database, SystemClock(), SERVICE, kept, settings.retention_tick_ms)
 
 
 async def rebuild(settings: Settings, tell: Callable[[str], None]) -> Summary:

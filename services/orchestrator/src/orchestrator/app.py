@@ -33,6 +33,7 @@ from servicekit.lifecycle import Background
 from servicekit.migrations import schema_check
 from servicekit.outbox import OutboxRelay
 from servicekit.pg import Database
+from servicekit.retention import Retention, dead_letter_policies
 
 SERVICE = "orchestrator"
 SCHEMA = "orchestrator"
@@ -55,6 +56,7 @@ def create_app(settings: Settings, clock: Clock | None = None) -> FastAPI:
             dead_letters = DeadLetters(database.pool, SERVICE)
             app.state.dead_letters = DeadLetterDesk(database, dead_letters, clock)
             background.start("dead letters", app.state.dead_letters.watch)
+            background.start("retention", _retention(settings, database, clock).run)
             app.state.services = await _start(background, settings, clock, database, bus, dead_letters)
             yield
         await bus.drain()
@@ -106,6 +108,13 @@ async def _start(
     await subscriptions.hear_workers(bus, sessions, briefings, refuse)
     await serve(bus, SERVICE, rpc.verbs(briefings))
     return Services(creator, manager, tasks)
+
+
+def _retention(settings: Settings, database: Database, clock: Clock) -> Retention:
+    own = store.policies(
+        settings.task_retention_days, settings.experience_retention_days, settings.inbox_retention_days
+    )
+    return Retention(database, clock, SERVICE, [*dead_letter_policies(settings), *own], settings.retention_tick_ms)
 
 
 def _remember(leader: Leader, alarm: loops.Alarm, applied: Applied) -> None:
