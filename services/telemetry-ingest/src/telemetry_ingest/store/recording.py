@@ -25,7 +25,7 @@ NOTE = """
         SET attempt = excluded.attempt, worker_id = excluded.worker_id, noted_at = excluded.noted_at
     WHERE known.attempt < excluded.attempt
 """
-STAGE = "CREATE TEMPORARY TABLE staged (LIKE {table}) ON COMMIT DROP"
+STAGE = "CREATE TEMPORARY TABLE staged (LIKE {table} INCLUDING DEFAULTS) ON COMMIT DROP"
 UNSTAGE = "INSERT INTO {table} SELECT * FROM staged ON CONFLICT DO NOTHING RETURNING event_id"
 
 Row = tuple[Any, ...]
