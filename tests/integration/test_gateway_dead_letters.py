@@ -8,9 +8,8 @@ from dataclasses import dataclass
 
 import httpx
 import pytest
-from click.testing import Result
 from pydantic import SecretStr
-from typer.testing import CliRunner
+from typer.testing import CliRunner, Result
 
 from devstack.cli.app import app as mews
 from devstack.ports import free_port

@@ -92,7 +92,7 @@ class DeadLetterDesk:
         arguments = (_after(cursor), wanted.state, wanted.stream, wanted.subject, wanted.cause)
         async with self._database.acquire() as connection:
             rows = await connection.fetch(PAGE, *arguments, limit + 1)
-        return page(rows, limit, lambda row: (row["id"],), lambda row: DeadLetter(**self._fields(row)))
+        return page(rows, limit, _key, self._letter)
 
     async def content(self, letter_id: str) -> DeadLetterContent:
         """One letter with what the message said. Raises ServiceError `dead_letter_not_found`."""
@@ -180,6 +180,9 @@ class DeadLetterDesk:
         log.warning("dead letter dropped", letter=letter_id, by=wanted.by, reason=wanted.reason, **dict(row))
         return SettledDeadLetter(id=letter_id, outcome=DeadLetterOutcome.dropped)
 
+    def _letter(self, row: asyncpg.Record) -> DeadLetter:
+        return DeadLetter(**self._fields(row))
+
     def _number(self, letter_id: str) -> int | None:
         service, _, number = letter_id.rpartition(":")
         return int(number) if service == self._service and number.isdecimal() else None
@@ -187,6 +190,10 @@ class DeadLetterDesk:
     def _fields(self, row: asyncpg.Record) -> dict[str, Any]:
         same = {name: row[name] for name in DeadLetter.model_fields if name not in {"id", "service", "durable"}}
         return {"id": f"{self._service}:{row['id']}", "service": self._service, "durable": _durable(row), **same}
+
+
+def _key(row: asyncpg.Record) -> tuple[int]:
+    return (row["id"],)
 
 
 def _letter(row: asyncpg.Record) -> Letter | None:

@@ -158,6 +158,12 @@ class Attempts:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
 
+    async def leave(self) -> None:
+        """Let go of all attempts, and end their agents: their tasks are moved to other workers."""
+        await self.stop()
+        held = [attempt for attempt in self._attempts.values() if attempt.record.held]
+        await asyncio.gather(*map(self._stop_agent, held))
+
     def _named(self, task_id: str | None, attempt: int | None) -> list[Attempt]:
         return [
             found
