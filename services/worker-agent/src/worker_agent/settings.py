@@ -130,6 +130,9 @@ class Settings(ServiceSettings):
     """How long a workspace is kept for unpushed work that cannot be saved; then it is removed, and an error says so."""
     workspace_retention_ms: int = Field(default=10 * MINUTE_MS, ge=0)
     """How long the workspace of an attempt is kept after its end."""
+    workspace_budget_mb: int = Field(default=10_240, ge=0)
+    """Most disk that the workspaces of ended attempts may take; beyond it the oldest are removed before their time. 0:
+    any."""
     attempt_memory_ms: int = Field(default=24 * HOUR_MS, ge=0)
     """How long an attempt is remembered after its end, so that no late repeat of its assignment runs it again."""
 
