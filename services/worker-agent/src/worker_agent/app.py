@@ -154,9 +154,7 @@ def _start_loops(background: Background, parts: Parts, introduced: asyncio.Event
     budget = settings.workspace_budget_mb * MEBIBYTE
     background.start("heartbeat", pulse.run)
     background.start("metrics", partial(loops.measure, parts.spool, attempts, parts.clock))
-    background.start(
-        "clean", partial(loops.clean, attempts, retention_s, memory_s, settings.workspace_budget_mb * MEBIBYTE)
-    )
+    background.start("clean", partial(loops.clean, attempts, retention_s, memory_s, budget))
     background.start("drain", partial(loops.leave_when_drained, commands, attempts, parts.spool, leave))
     background.start("introduce", partial(_introduce, parts, introduced))
     background.start("commands", subscriptions.commands_and_answers(parts.bus, settings.worker_id, attempts, commands))
