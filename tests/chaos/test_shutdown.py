@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -37,7 +38,7 @@ WORKER_GRACE_S = 10.0
 """What the bench gives a worker-agent."""
 WORKERS, SLOTS = 2, 4
 AT_ONCE = 4
-STEP = 12
+STEP = 10
 # The workers' heartbeats may be late on a busy machine, which is not what this is about.
 PATIENT = {"LEASE_MS": "300000", "OFFLINE_AFTER_MS": "120000"}
 """So many tasks more must have ended before the next service is told to stop, so that each is stopped under load."""
@@ -159,7 +160,9 @@ class Load:
         await worker.progress(assignment)
         question_id = new_id("q")
         body = {"question": "may I?", "question_type": "technical"}
-        await worker.producer.send(worker.event("question", body, assignment, question_id=question_id))
+        # Its deadline counts from then.
+        asked = {"question_id": question_id, "occurred_at": datetime.now(UTC)}  # noqa: TID251
+        await worker.producer.send(worker.event("question", body, assignment, **asked))
         self.account.asked.add(question_id)
         await eventually(lambda: question_id in self.account.answered, WITHIN_S)
         await worker.end(assignment)
