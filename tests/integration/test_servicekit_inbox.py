@@ -12,8 +12,10 @@ from contracts import subjects
 from contracts.batches import Batch
 from contracts.events import Event
 from servicekit.bus import Received
-from servicekit.inbox import claim, forget_idle
+from servicekit.clock import SystemClock
+from servicekit.inbox import claim
 from servicekit.pg import Database as Pg
+from servicekit.retention import Retention, inbox_policy
 from tests.support.buskit import batch, connected
 from tests.support.stack import Database
 
@@ -132,6 +134,6 @@ async def test_idle_producers_are_forgotten_and_busy_ones_kept(database: Databas
             "UPDATE applied_batches SET updated_at = now() - interval '8 days' WHERE producer = 'w1/old'"
         )
         await owner.close()
-        async with db.acquire() as connection:
-            assert await forget_idle(connection, CONSUMER, 7 * 86_400) == 1
+        retention = Retention(db, SystemClock(), "test", [], 1_000)
+        assert await retention.apply(inbox_policy(7)) == 1
         assert await marks(db) == [("w1/spool", 1, [])]

@@ -44,6 +44,9 @@ class Raw:
 class NoLetters:
     """There are none."""
 
+    def attend(self, *_: Any) -> None:
+        """Nothing is tried again."""
+
     async def record(self, *message: Any, **more: Any) -> None:
         """Never called."""
         raise AssertionError(f"a dead letter: {message} {more}")

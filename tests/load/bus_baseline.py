@@ -129,7 +129,9 @@ async def product(bus: Bus, db: Pg, messages: int) -> None:
         if done >= messages:
             finished.set()
 
-    consumer = BatchConsumer(bus, TELEMETRY, DURABLE, EVENT_BATCH, handle, DeadLetters(db.pool), validate=foreign_event)
+    consumer = BatchConsumer(
+        bus, TELEMETRY, DURABLE, EVENT_BATCH, handle, DeadLetters(db.pool, "test"), validate=foreign_event
+    )
     running = asyncio.create_task(consumer.run())
     await finished.wait()
     running.cancel()

@@ -12,7 +12,7 @@ from contracts import subjects
 from contracts.batches import Batch
 from contracts.events import Event, ProgressEvent
 from servicekit.bus import Bus, Outgoing
-from servicekit.bus.deadletters import DEAD_LETTER_DDL
+from servicekit.bus.deadletters import DEAD_LETTER_DDL, DEAD_LETTER_LATER_DDL, DEAD_LETTER_STATE_DDL
 from servicekit.ids import new_event_id
 from servicekit.inbox import INBOX_DDL
 from servicekit.leader import LEADER_DDL
@@ -25,7 +25,8 @@ SCHEMA = "orchestrator"
 NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 # What a handler writes, so that a test can see which events took effect, and how often.
 EFFECT_DDL = ("CREATE TABLE effect (id bigint GENERATED ALWAYS AS IDENTITY, event_id text NOT NULL, attempt integer)",)
-ALL_DDL = (*OUTBOX_DDL, *INBOX_DDL, *DEAD_LETTER_DDL, *LEADER_DDL, *EFFECT_DDL)
+KEPT_DDL = (*DEAD_LETTER_DDL, *DEAD_LETTER_STATE_DDL, *DEAD_LETTER_LATER_DDL)
+ALL_DDL = (*OUTBOX_DDL, *INBOX_DDL, *KEPT_DDL, *LEADER_DDL, *EFFECT_DDL)
 
 
 def settings_of(*servers: Database | TestNats, **more: object) -> ServiceSettings:

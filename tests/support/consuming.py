@@ -51,7 +51,7 @@ class Handler:
 
 def consumer(bus: Bus, db: Pg, handler: Handler, **more: object) -> BatchConsumer[Batch[Event]]:
     options = {"validate": foreign_event, "policy": QUICK} | more
-    return BatchConsumer(bus, TELEMETRY, DURABLE, EVENT_BATCH, handler, DeadLetters(db.pool), **options)  # type: ignore[arg-type]
+    return BatchConsumer(bus, TELEMETRY, DURABLE, EVENT_BATCH, handler, DeadLetters(db.pool, "test"), **options)  # type: ignore[arg-type]
 
 
 async def settled(bus: Bus) -> bool:

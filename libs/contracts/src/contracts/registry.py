@@ -10,6 +10,14 @@ from contracts.audit import AuditEntry, AuditHead, AuditVerification
 from contracts.base import Model
 from contracts.batches import ANSWER_BATCH, COMMAND_BATCH, DECIDED_BATCH, EVENT_BATCH
 from contracts.commands import Command, NewCommand
+from contracts.deadletters import (
+    DeadLetter,
+    DeadLetterContent,
+    DeadLetterList,
+    DropDeadLetters,
+    RetryDeadLetters,
+    SettledDeadLetters,
+)
 from contracts.decided import DecidedEvent, FleetSample, TaskAbout
 from contracts.escalations import EscalationView
 from contracts.events import EVENT_TYPES
@@ -69,6 +77,12 @@ MESSAGES: tuple[type[Model], ...] = (
     AuditEntry,
     AuditHead,
     AuditVerification,
+    DeadLetter,
+    DeadLetterContent,
+    DeadLetterList,
+    RetryDeadLetters,
+    DropDeadLetters,
+    SettledDeadLetters,
     Problem,
 )
 """Every message that stands alone on the bus or in an HTTP body."""

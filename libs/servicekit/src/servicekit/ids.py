@@ -18,6 +18,12 @@ def new_event_id() -> str:
     return str(uuid_utils.uuid7())
 
 
+def first_id(prefix: str, moment: datetime) -> str:
+    """The least id with this prefix that can have been made at a moment, or later, as text to compare ids with."""
+    digits = f"{int(moment.timestamp() * 1000):012x}"
+    return f"{prefix}-{digits[:8]}-{digits[8:]}-0000-0000-000000000000"
+
+
 def event_time(event_id: str) -> datetime:
     """When an id was made, to the millisecond, in UTC; a prefix is allowed. Raises ValueError if it is no UUIDv7."""
     uuid = UUID(event_id[-36:])

@@ -42,9 +42,6 @@ SAVE = """
     FROM unnest($2::text[], $3::bigint[], $4::text[]) AS new (producer, low, above)
     WHERE b.consumer = $1 AND b.producer = new.producer
 """
-FORGET = """
-    DELETE FROM applied_batches WHERE consumer = $1 AND updated_at < clock_timestamp() - make_interval(secs => $2)
-"""
 
 
 async def claim(
@@ -68,11 +65,6 @@ async def claim(
     if changed:
         await _save(connection, consumer, changed)
     return [one for place, one in enumerate(received) if place in fresh]
-
-
-async def forget_idle(connection: Connection, consumer: str, idle_s: float) -> int:
-    """Forget producers of which nothing has come for so long; longer than any stream or spool keeps a batch."""
-    return _count(await connection.execute(FORGET, consumer, idle_s))
 
 
 def create_inbox(op: Operations) -> None:
@@ -107,7 +99,3 @@ async def _save(connection: Connection, consumer: str, changed: dict[str, Marks]
     lows = [marks.low for marks in changed.values()]
     aboves = ["{" + ",".join(map(str, marks.above)) + "}" for marks in changed.values()]
     await connection.execute(SAVE, consumer, list(changed), lows, aboves)
-
-
-def _count(status: str) -> int:
-    return int(status.rsplit(" ", 1)[1])

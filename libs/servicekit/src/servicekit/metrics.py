@@ -36,7 +36,22 @@ BUS_SECONDS = Histogram(
     "mews_bus_handle_seconds", "Time to handle a gathering.", ["durable"], buckets=SECONDS, registry=REGISTRY
 )
 BUS_CONNECTED = Gauge("mews_bus_connected", "1 while connected to NATS.", registry=REGISTRY)
-DEAD_LETTERS = Counter("mews_dead_letters", "Messages put aside.", ["stream"], registry=REGISTRY)
+DEAD_LETTERS = Counter("mews_dead_letters", "Messages put aside.", ["service", "stream", "reason"], registry=REGISTRY)
+DEAD_LETTERS_OPEN = Gauge(
+    "mews_dead_letters_open",
+    "Messages that were put aside, and neither processed since nor given up.",
+    ["service"],
+    registry=REGISTRY,
+)
+DEAD_LETTERS_OLDEST = Gauge(
+    "mews_dead_letters_oldest_seconds", "Age of the oldest of them; 0: none.", ["service"], registry=REGISTRY
+)
+DEAD_LETTERS_SETTLED = Counter(
+    "mews_dead_letters_settled", "What operators had done about them.", ["service", "outcome"], registry=REGISTRY
+)
+RETENTION_REMOVED = Counter(
+    "mews_retention_removed", "What was removed because of its age.", ["service", "what"], registry=REGISTRY
+)
 OUTBOX_ROWS = Gauge("mews_outbox_rows", "Rows that wait to be published.", ["schema"], registry=REGISTRY)
 OUTBOX_AGE = Gauge("mews_outbox_oldest_seconds", "Age of the oldest of them.", ["schema"], registry=REGISTRY)
 

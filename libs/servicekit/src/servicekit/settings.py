@@ -105,6 +105,14 @@ class ServiceSettings(BaseSettings):
     shutdown_grace_ms: int = Field(default=20_000, ge=0)
     """How long work in hand may take to finish after SIGTERM."""
 
+    retention_tick_ms: int = Field(default=3_600_000, ge=100)
+    """How often what is too old is looked for."""
+    dead_letter_retention_days: int = Field(default=30, ge=0)
+    """How long dead letters are kept after they were processed or given up, and those that cannot be processed; 0: for
+    ever."""
+    dead_letter_open_retention_days: int = Field(default=0, ge=0)
+    """How long dead letters are kept that nobody has seen to; 0: for ever."""
+
     orchestrator_url: str = "http://127.0.0.1:8101"
     """Base address of the orchestrator."""
     telemetry_ingest_url: str = "http://127.0.0.1:8102"

@@ -24,6 +24,7 @@ from analytics_query.store import (
     PostgresRecords,
     PostgresRollups,
     PostgresSums,
+    policies,
     rebuilding,
 )
 from analytics_query.upstreams import open_log
@@ -31,12 +32,14 @@ from contracts import streams
 from servicekit.bus import Bus, DeadLetters, keep_declared
 from servicekit.cache import Cache
 from servicekit.clock import SystemClock
+from servicekit.deadletters import DeadLetterDesk
 from servicekit.health import Readiness
-from servicekit.http import create_http_app
+from servicekit.http import create_http_app, dead_letters_router
 from servicekit.leader import LeaderLease
 from servicekit.lifecycle import Background
 from servicekit.migrations import schema_check
 from servicekit.pg import Database
+from servicekit.retention import Retention, dead_letter_policies
 
 SERVICE = "analytics-query"
 SCHEMA = "analytics"
@@ -59,8 +62,12 @@ def create_app(settings: Settings) -> FastAPI:
         readiness.add("schema", schema_check(database, MIGRATIONS))
         readiness.add("bus", bus.check)
         await keep_declared(bus, settings)
+        dead_letters = DeadLetters(database.pool, SERVICE)
+        app.state.dead_letters = DeadLetterDesk(database, dead_letters, SystemClock())
         async with Background(readiness) as background:
-            _start(background, settings, database, PostgresProjections(writing), bus)
+            background.start("dead letters", app.state.dead_letters.watch)
+            background.start("retention", _retention(settings, database).run)
+            _start(background, settings, database, PostgresProjections(writing), bus, dead_letters)
             if settings.report_warm_ms and settings.report_kept_numbers:
                 warm = loops.keep_warm(Warmth(app.state.sources), SystemClock(), settings.report_warm_ms)
                 background.start("warm", warm)
@@ -70,7 +77,7 @@ def create_app(settings: Settings) -> FastAPI:
         await writing.close()
         await database.close()
 
-    routers = [router, reports.router]
+    routers = [router, reports.router, dead_letters_router]
     return create_http_app(service=SERVICE, settings=settings, lifespan=lifespan, routers=routers, readiness=readiness)
 
 
@@ -85,22 +92,33 @@ def _offer(app: FastAPI, settings: Settings, database: Database, cache: Cache) -
 
 
 def _start(
-    background: Background, settings: Settings, database: Database, projections: PostgresProjections, bus: Bus
+    background: Background,
+    settings: Settings,
+    database: Database,
+    projections: PostgresProjections,
+    bus: Bus,
+    dead_letters: DeadLetters,
 ) -> None:
-    reign, clock, dead_letters = loops.Reign(), SystemClock(), DeadLetters(database.pool)
+    reign, clock = loops.Reign(), SystemClock()
     holder = f"{socket.gethostname()}:{os.getpid()}"
     lease = LeaderLease(database, LEASE, holder, settings.projection_lease_ms / 1000)
     projector = Projector(projections, settings.projection_documents, settings.projection_rollups)
     gathering = subscriptions.Gathering(settings.projection_max_events, settings.projection_wait_ms)
     background.start("lead", loops.lead(lease, reign, settings.projection_lease_ms))
     days = (settings.rollup_minute_days, settings.rollup_hour_days)
-    background.start("retain", loops.retain(projections, clock, *days, settings.retention_tick_ms))
+    background.start("rollups", loops.retain(projections, clock, *days, settings.retention_tick_ms))
     background.start("watch", loops.watch(PostgresDocuments(database), settings.projection_watch_ms))
     for stream in (streams.TELEMETRY, streams.QUESTIONS):
         consume = subscriptions.consume_events(bus, dead_letters, projector, gathering, stream, CONSUMERS[stream])
         background.start(stream.lower(), loops.while_leading(reign, consume))
     news = subscriptions.consume_news(bus, dead_letters, projector, gathering)
     background.start("news", loops.while_leading(reign, news))
+
+
+def _retention(settings: Settings, database: Database) -> Retention:
+    own = policies(settings.analytics_retention_days, settings.log_retention_days or 0)
+    kept = [*dead_letter_policies(settings), *own]
+    return Retention(database, SystemClock(), SERVICE, kept, settings.retention_tick_ms)
 
 
 async def rebuild(settings: Settings, tell: Callable[[str], None]) -> Summary:

@@ -22,8 +22,12 @@ class Settings(ServiceSettings):
     """How many days roll-ups of a minute are kept; those of a day are kept for good."""
     rollup_hour_days: int = Field(default=90, ge=1)
     """How many days roll-ups of an hour are kept."""
-    retention_tick_ms: int = Field(default=3_600_000, ge=100)
-    """How often old roll-ups are looked for."""
+    analytics_retention_days: int = Field(default=400, ge=0)
+    """How long documents of ended tasks and their attempts, figures, decisions and errors are kept; 0: for ever. The
+    roll-ups of days, from which reports are made, are kept for good."""
+    log_retention_days: int | None = Field(default=None, ge=1)
+    """What telemetry-ingest has under this name: marks of batches are kept for longer than the log keeps their events,
+    since a rebuild leaves out what has none. Empty: both are kept for ever."""
     projection_watch_ms: int = Field(default=15_000, ge=100)
     """How often the metrics of the projections are brought up to date."""
     rebuild_wait_ms: int = Field(default=60_000, ge=0)

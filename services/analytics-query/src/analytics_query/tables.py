@@ -60,6 +60,7 @@ class AttemptRow(Base, table=True):
             text("((document -> 'outcome'::text) ->> 'at'::text)"),
             postgresql_where=text("document -> 'outcome' -> 'data' -> 'discrepancies' -> 0 IS NOT NULL"),
         ),
+        Index("attempts_updated_at", "updated_at", postgresql_using="brin"),
     )
 
     task_id: str = Field(sa_type=Text, primary_key=True)

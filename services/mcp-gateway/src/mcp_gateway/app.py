@@ -50,6 +50,7 @@ from mcp_gateway.settings import Settings
 from mcp_gateway.store import PostgresAuditReader, PostgresAuditWriter, PostgresKeys
 from mcp_gateway.subscriptions import audit_decisions, hear_news
 from mcp_gateway.upstreams import open_upstreams
+from mcp_gateway.upstreams.deadletters import open_dead_letters
 from mcp_gateway.upstreams.issuers import open_signing_keys
 from servicekit.bus import DeadLetters
 from servicekit.clock import Clock, SystemClock
@@ -116,6 +117,7 @@ def create_app(
             Background() as recording,
             _admission(settings, clock, app.state.key_ring) as app.state.admission,
             _limits(settings, clock) as app.state.limits,
+            open_dead_letters(settings) as app.state.dead_letters,
             sessions.run(),
             Background() as background,
         ):

@@ -11,6 +11,15 @@ from contracts.base import Page
 from contracts.batches import Batch
 from contracts.commands import Command, NewCommand
 from contracts.decided import DecidedEvent
+from contracts.deadletters import (
+    DeadLetter,
+    DeadLetterCause,
+    DeadLetterContent,
+    DeadLetterState,
+    DropDeadLetters,
+    RetryDeadLetters,
+    SettledDeadLetters,
+)
 from contracts.questions import NewAnswer, QuestionView, RequestDecision
 from contracts.rules import DryRun, DryRunRequest, NewRule, Rule, RuleChange, RuleState
 from contracts.tasks import CancelTask, NewTask, TaskView
@@ -94,6 +103,26 @@ class Questions(Protocol):
     async def activate_rule(self, rule_id: str) -> Rule: ...  # noqa: D102
     async def disable_rule(self, rule_id: str) -> Rule: ...  # noqa: D102
     async def dry_run_rule(self, rule_id: str, wanted: DryRunRequest) -> DryRun: ...  # noqa: D102
+
+
+@dataclass(frozen=True, slots=True)
+class DeadLetterQuery:
+    """Which dead letters are wanted, and how many at most; None: any."""
+
+    state: DeadLetterState | None
+    stream: str | None
+    subject: str | None
+    cause: DeadLetterCause | None
+    limit: int
+
+
+class DeadLetters(Protocol):
+    """What one service has put aside. Every method raises Unavailable and Refused."""
+
+    async def page(self, query: DeadLetterQuery, cursor: str | None) -> Page[DeadLetter]: ...  # noqa: D102
+    async def content(self, letter_id: str) -> DeadLetterContent: ...  # noqa: D102
+    async def retry(self, wanted: RetryDeadLetters) -> SettledDeadLetters: ...  # noqa: D102
+    async def drop(self, wanted: DropDeadLetters) -> SettledDeadLetters: ...  # noqa: D102
 
 
 class Listeners(Protocol):

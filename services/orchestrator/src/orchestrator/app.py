@@ -24,14 +24,16 @@ from orchestrator.settings import Settings
 from servicekit.bus import Bus, DeadLetters, keep_declared
 from servicekit.bus.rpc import serve
 from servicekit.clock import Clock, SystemClock
+from servicekit.deadletters import DeadLetterDesk
 from servicekit.health import Readiness
-from servicekit.http import create_http_app
+from servicekit.http import create_http_app, dead_letters_router
 from servicekit.ids import new_id
 from servicekit.leader import LeaderLease
 from servicekit.lifecycle import Background
 from servicekit.migrations import schema_check
 from servicekit.outbox import OutboxRelay
 from servicekit.pg import Database
+from servicekit.retention import Retention, dead_letter_policies
 
 SERVICE = "orchestrator"
 SCHEMA = "orchestrator"
@@ -51,15 +53,22 @@ def create_app(settings: Settings, clock: Clock | None = None) -> FastAPI:
         readiness.add("bus", bus.check)
         await keep_declared(bus, settings)
         async with Background(readiness) as background:
-            app.state.services = await _start(background, settings, clock, database, bus)
+            dead_letters = DeadLetters(database.pool, SERVICE)
+            app.state.dead_letters = DeadLetterDesk(database, dead_letters, clock)
+            background.start("dead letters", app.state.dead_letters.watch)
+            background.start("retention", _retention(settings, database, clock).run)
+            app.state.services = await _start(background, settings, clock, database, bus, dead_letters)
             yield
         await bus.drain()
         await database.close()
 
-    return create_http_app(service=SERVICE, settings=settings, lifespan=lifespan, routers=[router], readiness=readiness)
+    routers = [router, dead_letters_router]
+    return create_http_app(service=SERVICE, settings=settings, lifespan=lifespan, routers=routers, readiness=readiness)
 
 
-async def _start(background: Background, settings: Settings, clock: Clock, database: Database, bus: Bus) -> Services:
+async def _start(
+    background: Background, settings: Settings, clock: Clock, database: Database, bus: Bus, dead_letters: DeadLetters
+) -> Services:
     # A producer of its own for each start: numbers never repeat, even if the database is put back to an older day.
     relay = OutboxRelay(database, bus, new_id(SERVICE))
     lease = LeaderLease(database, SERVICE, new_id("replica"), settings.leader_lease_ms / 1000)
@@ -73,7 +82,6 @@ async def _start(background: Background, settings: Settings, clock: Clock, datab
     creator = Creator(tasks, clock, alarm.ring)
     watch = Watch(tasks, leader, couriers, link, clock, policy, alarm.ring_for_fleet)
     scheduler = Scheduler(tasks, leader, couriers, link, clock)
-    dead_letters = DeadLetters(database.pool)
     reports = Reports(tasks, clock, policy, dead_letters, partial(_remember, leader, alarm))
     manager = Manager(tasks, clock, policy, alarm.ring, alarm.ring_for_fleet)
     sessions = Sessions(tasks, clock, policy, alarm.ring_for_fleet)
@@ -100,6 +108,13 @@ async def _start(background: Background, settings: Settings, clock: Clock, datab
     await subscriptions.hear_workers(bus, sessions, briefings, refuse)
     await serve(bus, SERVICE, rpc.verbs(briefings))
     return Services(creator, manager, tasks)
+
+
+def _retention(settings: Settings, database: Database, clock: Clock) -> Retention:
+    own = store.policies(
+        settings.task_retention_days, settings.experience_retention_days, settings.inbox_retention_days
+    )
+    return Retention(database, clock, SERVICE, [*dead_letter_policies(settings), *own], settings.retention_tick_ms)
 
 
 def _remember(leader: Leader, alarm: loops.Alarm, applied: Applied) -> None:

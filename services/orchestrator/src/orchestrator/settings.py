@@ -25,6 +25,14 @@ class Settings(ServiceSettings):
     max_refusals: int = Field(default=10, ge=0)
     """How often workers may give a task back before each further time costs one of its attempts."""
 
+    task_retention_days: int = Field(default=365, ge=0)
+    """How long a task is kept after its end, with its attempts and its idempotency key; 0: for ever."""
+    experience_retention_days: int = Field(default=180, ge=0)
+    """How long it is remembered how a worker did on a kind of work after it last did some; 0: for ever."""
+    inbox_retention_days: int = Field(default=90, ge=0)
+    """How long it is remembered which batches of a producer were applied after its last one; longer than any spool may
+    keep a batch. 0: for ever."""
+
     fleet_sample_ms: int = Field(default=30_000, ge=0)
     """How often the leader says how the fleet and the queue stand, for reports over time; 0: never.
 

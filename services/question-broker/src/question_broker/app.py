@@ -10,17 +10,19 @@ from question_broker.api import router
 from question_broker.handlers.escalating import Escalating
 from question_broker.handlers.waiting import Closings
 from question_broker.settings import Settings
-from question_broker.store import PostgresEscalations, PostgresLearnings, PostgresQuestions, PostgresRules
+from question_broker.store import PostgresEscalations, PostgresLearnings, PostgresQuestions, PostgresRules, policies
 from question_broker.upstreams import open_webhook
 from servicekit.bus import Bus, DeadLetters, keep_declared
 from servicekit.bus.rpc import serve
-from servicekit.clock import SystemClock
+from servicekit.clock import Clock, SystemClock
+from servicekit.deadletters import DeadLetterDesk
 from servicekit.health import Readiness
-from servicekit.http import create_http_app
+from servicekit.http import create_http_app, dead_letters_router
 from servicekit.lifecycle import Background
 from servicekit.migrations import schema_check
 from servicekit.outbox import OutboxRelay
 from servicekit.pg import Database
+from servicekit.retention import Retention, dead_letter_policies
 
 SERVICE = "question-broker"
 SCHEMA = "questions"
@@ -47,8 +49,11 @@ def create_app(settings: Settings) -> FastAPI:
         readiness.add("schema", schema_check(database, MIGRATIONS))
         readiness.add("bus", bus.check)
         await keep_declared(bus, settings)
-        dead_letters = DeadLetters(database.pool)
+        dead_letters = DeadLetters(database.pool, SERVICE)
+        app.state.dead_letters = DeadLetterDesk(database, dead_letters, clock)
         async with open_webhook(settings.webhook) as webhook, Background(readiness) as background:
+            background.start("dead letters", app.state.dead_letters.watch)
+            background.start("retention", _retention(settings, database, clock).run)
             background.start("relay", relay.run)
             background.start("expiry", loops.expire(questions, clock, settings.expiry_tick_ms))
             asking = subscriptions.consume_questions(bus, dead_letters, questions, settings.asking_policy, clock)
@@ -63,4 +68,15 @@ def create_app(settings: Settings) -> FastAPI:
         await bus.drain()
         await database.close()
 
-    return create_http_app(service=SERVICE, settings=settings, lifespan=lifespan, routers=[router], readiness=readiness)
+    routers = [router, dead_letters_router]
+    return create_http_app(service=SERVICE, settings=settings, lifespan=lifespan, routers=routers, readiness=readiness)
+
+
+def _retention(settings: Settings, database: Database, clock: Clock) -> Retention:
+    own = policies(
+        settings.question_retention_days,
+        settings.attempt_retention_days,
+        settings.learning_retention_days,
+        settings.inbox_retention_days,
+    )
+    return Retention(database, clock, SERVICE, [*dead_letter_policies(settings), *own], settings.retention_tick_ms)

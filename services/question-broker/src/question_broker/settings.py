@@ -23,6 +23,18 @@ class Settings(ServiceSettings):
     expiry_tick_ms: int = Field(default=500, ge=10)
     """How often questions past their deadline are looked for."""
 
+    question_retention_days: int = Field(default=365, ge=0)
+    """How long closed questions are kept, with what rules answered and whom escalations told; 0: for ever. Suggestions
+    and dry-runs know nothing older."""
+    attempt_retention_days: int = Field(default=90, ge=0)
+    """How long it is remembered which attempts of a task have ended after the last news of it, and responses that
+    came before the news of who helps are held; 0: for ever."""
+    learning_retention_days: int = Field(default=0, ge=0)
+    """How long what workers have learned is kept after it was last shared; 0: for ever."""
+    inbox_retention_days: int = Field(default=90, ge=0)
+    """How long it is remembered which batches of a producer were applied after its last one; longer than any spool may
+    keep a batch. 0: for ever."""
+
     quota_open_requests_per_attempt: int = Field(default=20, ge=1)
     """Most open requests for resources, permission or collaboration of one attempt; one more is refused at once."""
     quota_requests_per_worker_hour: int = Field(default=120, ge=1)

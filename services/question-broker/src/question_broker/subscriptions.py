@@ -8,11 +8,11 @@ from contracts.decided import DecidedEvent
 from contracts.events import Event
 from question_broker.handlers import taking
 from question_broker.handlers.asking import AskingPolicy
+from question_broker.handlers.collaboration import CONSUMER
 from question_broker.ports import Questions
 from servicekit.bus import BatchConsumer, Bus, DeadLetters, Received, foreign_event
 from servicekit.clock import Clock
 
-CONSUMER = "question-broker"
 NEWS_CONSUMER = "question-broker-events"
 
 Loop = Callable[[], Awaitable[None]]

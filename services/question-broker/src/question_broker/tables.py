@@ -95,6 +95,7 @@ class RuleHitRow(Base, table=True):
     """What a rule has answered, or would have on dry-run (`state`: the rule's at that moment)."""
 
     __tablename__ = "rule_hits"  # pyright: ignore[reportAssignmentType]
+    __table_args__ = (Index("rule_hits_hit_at", "hit_at", postgresql_using="brin"),)
 
     rule_id: str = Field(sa_column=Column(Text, ForeignKey("rules.rule_id", ondelete="CASCADE"), primary_key=True))
     question_id: str = Field(sa_type=Text, primary_key=True)
@@ -109,9 +110,11 @@ class TaskRepositoryRow(Base, table=True):
     """On which repository a task works, as the news of it says."""
 
     __tablename__ = "task_repositories"  # pyright: ignore[reportAssignmentType]
+    __table_args__ = (Index("task_repositories_noted_at", "noted_at", postgresql_using="brin"),)
 
     task_id: str = Field(sa_type=Text, primary_key=True)
     repository: str = Field(sa_type=Text)
+    noted_at: datetime = Field(sa_column=Column(DateTime(timezone=True), nullable=False, server_default=text("now()")))
 
 
 class EscalationRow(Base, table=True):
@@ -140,16 +143,21 @@ class ClosedAttemptRow(Base, table=True):
     """The last attempt of a task that is known to have ended."""
 
     __tablename__ = "closed_attempts"  # pyright: ignore[reportAssignmentType]
+    __table_args__ = (Index("closed_attempts_noted_at", "noted_at", postgresql_using="brin"),)
 
     task_id: str = Field(sa_type=Text, primary_key=True)
     attempt: int
+    noted_at: datetime = Field(sa_column=Column(DateTime(timezone=True), nullable=False, server_default=text("now()")))
 
 
 class HeldResponseRow(Base, table=True):
     """A helper's response that came before the news that it is the helper."""
 
     __tablename__ = "held_responses"  # pyright: ignore[reportAssignmentType]
-    __table_args__ = (Index("held_responses_question", "question_id"),)
+    __table_args__ = (
+        Index("held_responses_question", "question_id"),
+        Index("held_responses_held_at", "held_at"),
+    )
 
     event_id: str = Field(sa_type=Text, primary_key=True)
     question_id: str = Field(sa_type=Text)

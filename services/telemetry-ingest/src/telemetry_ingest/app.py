@@ -8,16 +8,18 @@ from fastapi import FastAPI
 from contracts import streams
 from servicekit.bus import Bus, DeadLetters, keep_declared
 from servicekit.cache import Cache
-from servicekit.clock import SystemClock
+from servicekit.clock import Clock, SystemClock
+from servicekit.deadletters import DeadLetterDesk
 from servicekit.health import Readiness
-from servicekit.http import create_http_app
+from servicekit.http import create_http_app, dead_letters_router
 from servicekit.lifecycle import Background
 from servicekit.migrations import schema_check
 from servicekit.pg import Database
+from servicekit.retention import Retention, dead_letter_policies
 from telemetry_ingest import loops, subscriptions
 from telemetry_ingest.api import router
 from telemetry_ingest.settings import Settings
-from telemetry_ingest.store import PostgresEventLog
+from telemetry_ingest.store import PostgresEventLog, policies
 from telemetry_ingest.tail import RedisTail
 
 SERVICE = "telemetry-ingest"
@@ -43,12 +45,15 @@ def create_app(settings: Settings) -> FastAPI:
         readiness.add("schema", schema_check(database, MIGRATIONS))
         readiness.add("bus", bus.check)
         await keep_declared(bus, settings)
-        dead_letters = DeadLetters(database.pool)
+        dead_letters = DeadLetters(database.pool, SERVICE)
+        app.state.dead_letters = DeadLetterDesk(database, dead_letters, clock)
         gathering = subscriptions.Gathering(settings.ingest_max_events, settings.ingest_wait_ms)
         async with Background(readiness) as background:
+            background.start("dead letters", app.state.dead_letters.watch)
+            background.start("retention", _retention(settings, database, clock).run)
             background.start("partitions", loops.keep_partitions(log, clock))
             if settings.log_retention_days is not None:
-                background.start("retention", loops.forget_old(log, clock, settings.log_retention_days))
+                background.start("log retention", loops.forget_old(log, clock, settings.log_retention_days))
             for name, stream in (("events", streams.TELEMETRY), ("questions", streams.QUESTIONS)):
                 events = subscriptions.consume_events(bus, dead_letters, log, tail, clock, gathering, stream)
                 background.start(name, loops.after_partitions(log, clock, events))
@@ -58,4 +63,10 @@ def create_app(settings: Settings) -> FastAPI:
         await cache.close()
         await database.close()
 
-    return create_http_app(service=SERVICE, settings=settings, lifespan=lifespan, routers=[router], readiness=readiness)
+    routers = [router, dead_letters_router]
+    return create_http_app(service=SERVICE, settings=settings, lifespan=lifespan, routers=routers, readiness=readiness)
+
+
+def _retention(settings: Settings, database: Database, clock: Clock) -> Retention:
+    own = policies(settings.task_attempt_retention_days, settings.log_retention_days or 0)
+    return Retention(database, clock, SERVICE, [*dead_letter_policies(settings), *own], settings.retention_tick_ms)

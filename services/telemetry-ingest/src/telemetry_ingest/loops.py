@@ -5,6 +5,7 @@ from collections.abc import Awaitable, Callable
 
 from servicekit.clock import Clock
 from servicekit.logs import get_logger
+from servicekit.metrics import RETENTION_REMOVED
 from telemetry_ingest import handlers
 from telemetry_ingest.ports import EventLog
 
@@ -42,6 +43,7 @@ def forget_old(log: EventLog, clock: Clock, days: int) -> Loop:
     async def loop() -> None:
         while True:
             dropped = await handlers.forget_old(log, clock.now(), days)
+            RETENTION_REMOVED.labels("telemetry-ingest", "partitions").inc(dropped)
             if dropped:
                 logger.info("log.forgotten", days=days, partitions=dropped)
             await asyncio.sleep(TICK_S)

@@ -20,3 +20,6 @@ class Settings(ServiceSettings):
     """How often a silent live stream sends a comment, so that proxies keep it open."""
     log_retention_days: int | None = Field(default=None, ge=1)
     """How many whole days of the log are kept; empty for all. What is forgotten cannot be projected again."""
+    task_attempt_retention_days: int = Field(default=90, ge=0)
+    """How long it is remembered which attempt a task is at after the last news of it; 0: for ever. What older attempts
+    say after that is no longer known to be stale."""

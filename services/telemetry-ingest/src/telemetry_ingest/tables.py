@@ -4,7 +4,7 @@ from datetime import date, datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import BigInteger, Column, DateTime, Identity, Index, Text, UniqueConstraint
+from sqlalchemy import BigInteger, Column, DateTime, Identity, Index, Text, UniqueConstraint, text
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import registry
 from sqlmodel import Field, SQLModel
@@ -79,7 +79,9 @@ class TaskAttemptRow(Base, table=True):
     """The attempt that a task is at, as the orchestrator said last."""
 
     __tablename__ = "task_attempts"  # pyright: ignore[reportAssignmentType]
+    __table_args__ = (Index("task_attempts_noted_at", "noted_at", postgresql_using="brin"),)
 
     task_id: str = Field(sa_type=Text, primary_key=True)
     attempt: int
     worker_id: str = Field(sa_type=Text)
+    noted_at: datetime = Field(sa_column=Column(DateTime(timezone=True), nullable=False, server_default=text("now()")))

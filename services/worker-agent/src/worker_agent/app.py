@@ -40,7 +40,7 @@ from worker_agent.mcp.server import create_server
 from worker_agent.mcp.tools import BY_NAME
 from worker_agent.objects import JetStreamObjects
 from worker_agent.sandboxes import UnixSandbox
-from worker_agent.settings import Settings
+from worker_agent.settings import Settings, StopPolicy
 from worker_agent.spool.limits import SpoolLimits
 from worker_agent.spool.lock import folder_lock
 from worker_agent.spool.spool import Spool
@@ -99,7 +99,7 @@ async def _start(app: FastAPI, stack: AsyncExitStack, settings: Settings, clock:
     linger = loops.Linger(settings.spool_linger_ms / 1000, settings.spool_busy_linger_ms / 1000)
     outgoing.start("relay", partial(loops.relay, parts.spool, parts.outbound, linger, clock))
     stack.push_async_callback(_leave, parts)
-    stack.push_async_callback(parts.attempts.stop)
+    stack.push_async_callback(_let_go, parts)
     incoming = await stack.enter_async_context(Background())
     readiness.add("incoming", incoming.check)
     _start_loops(incoming, parts, introduced)
@@ -149,11 +149,12 @@ def _start_loops(background: Background, parts: Parts, introduced: asyncio.Event
         settings.heartbeat_ms / 1000,
     )
     take = subscriptions.assignments(parts.bus, settings.worker_id, attempts)
-    leave = partial(parts.outbound.end_session, settings.worker_id, "drained")
+    leave = partial(parts.outbound.end_session, settings.worker_id, parts.incarnation, "drained")
     retention_s, memory_s = settings.workspace_retention_ms / 1000, settings.attempt_memory_ms / 1000
+    budget = settings.workspace_budget_mb * MEBIBYTE
     background.start("heartbeat", pulse.run)
     background.start("metrics", partial(loops.measure, parts.spool, attempts, parts.clock))
-    background.start("clean", partial(loops.clean, attempts, retention_s, memory_s))
+    background.start("clean", partial(loops.clean, attempts, retention_s, memory_s, budget))
     background.start("drain", partial(loops.leave_when_drained, commands, attempts, parts.spool, leave))
     background.start("introduce", partial(_introduce, parts, introduced))
     background.start("commands", subscriptions.commands_and_answers(parts.bus, settings.worker_id, attempts, commands))
@@ -212,8 +213,16 @@ async def _leave(parts: Parts) -> None:
     """The last thing before the relay stops: let the broker have what is in the spool, if that is soon done."""
     if not await parts.spool.drained(FLUSH_S if parts.bus.connected else 0.0):
         log.info("spool_kept", events=parts.spool.events)
-    if parts.commands.state.draining:
-        await parts.outbound.end_session(parts.settings.worker_id, "stopped while drained")
+    if parts.commands.state.draining or _is_leaving(parts):
+        await parts.outbound.end_session(parts.settings.worker_id, parts.incarnation, "stopped")
+
+
+async def _let_go(parts: Parts) -> None:
+    await (parts.attempts.leave() if _is_leaving(parts) else parts.attempts.stop())
+
+
+def _is_leaving(parts: Parts) -> bool:
+    return parts.settings.worker_stop is StopPolicy.leave and not parts.commands.restart_wanted
 
 
 def _add_checks(readiness: Readiness, parts: Parts, introduced: asyncio.Event) -> None:

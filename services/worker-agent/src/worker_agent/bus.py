@@ -49,9 +49,10 @@ class BusOutbound:
         """Show that this worker lives. Lost when the bus is away."""
         await self._bus.publish_core(subjects.heartbeat(heartbeat.worker_id), heartbeat.to_json())
 
-    async def end_session(self, worker_id: str, reason: str) -> None:
-        """Say that this worker leaves."""
-        body = dumps({"worker_id": worker_id, "reason": reason, "sent_at": self._clock.now().isoformat()})
+    async def end_session(self, worker_id: str, incarnation: str, reason: str) -> None:
+        """Say that this process of this worker leaves."""
+        sent_at = self._clock.now().isoformat()
+        body = dumps({"worker_id": worker_id, "incarnation": incarnation, "reason": reason, "sent_at": sent_at})
         await self._bus.publish_core(subjects.end_session(worker_id), body.encode())
 
     async def round_trip_ms(self) -> float | None:

@@ -146,10 +146,10 @@ async def take_tasks(consume: Callable[[], Awaitable[None]], commands: Commands,
             consuming.result()
 
 
-async def clean(attempts: Attempts, retention_s: float, memory_s: float) -> None:
+async def clean(attempts: Attempts, retention_s: float, memory_s: float, budget_bytes: int) -> None:
     """Remove old workspaces, and forget old attempts."""
     while True:
-        await attempts.clean(retention_s, memory_s)
+        await attempts.clean(retention_s, memory_s, budget_bytes)
         await asyncio.sleep(min(CLEAN_EVERY_S, max(0.05, retention_s)))
 
 

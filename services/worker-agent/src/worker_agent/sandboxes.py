@@ -31,6 +31,7 @@ from worker_agent.domain import Bundle
 from worker_agent.errors import SandboxRefused, SandboxUnavailable
 
 PROCESSES, WORKSPACES, FILES = "/v1/processes", "/v1/workspaces", "/v1/files"
+MOST_NAMES = 100
 PAGE = 1_000
 PART_BYTES = 1024 * 1024
 """Of a file that is read: no more than the smallest SANDBOX_MAX_TRANSFER_MB."""
@@ -69,6 +70,16 @@ class UnixSandbox:
         """A workspace as it is now."""
         response = await self._call("GET", f"{WORKSPACES}/{name}", timeout_s=SLOW_S, absent="workspace_not_found")
         return None if response.status_code == NOT_FOUND else Workspace.model_validate_json(response.content)
+
+    async def workspace_names(self) -> list[str]:
+        """Names of all workspaces, in order."""
+        names: list[str] = []
+        while True:
+            response = await self._call("GET", f"{WORKSPACES}?limit={MOST_NAMES}&cursor={names[-1] if names else ''}")
+            page = Page[str].model_validate_json(response.content)
+            names += page.items
+            if page.next_cursor is None:
+                return names
 
     async def remove_workspace(self, name: str) -> None:
         """Remove a workspace with all that runs in it; harmless when it is gone."""

@@ -3,6 +3,7 @@
 import re
 import socket
 import sys
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
@@ -39,6 +40,13 @@ Names = Annotated[tuple[Name, ...], NoDecode, BeforeValidator(_split)]
 Models = Annotated[dict[str, Name], NoDecode, BeforeValidator(_pairs)]
 
 
+class StopPolicy(StrEnum):
+    """What becomes of running attempts when this process is told to stop."""
+
+    resume = "resume"
+    leave = "leave"
+
+
 class Settings(ServiceSettings):
     """What every service has, and these."""
 
@@ -48,6 +56,9 @@ class Settings(ServiceSettings):
     """Tags of this worker, separated by commas; a task may ask for some."""
     worker_capabilities: Names = ()
     """What this worker can do beside running its agents, separated by commas."""
+    worker_stop: StopPolicy = StopPolicy.resume
+    """What SIGTERM means: `resume`, a later start takes the running attempts up again, if it comes within their leases;
+    `leave`, this worker does not come back, and its tasks are moved at once."""
     max_concurrent_tasks: int = Field(default=3, ge=1, le=1_000)
     """How many attempts run here at a time."""
     default_agent: str = "auditor"
@@ -119,6 +130,9 @@ class Settings(ServiceSettings):
     """How long a workspace is kept for unpushed work that cannot be saved; then it is removed, and an error says so."""
     workspace_retention_ms: int = Field(default=10 * MINUTE_MS, ge=0)
     """How long the workspace of an attempt is kept after its end."""
+    workspace_budget_mb: int = Field(default=10_240, ge=0)
+    """Most disk that the workspaces of ended attempts may take; beyond it the oldest are removed before their time. 0:
+    any."""
     attempt_memory_ms: int = Field(default=24 * HOUR_MS, ge=0)
     """How long an attempt is remembered after its end, so that no late repeat of its assignment runs it again."""
 

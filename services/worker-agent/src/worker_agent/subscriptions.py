@@ -10,6 +10,7 @@ from pydantic import TypeAdapter
 from contracts import streams, subjects
 from contracts.batches import Batch
 from contracts.commands import Command
+from contracts.deadletters import DeadLetterCause
 from contracts.questions import Answer
 from contracts.tasks import Assignment
 from servicekit.bus import BatchConsumer, Bus, Received
@@ -29,6 +30,9 @@ log = get_logger(__name__)
 class LoggedDeadLetters:
     """A worker has no database: what it cannot read is told in its log, whole unless it is long, without secrets."""
 
+    def attend(self, durable: str, again: object) -> None:
+        """Nothing is tried again."""
+
     async def record(
         self,
         stream: str,
@@ -39,6 +43,9 @@ class LoggedDeadLetters:
         now: datetime,
         *,
         delivery: str | None = None,
+        cause: DeadLetterCause = DeadLetterCause.invalid,
+        durable: str | None = None,
+        event_id: str | None = None,
     ) -> None:
         """Tell it."""
         text = ENVIRONMENT.sub(r"\1{}", payload.decode(errors="replace"))[:SHOWN]

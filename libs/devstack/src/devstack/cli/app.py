@@ -6,6 +6,7 @@ from devstack.cli import (
     asking,
     assigning,
     auditing,
+    deadletters,
     demo,
     diagnosis,
     keys,
@@ -26,6 +27,6 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 DAILY = (running, demo, assigning, watching, listing, asking, reporting)
-OPERATING = (keys, auditing, rebuilding, logs, surfaces, diagnosis)
+OPERATING = (keys, auditing, deadletters, rebuilding, logs, surfaces, diagnosis)
 for group in (*DAILY, *OPERATING):
     group.register(app)

@@ -2,7 +2,12 @@
 
 from servicekit.bus.connection import Bus
 from servicekit.bus.consuming import BatchConsumer, foreign_event
-from servicekit.bus.deadletters import DeadLetters, create_dead_letters
+from servicekit.bus.deadletters import (
+    DeadLetters,
+    add_dead_letter_states,
+    create_dead_letters,
+    finish_dead_letter_states,
+)
 from servicekit.bus.declare import declare_streams, ensure_worker_consumers, keep_declared
 from servicekit.bus.publishing import Outgoing, publish_batches
 from servicekit.bus.received import Received
@@ -16,9 +21,11 @@ __all__ = [
     "Outgoing",
     "Received",
     "RetryPolicy",
+    "add_dead_letter_states",
     "create_dead_letters",
     "declare_streams",
     "ensure_worker_consumers",
+    "finish_dead_letter_states",
     "foreign_event",
     "keep_declared",
     "publish_batches",

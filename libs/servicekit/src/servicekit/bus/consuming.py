@@ -11,10 +11,12 @@ import pydantic
 from nats.aio.msg import Msg
 
 from contracts import subjects
+from contracts.deadletters import DeadLetterCause
 from servicekit.bus.connection import Bus
-from servicekit.bus.failures import reason_of
+from servicekit.bus.deadletters import Letter
+from servicekit.bus.failures import is_infrastructure, reason_of
 from servicekit.bus.pulling import HEARTBEAT_S, Puller
-from servicekit.bus.received import Received, size_of
+from servicekit.bus.received import Received, again, size_of
 from servicekit.bus.settling import (
     DeadLetterSink,
     Handler,
@@ -68,6 +70,7 @@ class BatchConsumer(Generic[BodyT]):
     ) -> None:
         self._bus = bus
         self._durable = durable
+        self._handler = handler
         self._decode = decode.validate_json
         self._validate = validate
         self._max_events = max_events
@@ -84,6 +87,23 @@ class BatchConsumer(Generic[BodyT]):
         self._events = BUS_EVENTS.labels(durable)
         self._redeliveries = BUS_REDELIVERIES.labels(durable)
         bus.on_reconnect(self._on_back)
+        dead_letters.attend(durable, self.process_again)
+
+    async def process_again(self, letter: Letter) -> str | None:
+        """Decode, check and handle a message that was put aside: None, or why it cannot be handled still.
+
+        Raises what the handler raises while the infrastructure is away.
+        """
+        read = self._read(again(letter))
+        if isinstance(read, Rejected):
+            return read.reason
+        try:
+            await self._handler([read])
+        except Exception as error:
+            if is_infrastructure(error):
+                raise
+            return reason_of(error)
+        return None
 
     async def run(self) -> None:
         """Consume until cancelled; then finish what is being handled, and give the rest back.
@@ -186,7 +206,7 @@ class BatchConsumer(Generic[BodyT]):
             reason = self._validate(message.subject, body) if self._validate else None
         except Exception as error:
             return Rejected(message, reason_of(error))
-        return Received(body, message) if reason is None else Rejected(message, reason)
+        return Received(body, message) if reason is None else Rejected(message, reason, DeadLetterCause.foreign)
 
     def _on_message(self, message: Msg) -> None:
         self._settler.take(message)

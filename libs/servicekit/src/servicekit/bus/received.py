@@ -4,7 +4,10 @@ from datetime import UTC, datetime
 from typing import Generic, NamedTuple, TypeVar
 
 import orjson
+from nats.aio.client import Client
 from nats.aio.msg import Msg
+
+from servicekit.bus.deadletters import Letter
 
 BodyT = TypeVar("BodyT")
 
@@ -76,6 +79,19 @@ def delivery_of(message: Msg) -> Delivery:
     tokens = message.reply.split(".")
     skipped = 2 if len(tokens) >= DOMAIN_TOKENS else 0
     return Delivery(int(tokens[4 + skipped]), int(tokens[5 + skipped]), int(tokens[7 + skipped]))
+
+
+def again(letter: Letter) -> Msg:
+    """A message that was put aside, as if it were delivered now.
+
+    Of an event whose batch was applied without it, a batch of its own, which nobody can have applied before.
+    """
+    place = f"{letter.stream_sequence}.{letter.stream_sequence}.{letter.timestamp_ns}.0"
+    reply = f"$JS.ACK.{letter.stream}.{letter.durable}.{letter.attempt}.{place}"
+    payload = letter.payload
+    if letter.event_id is not None:
+        payload = b'{"producer":"dead-letter.%d","batch":%d,"events":[%b]}' % (letter.number, letter.attempt, payload)
+    return Msg(Client(), letter.subject, reply, payload, letter.headers)
 
 
 def nak(delay_s: float = 0.0) -> bytes:

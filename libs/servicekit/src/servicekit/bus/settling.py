@@ -10,7 +10,9 @@ from typing import Generic, NamedTuple, Protocol, TypeVar
 import nats.errors
 from nats.aio.msg import Msg
 
+from contracts.deadletters import DeadLetterCause
 from servicekit.bus.connection import Bus
+from servicekit.bus.deadletters import Again
 from servicekit.bus.failures import is_infrastructure, reason_of
 from servicekit.bus.received import TERM, Received, delivery_of, nak
 from servicekit.clock import Clock
@@ -26,6 +28,10 @@ log = get_logger(__name__)
 class DeadLetterSink(Protocol):
     """Where dead letters go; see `servicekit.bus.deadletters`."""
 
+    def attend(self, durable: str, again: Again) -> None:
+        """Know who processes the messages of a durable, for those that are tried again."""
+        ...
+
     async def record(
         self,
         stream: str,
@@ -36,6 +42,9 @@ class DeadLetterSink(Protocol):
         now: datetime,
         *,
         delivery: str | None = None,
+        cause: DeadLetterCause = DeadLetterCause.invalid,
+        durable: str | None = None,
+        event_id: str | None = None,
     ) -> None:
         """Keep one message; raises when it cannot."""
         ...
@@ -60,6 +69,7 @@ class Rejected(NamedTuple):
 
     message: Msg
     reason: str
+    cause: DeadLetterCause = DeadLetterCause.invalid
 
 
 class InfrastructureAwayError(Exception):
@@ -98,8 +108,8 @@ class Settler(Generic[BodyT]):
 
     async def settle(self, received: list[Received[BodyT]], rejected: list[Rejected]) -> None:
         """Handle all in one go, or in parts if that fails. Raises InfrastructureAwayError with the rest in hand."""
-        for message, reason in rejected:
-            await self._bury(message, reason)
+        for message, reason, cause in rejected:
+            await self._bury(message, reason, cause)
         if received:
             await self._apply(received)
 
@@ -151,9 +161,9 @@ class Settler(Generic[BodyT]):
         if failures < len(self._policy.poison_delays_s):
             self._failures[received.stream_sequence] = failures + 1
             return await self._say(received.message, nak(self._policy.poison_delays_s[failures]))
-        return await self._bury(received.message, reason_of(error))
+        return await self._bury(received.message, reason_of(error), DeadLetterCause.failed)
 
-    async def _bury(self, message: Msg, reason: str) -> None:
+    async def _bury(self, message: Msg, reason: str, cause: DeadLetterCause) -> None:
         """Record a dead letter; only then is the broker told to forget the message."""
         if message.reply not in self._in_hand:
             return
@@ -166,6 +176,8 @@ class Settler(Generic[BodyT]):
                 message.headers or {},
                 self._clock.now(),
                 delivery=self._place(message),
+                cause=cause,
+                durable=self._durable,
             )
         except Exception as error:
             raise InfrastructureAwayError(f"no dead letter can be recorded: {error!r}") from error

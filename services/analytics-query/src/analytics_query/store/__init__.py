@@ -3,6 +3,7 @@
 from analytics_query.store.reading import PostgresDocuments, PostgresRollups
 from analytics_query.store.rebuilding import rebuilding
 from analytics_query.store.recorded import PostgresRecords
+from analytics_query.store.retaining import policies
 from analytics_query.store.sums import PostgresSums
 from analytics_query.store.writing import PLANNER, PostgresProjections
 
@@ -13,5 +14,6 @@ __all__ = [
     "PostgresRecords",
     "PostgresRollups",
     "PostgresSums",
+    "policies",
     "rebuilding",
 ]

@@ -2,8 +2,8 @@
 
 from fastapi import APIRouter
 
-from mcp_gateway.api import audit, keys
+from mcp_gateway.api import audit, deadletters, keys
 
 router = APIRouter(prefix="/v1")
-for part in (keys, audit):
+for part in (keys, audit, deadletters):
     router.include_router(part.router)

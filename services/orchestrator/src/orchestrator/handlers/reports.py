@@ -4,7 +4,9 @@ from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from contracts import streams
 from contracts.batches import Batch
+from contracts.deadletters import DeadLetterCause
 from contracts.decided import DecidedKind
 from contracts.events import (
     CompletionEvent,
@@ -161,10 +163,17 @@ class Reports:
 
     async def _bury(self, letter: Letter, event: Report, now: datetime) -> None:
         reason = f"event {event.event_id}: {event.task_id} has no attempt {event.attempt} on worker {event.worker_id!r}"
-        place = f"{CONSUMER}:{letter.stream_sequence}:{event.event_id}"
-        payload = letter.message.data
         await self._dead_letters.record(
-            "TELEMETRY", letter.subject, payload, reason, letter.headers, now, delivery=place
+            streams.TELEMETRY,
+            letter.subject,
+            event.to_json(),
+            reason,
+            letter.headers,
+            now,
+            delivery=f"{CONSUMER}:{letter.stream_sequence}:{event.event_id}",
+            cause=DeadLetterCause.foreign,
+            durable=CONSUMER,
+            event_id=event.event_id,
         )
 
 

@@ -14,12 +14,15 @@ from orchestrator.store.briefs import BriefQueries
 from orchestrator.store.dispatching import DispatchStatements
 from orchestrator.store.linking import LinkStatements
 from orchestrator.store.queue import LeaderQueries
+from orchestrator.store.retaining import policies
 from orchestrator.store.tasks import TaskStatements
 from orchestrator.store.views import ViewQueries
 from orchestrator.store.workers import WorkerStatements
 from servicekit import inbox, outbox
 from servicekit.leader import LeaderLease
 from servicekit.pg import Connection, Database
+
+__all__ = ["PLANNER", "PgSession", "PgStore", "listen", "policies"]
 
 WAKE_CHANNEL = "orchestrator_wake"
 PLANNER = {

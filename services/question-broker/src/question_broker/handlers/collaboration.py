@@ -6,6 +6,7 @@ from datetime import datetime
 from prometheus_client import Counter
 
 from contracts import streams, subjects
+from contracts.deadletters import DeadLetterCause
 from contracts.decided import DecidedEvent
 from contracts.events import CollaborationResponseEvent
 from contracts.questions import QuestionState
@@ -17,6 +18,8 @@ from servicekit.bus import DeadLetterSink
 from servicekit.logs import get_logger
 from servicekit.metrics import REGISTRY
 
+CONSUMER = "question-broker"
+"""The durable on which workers ask and helpers respond."""
 RESPONSES = Counter(
     "mews_collaboration_responses", "Responses of helpers, by what they were worth.", ["standing"], registry=REGISTRY
 )
@@ -73,5 +76,14 @@ async def _set_aside(
         subject = subjects.for_event(event.kind, event.worker_id, event.task_id)
         reason = f"event {event.event_id}: {about} was not asked to help with {event.body.question_id}"
         await dead_letters.record(
-            streams.QUESTIONS, subject, event.to_json(), reason, {}, now, delivery=f"response:{event.event_id}"
+            streams.QUESTIONS,
+            subject,
+            event.to_json(),
+            reason,
+            {},
+            now,
+            delivery=f"response:{event.event_id}",
+            cause=DeadLetterCause.foreign,
+            durable=CONSUMER,
+            event_id=event.event_id,
         )

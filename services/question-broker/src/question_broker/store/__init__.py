@@ -13,6 +13,7 @@ from question_broker.store.escalations import PostgresEscalations
 from question_broker.store.learnings import LearningStatements, PostgresLearnings
 from question_broker.store.questions import GET, PAGE, QuestionStatements
 from question_broker.store.requests import RequestStatements
+from question_broker.store.retaining import policies
 from question_broker.store.rows import read_question
 from question_broker.store.rules import PostgresRules, RuleStatements
 from question_broker.store.suggesting import similar
@@ -20,7 +21,7 @@ from servicekit import inbox
 from servicekit.bus import Received
 from servicekit.pg import Connection, Database
 
-__all__ = ["PostgresEscalations", "PostgresLearnings", "PostgresQuestions", "PostgresRules"]
+__all__ = ["PostgresEscalations", "PostgresLearnings", "PostgresQuestions", "PostgresRules", "policies"]
 
 
 class PostgresTransaction(

@@ -59,12 +59,13 @@ FORGET_HELD = "DELETE FROM held_responses WHERE question_id = ANY($1::text[])"
 CLOSED_THROUGH = """
     INSERT INTO closed_attempts AS known (task_id, attempt)
     SELECT task_id, 0 FROM unnest($1::text[]) AS asked (task_id) ORDER BY task_id
-    ON CONFLICT (task_id) DO UPDATE SET attempt = known.attempt RETURNING task_id, attempt
+    ON CONFLICT (task_id) DO UPDATE SET attempt = known.attempt, noted_at = excluded.noted_at RETURNING task_id, attempt
 """
 CLOSE_THROUGH = """
     INSERT INTO closed_attempts AS known (task_id, attempt)
     SELECT * FROM unnest($1::text[], $2::int[]) AS ended (task_id, attempt) ORDER BY task_id
-    ON CONFLICT (task_id) DO UPDATE SET attempt = excluded.attempt WHERE known.attempt < excluded.attempt
+    ON CONFLICT (task_id) DO UPDATE SET attempt = excluded.attempt, noted_at = excluded.noted_at
+    WHERE known.attempt < excluded.attempt
 """
 GET = "SELECT * FROM questions WHERE question_id = $1"
 PAGE = """

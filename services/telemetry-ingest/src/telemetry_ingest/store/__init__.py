@@ -6,6 +6,9 @@ from telemetry_ingest.store.keeping import Keeping
 from telemetry_ingest.store.producers import Producers
 from telemetry_ingest.store.reading import Reading
 from telemetry_ingest.store.recording import Recording
+from telemetry_ingest.store.retaining import policies
+
+__all__ = ["PostgresEventLog", "policies"]
 
 
 class PostgresEventLog(Recording, Reading, Exports, Keeping):

@@ -21,10 +21,11 @@ CURRENT = "SELECT task_id, attempt, worker_id FROM task_attempts WHERE task_id =
 NOTE = """
     INSERT INTO task_attempts AS known (task_id, attempt, worker_id)
     SELECT * FROM unnest($1::text[], $2::int[], $3::text[]) AS new (task_id, attempt, worker_id) ORDER BY task_id
-    ON CONFLICT (task_id) DO UPDATE SET attempt = excluded.attempt, worker_id = excluded.worker_id
+    ON CONFLICT (task_id) DO UPDATE
+        SET attempt = excluded.attempt, worker_id = excluded.worker_id, noted_at = excluded.noted_at
     WHERE known.attempt < excluded.attempt
 """
-STAGE = "CREATE TEMPORARY TABLE staged (LIKE {table}) ON COMMIT DROP"
+STAGE = "CREATE TEMPORARY TABLE staged (LIKE {table} INCLUDING DEFAULTS) ON COMMIT DROP"
 UNSTAGE = "INSERT INTO {table} SELECT * FROM staged ON CONFLICT DO NOTHING RETURNING event_id"
 
 Row = tuple[Any, ...]

@@ -10,18 +10,21 @@ from contracts.workers import RunningAttempt
 from servicekit.logs import get_logger
 from worker_agent.decisions.admission import Verdict, admit
 from worker_agent.domain import AttemptKey, AttemptRecord, Cancellation, Phase, ToolAccess
-from worker_agent.errors import SandboxRefused, SandboxUnavailable
+from worker_agent.errors import SandboxUnavailable
 from worker_agent.handlers.attempt import Attempt
 from worker_agent.handlers.grants import note_decision
 from worker_agent.handlers.run import Run
 from worker_agent.handlers.saving import Rescue
 from worker_agent.handlers.slots import Slots
+from worker_agent.handlers.tidying import Tidying
 from worker_agent.handlers.verification import workspace_of
 from worker_agent.handlers.workshop import Defaults, Workshop
 from worker_agent.ports import EventSpool
 
 TOKEN_BYTES = 32
 AFTER_CRASH_S = 1.0
+# Longer than any other use of a workspace takes, such as the agents' self-test.
+ABANDONED_AFTER_S = 600.0
 LEASE_OVER = "the worker-agent was away for longer than the lease"
 
 log = get_logger(__name__)
@@ -40,6 +43,7 @@ class Attempts:
         self._by_token: dict[str, Attempt] = {}
         self._tasks: dict[AttemptKey, asyncio.Task[None]] = {}
         self._rescue = Rescue(workshop)
+        self._tidying = Tidying(workshop)
 
     @property
     def held(self) -> list[RunningAttempt]:
@@ -125,10 +129,11 @@ class Attempts:
                 return
         log.info("answer_to_nobody", question_id=answer.question_id, task_id=answer.task_id)
 
-    async def clean(self, retention_s: float, memory_s: float) -> None:
+    async def clean(self, retention_s: float, memory_s: float, budget_bytes: int) -> None:
         """Remove the workspaces of attempts that ended some time ago, and forget those that ended long ago.
 
-        What is nowhere else is saved first.
+        What is nowhere else is saved first. If the workspaces of ended attempts take more than the budget, the oldest
+        go sooner (0: there is none); those of attempts that are not known here go by their own age.
         """
         now = self._workshop.clock.now()
         for attempt in list(self._attempts.values()):
@@ -141,10 +146,14 @@ class Attempts:
             if attempt.record.unsaved:
                 continue
             if age_s >= retention_s and not attempt.record.cleaned:
-                await self._clean_workspace(attempt)
+                await self._tidying.remove(attempt, "ended")
             if age_s >= memory_s and self._is_over(attempt.record):
                 self._forget(attempt.key)
                 await self._workshop.journal.remove(attempt.key)
+        await self._tidying.keep_within(budget_bytes, [one for one in self._attempts.values() if self._is_spare(one)])
+        known = {name for key in self._attempts for name in (key.workspace, workspace_of(key))}
+        abandoned_s = max(retention_s, ABANDONED_AFTER_S)
+        await self._tidying.remove_abandoned(known, now - timedelta(seconds=abandoned_s))
 
     async def wait_idle(self) -> None:
         """Return when no attempt runs here."""
@@ -158,12 +167,24 @@ class Attempts:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
 
+    async def leave(self) -> None:
+        """Let go of all attempts, and end their agents: their tasks are moved to other workers."""
+        await self.stop()
+        held = [attempt for attempt in self._attempts.values() if attempt.record.held]
+        await asyncio.gather(*map(self._stop_agent, held))
+
     def _named(self, task_id: str | None, attempt: int | None) -> list[Attempt]:
         return [
             found
             for key, found in self._attempts.items()
             if task_id in (None, key.task_id) and attempt in (None, key.attempt)
         ]
+
+    def _is_spare(self, attempt: Attempt) -> bool:
+        """Whether its workspace is there, and nobody needs it."""
+        record = attempt.record
+        is_closed = record.closed_at is not None and attempt.key not in self._tasks
+        return is_closed and not record.unsaved and not record.cleaned
 
     def _is_over(self, record: AttemptRecord) -> bool:
         if record.held or record.outcome_position is None:
@@ -222,12 +243,3 @@ class Attempts:
             await self._workshop.sandbox.stop(attempt.key.agent, self._workshop.patience.grace_ms)
         except SandboxUnavailable as error:
             log.warning("agent_not_stopped", task_id=attempt.key.task_id, error=error.detail)
-
-    async def _clean_workspace(self, attempt: Attempt) -> None:
-        try:
-            for name in (attempt.key.workspace, workspace_of(attempt.key)):
-                await self._workshop.sandbox.remove_workspace(name)
-        except (SandboxUnavailable, SandboxRefused) as error:
-            log.info("workspace_not_removed", task_id=attempt.key.task_id, error=error.detail)
-            return
-        await attempt.update(cleaned=True)

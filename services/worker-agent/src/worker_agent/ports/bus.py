@@ -30,8 +30,8 @@ class Outbound(Protocol):
         """Show that this worker lives. Lost when the bus is away."""
         ...
 
-    async def end_session(self, worker_id: str, reason: str) -> None:
-        """Say that this worker leaves."""
+    async def end_session(self, worker_id: str, incarnation: str, reason: str) -> None:
+        """Say that this process of this worker leaves."""
         ...
 
     async def round_trip_ms(self) -> float | None:

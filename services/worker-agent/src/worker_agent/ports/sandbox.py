@@ -37,6 +37,10 @@ class SandboxBackend(Protocol):
         """A workspace as it is now."""
         ...
 
+    async def workspace_names(self) -> list[str]:
+        """Names of all workspaces, in order."""
+        ...
+
     async def remove_workspace(self, name: str) -> None:
         """Remove a workspace with all that runs in it; harmless when it is gone."""
         ...

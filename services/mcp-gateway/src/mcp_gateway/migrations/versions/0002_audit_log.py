@@ -9,7 +9,7 @@ from alembic import op
 from servicekit.bus import create_dead_letters
 from servicekit.inbox import create_inbox
 
-revision = "0003"
+revision = "0002"
 down_revision = "0001"
 
 # Whatever calls the function that drops: so long an entry is kept at least.
