@@ -164,6 +164,7 @@ class CheckpointFound(Model):
     """Answer to `find_checkpoint`; without `saved_by_attempt` there is none."""
 
     saved_by_attempt: AttemptNumber | None = None
+    slot: Count = 0
     parts: Count = 0
     """In how many parts it is read."""
     size_bytes: Count = 0
@@ -177,6 +178,7 @@ class ReadCheckpoint(Report):
     """The attempt that asks."""
     name: Name
     saved_by_attempt: AttemptNumber
+    slot: Count
     part: Count
     """From 0."""
 

@@ -118,6 +118,11 @@ def rpc(service: str, verb: str, worker_id: WorkerId) -> str:
     return f"manager.rpc.{service}.{verb}.{worker_id}"
 
 
+def object_key(task_id: TaskId, attempt: int, name: str) -> str:
+    """The key of an object: with the attempt in it, an older attempt never touches what a newer one has kept."""
+    return f"{task_id}/{attempt}/{name}"
+
+
 def object_meta(bucket: str, worker_id: WorkerId, key: str) -> str:
     """Where the description of an object lies."""
     return f"$O.{bucket}.M.{worker_id}.{_token(key)}"

@@ -38,7 +38,7 @@ class ServiceSettings(BaseSettings):
     nats_tls_key: str | None = None
     """File with the key of that certificate (PEM)."""
     nats_credentials: str | None = None
-    """File with the user's JWT and seed (`.creds`), where NATS asks for them; a new one counts when it connects next."""
+    """File with the user's JWT and seed (`.creds`), where NATS asks for them; each connection reads it anew."""
     nats_declares: bool = True
     """Whether this service makes streams and consumers that are missing; where NATS confines services, only the
     orchestrator may, and the others wait for it."""

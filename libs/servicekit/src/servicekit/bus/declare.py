@@ -5,6 +5,7 @@ from dataclasses import replace
 from functools import partial
 from typing import Any
 
+import nats.errors
 from nats.js import JetStreamContext
 from nats.js.api import (
     AckPolicy,
@@ -21,6 +22,7 @@ from nats.js.errors import APIError, NotFoundError
 
 from contracts import access, streams, subjects
 from servicekit.bus.connection import Bus
+from servicekit.logs import get_logger
 from servicekit.settings import ServiceSettings
 
 DUPLICATE_WINDOW_S = 300.0
@@ -32,6 +34,9 @@ SHUT = 1
 OPEN = -1
 NAME_IN_USE = 10058
 CONSUMER_EXISTS = {10013, 10105, 10148}
+AGAIN_S = 30.0
+
+log = get_logger(__name__)
 
 
 async def keep_declared(bus: Bus, settings: ServiceSettings) -> None:
@@ -51,6 +56,17 @@ async def declare_all(bus: Bus, settings: ServiceSettings) -> None:
         max_bytes=settings.nats_stream_max_bytes,
         compression=settings.nats_compression,
     )
+
+
+async def declare_again(bus: Bus, settings: ServiceSettings) -> None:
+    """Declare from time to time what may have been deleted meanwhile, until cancelled: other services may not."""
+    while True:
+        await asyncio.sleep(AGAIN_S)
+        await bus.wait_ready()
+        try:
+            await declare_all(bus, settings)
+        except (nats.errors.Error, OSError, TimeoutError) as error:
+            log.warning("bus.not_declared", error=repr(error))
 
 
 async def find_durables(bus: Bus) -> None:
@@ -172,6 +188,7 @@ def _bucket_config(bucket: streams.Bucket, replicas: int, max_bytes: int | None)
         discard=DiscardPolicy.NEW,
         num_replicas=replicas,
         storage=StorageType.FILE,
+        duplicate_window=DUPLICATE_WINDOW_S,
         allow_direct=True,
         allow_rollup_hdrs=False,
     )

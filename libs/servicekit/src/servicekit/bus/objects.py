@@ -94,9 +94,7 @@ class Objects:
         content = bytearray()
         for first in range(0, described.parts, PARTS_AT_ONCE):
             numbers = range(first, min(first + PARTS_AT_ONCE, described.parts))
-            parts = await asyncio.gather(
-                *(self.part(bucket, owner, key, described.slot, number) for number in numbers)
-            )
+            parts = await asyncio.gather(*(self.part(bucket, owner, key, described.slot, number) for number in numbers))
             for part in parts:
                 if part is None:
                     return None
