@@ -5,6 +5,7 @@ import typer
 from devstack.cli import (
     asking,
     assigning,
+    bus,
     demo,
     diagnosis,
     listing,
@@ -23,5 +24,18 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for group in (running, demo, assigning, watching, listing, asking, reporting, rebuilding, logs, surfaces, diagnosis):
+for group in (
+    running,
+    demo,
+    assigning,
+    watching,
+    listing,
+    asking,
+    reporting,
+    rebuilding,
+    logs,
+    surfaces,
+    bus,
+    diagnosis,
+):
     group.register(app)
