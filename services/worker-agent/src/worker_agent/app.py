@@ -23,7 +23,7 @@ from servicekit.lifecycle import Background
 from servicekit.logs import configure_logging, get_logger
 from worker_agent import __version__, loops, subscriptions
 from worker_agent.agents import AgentHost, adapters
-from worker_agent.bus import BusOutbound, BusServices, open_mailbox
+from worker_agent.bus import BusOutbound, BusServices, MailboxOpener
 from worker_agent.decisions.limits import AttemptLimits, ObjectLimits
 from worker_agent.decisions.redaction import without_known_secrets
 from worker_agent.domain import Target, ToolProfile
@@ -116,7 +116,7 @@ async def _make(stack: AsyncExitStack, settings: Settings, clock: Clock) -> Part
     inbox = subjects.worker_inbox(settings.worker_id)
     bus = await Bus.connect(settings, f"{SERVICE}-{settings.worker_id}", inbox_prefix=inbox)
     stack.push_async_callback(bus.drain)
-    bus.on_reconnect(partial(open_mailbox, bus, settings.worker_id))
+    bus.on_reconnect(MailboxOpener(bus, settings.worker_id).open)
     bus.refresh()
     spool = await Spool.open(settings.data_dir / "spool", _spool_limits(settings), _comes_last)
     stack.push_async_callback(spool.close)

@@ -70,16 +70,28 @@ class BusOutbound:
         return round((self._clock.monotonic() - start) * 1000, 3)
 
 
-async def open_mailbox(bus: Bus, worker_id: str) -> None:
-    """Ask for the consumers of tasks and commands, which a worker may not make itself.
+class MailboxOpener:
+    """Asks for the consumers of tasks and commands, which a worker may not make itself."""
 
-    Where nobody answers they may be there all the same; whoever finds one missing refreshes the bus, and so asks again.
-    """
-    subject = subjects.rpc("orchestrator", "open_mailbox", worker_id)
-    try:
-        await call(bus, subject, OpenMailbox().to_json(), MAILBOX_TIMEOUT_S)
-    except RpcError as error:
-        log.warning("mailbox_not_opened", error=error.detail)
+    def __init__(self, bus: Bus, worker_id: str) -> None:
+        self._bus = bus
+        self._subject = subjects.rpc("orchestrator", "open_mailbox", worker_id)
+        self._told = ""
+
+    async def open(self) -> None:
+        """Ask. Where nobody answers they may be there all the same; whoever finds one missing has this called again."""
+        try:
+            await call(self._bus, self._subject, OpenMailbox().to_json(), MAILBOX_TIMEOUT_S)
+        except RpcError as error:
+            self._tell(error.detail)
+        else:
+            self._told = ""
+
+    def _tell(self, why: str) -> None:
+        """What is new: the same is the case again and again while the orchestrator is away."""
+        if why != self._told:
+            self._told = why
+            log.warning("mailbox_not_opened", error=why)
 
 
 class BusServices:
