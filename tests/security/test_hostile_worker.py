@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import suppress
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 
 import nats.errors
@@ -18,6 +18,7 @@ from servicekit.bus import Bus, Outgoing, declare_streams, ensure_worker_consume
 from servicekit.bus.client import LastingClient
 from servicekit.bus.objects import Objects
 from servicekit.bus.rpc import call, serve
+from servicekit.clock import SystemClock
 from tests.support.buskit import batch
 from tests.support.confined import ConfinedNats, RawClient, confined_nats, raw_client, service_bus, worker_bus
 from tests.support.stack import run
@@ -248,7 +249,7 @@ async def test_a_roll_up_does_not_empty_the_bucket_of_all(
 
 
 async def test_a_credential_that_has_expired_lets_nobody_in(broker: ConfinedNats) -> None:
-    expired = broker.worker("worker-x", timedelta(minutes=1), datetime.now(UTC) - timedelta(hours=1))
+    expired = broker.worker("worker-x", timedelta(minutes=1), SystemClock().now() - timedelta(hours=1))
     async with worker_bus(broker, "worker-x", expired) as bus:
         assert not bus.connected
     short = broker.worker("worker-x", timedelta(seconds=2))
@@ -264,7 +265,7 @@ async def test_a_revoked_credential_is_thrown_out_and_the_one_that_replaced_it_g
     async with worker_bus(broker, "worker-r", mounted) as rotated, worker_bus(broker, "worker-r", old) as stolen:
         assert (rotated.connected, stolen.connected) == (True, True)
         mounted.write_text(new.read_text())
-        now = datetime.now(UTC)
+        now = SystemClock().now()
         first = broker.authority.members["worker"]["worker-r"].issued[0].key
         assert broker.authority.revoke("worker", "worker-r", first, now) == [first]
         await push(broker.settings(old), broker.authority.for_servers(now), broker.authority.account_tokens())

@@ -4,7 +4,7 @@ import json
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 
 from contracts import subjects
@@ -15,6 +15,7 @@ from devstack.bus.local import write_credentials
 from servicekit.bus import Bus
 from servicekit.bus.client import LastingClient
 from servicekit.bus.keys import Credentials, KeyPair, Role
+from servicekit.clock import SystemClock
 from servicekit.settings import ServiceSettings
 from tests.support.stack import TestNats
 
@@ -31,15 +32,15 @@ class ConfinedNats:
 
     def worker(self, worker_id: str, lasts: timedelta | None = None, now: datetime | None = None) -> Path:
         """A new credentials file of a worker."""
-        made = self.authority.for_worker(worker_id, now or datetime.now(UTC), lasts)
+        made = self.authority.for_worker(worker_id, now or SystemClock().now(), lasts)
         return self._written(made, worker_id)
 
     def service(self, name: str) -> Path:
         """A new credentials file of a service."""
-        return self._written(self.authority.for_service(name, datetime.now(UTC), None), name)
+        return self._written(self.authority.for_service(name, SystemClock().now(), None), name)
 
     def watcher(self) -> Path:
-        """A credentials file of somebody who sees and may do all in the platform's account, as nobody does in earnest."""
+        """A credentials file of somebody who may do all in the platform's account, as nobody does in earnest."""
         book = json.loads((self.folder / "authority" / "authority.json").read_text())
         key, platform = KeyPair.generate(Role.user), KeyPair.from_seed(book["platform_seed"])
         token = claims.signed(claims.user(key.public, "watcher", Rights(ALL, ALL), None), platform, 1)
