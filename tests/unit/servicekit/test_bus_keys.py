@@ -59,5 +59,5 @@ def test_a_file_that_is_replaced_counts_from_then_on_and_one_that_is_torn_does_n
         assert file.jwt() == counts.jwt.encode()
     path.unlink()
     assert file.sign("nonce")
-    with pytest.raises(OSError, match="user.creds"):
+    with pytest.raises(OSError, match=r"user\.creds"):
         CredentialsFile(str(path))
