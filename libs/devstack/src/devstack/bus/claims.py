@@ -56,7 +56,7 @@ def platform_account(key: KeyPair, revoked: Revocations) -> Claims:
 def worker_account(key: KeyPair, worker_id: str, platform: str, revoked: Revocations) -> Claims:
     """A worker's own account: all that there is in it is what it takes from the platform's."""
     imports = [
-        {"name": service.subject, "subject": service.subject, "account": platform, "type": "service"}
+        {"subject": service.subject, "account": platform, "type": "service"}
         for service in access.services_for(worker_id)
     ]
     limits = _account_limits() | {
@@ -107,7 +107,7 @@ def read(token: str) -> Claims:
 
 def _export(service: access.Service) -> Claims:
     kind = {"response_type": "Stream"} if service.streams else {"response_type": "Singleton"}
-    return {"name": service.subject, "subject": service.subject, "type": "service", **kind}
+    return {"subject": service.subject, "type": "service", **kind}
 
 
 def _typed(kind: str) -> Claims:
