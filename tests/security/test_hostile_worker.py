@@ -12,6 +12,7 @@ from nats.aio.msg import Msg
 from nats.js.errors import NotFoundError
 
 from contracts import access, streams, subjects
+from contracts.rpc import RPCS
 from contracts.streams import ARTIFACTS, CHECKPOINTS
 from devstack.bus.pushing import push
 from servicekit.bus import Bus, Outgoing, declare_streams, ensure_worker_consumers, publish_batches
@@ -108,7 +109,7 @@ LISTENED = [
     f"{subjects.service_inbox('orchestrator')}.>",
     subjects.task(A),
     *(subject for stream in streams.STREAMS for subject in stream.subjects),
-    *(subjects.rpc(rpc.service, verb, "*") for verb, rpc in access.RPCS.items()),
+    *(subjects.rpc(rpc.service, verb, "*") for verb, rpc in RPCS.items()),
 ]
 
 
@@ -187,13 +188,17 @@ async def test_it_keeps_objects_that_others_neither_read_nor_replace(
             assert await Objects(b).get(bucket, B, "k") == b"of b"
 
 
-async def test_everything_that_is_not_its_own_is_refused(hostile: RawClient, watcher: Bus) -> None:
+async def test_everything_that_is_not_its_own_is_refused(
+    broker: ConfinedNats, hostile: RawClient, watcher: Bus
+) -> None:
     before = await _messages(watcher)
     tried = [*subjects_of_others(), *subjects_of_the_api(), *OTHER]
     let_through = [subject for subject in tried if not await hostile.refusals_of_publishing(subject)]
     assert let_through == []
     assert len(tried) > 250
     assert await _messages(watcher) == before
+    # Where the log says nothing of violations, as every end-to-end test asks, nobody lacked a right.
+    assert "Publish Violation" in broker.server.log.read_text()
 
 
 @pytest.mark.parametrize("pattern", LISTENED)

@@ -151,3 +151,18 @@ def test_a_credential_of_this_machine_is_kept_until_it_expires_soon_or_is_revoke
     assert prepared(NOW + 361 * DAY) != second
     file.write_text("torn")
     assert prepared(NOW + 361 * DAY) not in {first, second}
+
+
+def test_what_two_processes_issue_at_once_is_all_kept(tmp_path: Path) -> None:
+    one, other = Authority(tmp_path / "bus"), Authority(tmp_path / "bus")
+    keys = {one.for_worker("w1", NOW, None).key.public, other.for_worker("w1", NOW, None).key.public}
+    other.for_service("orchestrator", NOW, None)
+    members = Authority(tmp_path / "bus").members
+    assert {issued.key for issued in members["worker"]["w1"].issued} == keys
+    assert list(members["service"]) == ["orchestrator"]
+
+
+def test_a_credential_that_a_faster_clock_has_issued_is_revoked_too(authority: Authority) -> None:
+    made = authority.for_worker("w1", NOW + timedelta(hours=1), None)
+    authority.revoke("worker", "w1", None, NOW)
+    assert accounts(authority)["worker w1"]["nats"]["revocations"][made.key.public] >= read(made.jwt)["iat"]

@@ -1,6 +1,8 @@
 """The authority: its keys, what it has issued, and the accounts as the servers read them, in a folder of its own."""
 
-from collections.abc import Mapping
+import fcntl
+from collections.abc import Generator, Mapping
+from contextlib import contextmanager
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -102,19 +104,22 @@ class Authority:
             raise DevstackError(
                 f"--worker: {worker_id!r} is no worker id; it has letters, digits, `_` and `-`, at most 64"
             ) from None
-        member = self._book.workers.setdefault(worker_id, Member())
-        if member.account_seed is None:
-            member.account_seed = KeyPair.generate(Role.account).seed
-            self._write_worker(worker_id, now)
-        account = KeyPair.from_seed(member.account_seed)
-        return self._issue(member, account, f"worker {worker_id}", access.rights_of_worker(worker_id), now, lasts)
+        with self._changing():
+            member = self._book.workers.setdefault(worker_id, Member())
+            if member.account_seed is None:
+                member.account_seed = KeyPair.generate(Role.account).seed
+            account = KeyPair.from_seed(member.account_seed)
+            made = _issue(member, account, f"worker {worker_id}", self.rights("worker", worker_id), now, lasts)
+        self._write_worker(worker_id, now)
+        return made
 
     def for_service(self, name: str, now: datetime, lasts: timedelta | None) -> Credentials:
         """A new credential for a service; those that it has stay valid. Raises DevstackError for an unknown one."""
         if name not in access.SERVICES:
             raise DevstackError(f"--service: {name!r} is not a service; there are {', '.join(access.SERVICES)}")
-        member = self._book.services.setdefault(name, Member())
-        return self._issue(member, self._platform, name, access.rights_of_service(name), now, lasts)
+        with self._changing():
+            member = self._book.services.setdefault(name, Member())
+            return _issue(member, self._platform, name, self.rights("service", name), now, lasts)
 
     def for_servers(self, now: datetime) -> Credentials:
         """A credential with which servers are told about accounts, for a minute."""
@@ -127,31 +132,21 @@ class Authority:
 
         Raises DevstackError where nothing of it was issued.
         """
-        member = self.members[kind].get(name)
-        valid = [one.key for one in member.issued if member.is_valid(one, now)] if member else []
-        ended = [one for one in valid if key in (None, one)]
-        if member is None or not ended:
-            what = "nothing" if key is None else f"no {key}"
-            raise DevstackError(f"{what} that is valid was issued to {kind} {name!r}; `mews bus credentials list`")
-        member.revoked |= dict.fromkeys(ended, int(now.timestamp()))
-        self._save()
+        with self._changing():
+            member = self.members[kind].get(name)
+            valid = [one for one in member.issued if member.is_valid(one, now)] if member else []
+            ended = [one for one in valid if key in (None, one.key)]
+            if member is None or not ended:
+                what = "nothing" if key is None else f"no {key}"
+                raise DevstackError(f"{what} that is valid was issued to {kind} {name!r}; `mews bus credentials list`")
+            # What was issued until then is out, also where this machine's clock is behind the one that issued it.
+            member.revoked |= {one.key: int(max(now, one.issued_at).timestamp()) for one in ended}
         self._write_platform(now) if kind == "service" else self._write_worker(name, now)
-        return ended
+        return [one.key for one in ended]
 
     def account_tokens(self) -> dict[str, str]:
         """The accounts as servers read them, by public key."""
         return {path.stem: path.read_text() for path in sorted(self._accounts.glob("*.jwt"))}
-
-    def _issue(
-        self, member: Member, issuer: KeyPair, name: str, rights: Rights, now: datetime, lasts: timedelta | None
-    ) -> Credentials:
-        key = KeyPair.generate(Role.user)
-        expires_at = now + lasts if lasts else None
-        token = claims.signed(claims.user(key.public, name, rights, expires_at), issuer, int(now.timestamp()))
-        member.forget_expired(now)
-        member.issued.append(Issued(key=key.public, issued_at=now, expires_at=expires_at))
-        self._save()
-        return Credentials(token, key)
 
     def _write_worker(self, worker_id: str, now: datetime) -> None:
         member = self._book.workers[worker_id]
@@ -171,12 +166,31 @@ class Authority:
         path = self._folder / "authority.json"
         if not path.exists():
             roles = {"operator_seed": Role.operator, "system_seed": Role.account, "platform_seed": Role.account}
-            book = Book(**{name: KeyPair.generate(role).seed for name, role in roles.items()})
+            book = Book.model_validate({name: KeyPair.generate(role).seed for name, role in roles.items()})
             write_atomically(path, book.model_dump_json(indent=2), mode=SECRET_FILE)
         try:
             return Book.model_validate_json(path.read_text())
         except ValidationError as error:
             raise DevstackError(f"{path} is damaged ({error.error_count()} errors); put back a copy of it") from error
 
-    def _save(self) -> None:
-        write_atomically(self._folder / "authority.json", self._book.model_dump_json(indent=2), mode=SECRET_FILE)
+    @contextmanager
+    def _changing(self) -> Generator[None]:
+        """What is changed in the block is kept, whoever else changes the book meanwhile; not if the block raises."""
+        path = self._folder / "lock"
+        path.touch(mode=SECRET_FILE)
+        with path.open("a") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            self._book = self._opened()
+            yield
+            write_atomically(self._folder / "authority.json", self._book.model_dump_json(indent=2), mode=SECRET_FILE)
+
+
+def _issue(
+    member: Member, issuer: KeyPair, name: str, rights: Rights, now: datetime, lasts: timedelta | None
+) -> Credentials:
+    key = KeyPair.generate(Role.user)
+    expires_at = now + lasts if lasts else None
+    token = claims.signed(claims.user(key.public, name, rights, expires_at), issuer, int(now.timestamp()))
+    member.forget_expired(now)
+    member.issued.append(Issued(key=key.public, issued_at=now, expires_at=expires_at))
+    return Credentials(token, key)
