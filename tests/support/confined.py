@@ -41,10 +41,7 @@ class ConfinedNats:
 
     def watcher(self) -> Path:
         """A credentials file of somebody who may do all in the platform's account, as nobody does in earnest."""
-        book = json.loads((self.folder / "authority" / "authority.json").read_text())
-        key, platform = KeyPair.generate(Role.user), KeyPair.from_seed(book["platform_seed"])
-        token = claims.signed(claims.user(key.public, "watcher", Rights(ALL, ALL), None), platform, 1)
-        return self._written(Credentials(token, key), "watcher")
+        return self._written(all_rights(self.folder / "authority"), "watcher")
 
     def settings(self, credentials: Path, **more: object) -> ServiceSettings:
         """What somebody needs to connect with these credentials."""
@@ -77,6 +74,13 @@ class RawClient:
         await self.nc.subscribe(subject)
         await self.nc.flush()
         return self.refused[before:]
+
+
+def all_rights(authority: Path) -> Credentials:
+    """Credentials of somebody who may do all in the platform's account, of a system too."""
+    book = json.loads((authority / "authority.json").read_text())
+    key, platform = KeyPair.generate(Role.user), KeyPair.from_seed(book["platform_seed"])
+    return Credentials(claims.signed(claims.user(key.public, "watcher", Rights(ALL, ALL), None), platform, 1), key)
 
 
 def confined_nats(folder: Path, **server: object) -> ConfinedNats:

@@ -58,10 +58,10 @@ async def declare_all(bus: Bus, settings: ServiceSettings) -> None:
     )
 
 
-async def declare_again(bus: Bus, settings: ServiceSettings) -> None:
+async def declare_again(bus: Bus, settings: ServiceSettings, every_s: float = AGAIN_S) -> None:
     """Declare from time to time what may have been deleted meanwhile, until cancelled: other services may not."""
     while True:
-        await asyncio.sleep(AGAIN_S)
+        await asyncio.sleep(every_s)
         await bus.wait_ready()
         try:
             await declare_all(bus, settings)
