@@ -30,6 +30,9 @@ def system(tmp_path_factory: pytest.TempPathFactory, no_coding_agents: str | Non
         state = parsed(fresh.mews("up", "--detach", "--workers", "2", "--json", within=START_WITHIN_S))
         assert state["workers"] == 2
         yield fresh
+        # Everybody has had all the rights that it needs.
+        refused = [line for line in (fresh.home / ".mews/logs/nats.log").read_text().splitlines() if "iolation" in line]
+        assert refused == []
         assert parsed(fresh.mews("down", "--json"))["strays_ended"] == []
         assert fresh.processes() == []
 

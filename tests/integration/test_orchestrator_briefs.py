@@ -1,13 +1,17 @@
 """What workers are told over the bus: their task, who else is there, and what they would be given next."""
 
+from base64 import b64decode
 from collections.abc import AsyncGenerator
+from os import urandom
 from typing import Any
 
 import pytest
 
 from contracts import subjects
 from contracts.rpc import RPCS, NextTask
+from contracts.streams import CHECKPOINTS, TASKS
 from orchestrator.store.briefs import MOST_LINES
+from servicekit.bus.objects import PART_BYTES, Objects
 from servicekit.bus.rpc import RpcError, call
 from tests.support.orchestrating import Orchestra, orchestra
 from tests.support.stack import Database, TestNats
@@ -142,3 +146,34 @@ async def test_of_a_queue_with_very_many_lines_the_first_are_looked_at(o: Orches
     tasks = [{"description": "x", "requirements": {"tags": [f"t{n}"]}} for n in range(MOST_LINES + 50)]
     await o.client.post("/v1/tasks/batch", json={"tasks": tasks})
     assert (await next_of(o)).queued == MOST_LINES
+
+
+async def test_a_workers_consumers_are_made_when_it_asks_and_stay_as_they_are(o: Orchestra) -> None:
+    for _ in range(2):
+        made = await ask(o, "open_mailbox", "w-new")
+        assert (made.tasks, made.commands) == ("w-new", "w-new")
+        config = (await o.bus.js.consumer_info(TASKS, "w-new")).config
+        assert config.filter_subject == subjects.task("w-new")
+
+
+async def test_the_worker_that_has_the_task_now_is_given_what_an_earlier_attempt_saved(o: Orchestra) -> None:
+    first, second = await o.worker("w1", tags=["busy"]), await o.worker("w2", tags=["idle"])
+    task = await o.create(max_attempts=2, requirements={"tags": ["busy"]})
+    objects, content = Objects(o.bus), urandom(PART_BYTES + 10)
+    await objects.put(CHECKPOINTS, "w1", subjects.object_key(task.task_id, 1, "latest"), content, "x")
+    asked = {"task_id": task.task_id, "name": "latest"}
+    await first.end(await first.take(), "failed", reason="first")
+    await first.take()
+    found = await ask(o, "find_checkpoint", "w1", attempt=2, **asked)
+    assert (found.saved_by_attempt, found.parts, found.size_bytes) == (1, 2, len(content))
+    wanted = asked | {"attempt": 2, "saved_by_attempt": 1, "slot": found.slot}
+    parts = [await ask(o, "read_checkpoint", "w1", part=part, **wanted) for part in range(2)]
+    assert b"".join(b64decode(part.content_base64) for part in parts) == content
+    assert (await ask(o, "find_checkpoint", "w1", attempt=2, **asked | {"name": "other"})).saved_by_attempt is None
+    with pytest.raises(RpcError) as gone:
+        await ask(o, "read_checkpoint", "w1", part=2, **wanted)
+    assert gone.value.code == "checkpoint_gone"
+    for worker_id, attempt in ((second.worker_id, 2), ("w1", 1), ("w1", 3)):
+        with pytest.raises(RpcError) as refused:
+            await ask(o, "find_checkpoint", worker_id, attempt=attempt, **asked)
+        assert refused.value.code == "attempt_not_held"

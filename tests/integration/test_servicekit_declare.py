@@ -8,19 +8,20 @@ import pytest
 from nats.aio.msg import Msg
 from nats.js import JetStreamContext
 from nats.js.api import StreamConfig
-from nats.js.errors import APIError
+from nats.js.errors import APIError, NotFoundError
 
 from contracts import subjects
 from contracts.streams import BUCKETS, COMMANDS, EVENTS, QUESTIONS, STREAMS, TASKS, TELEMETRY, Durable
 from servicekit.bus import (
     Bus,
     Outgoing,
+    declare_again,
     declare_streams,
     ensure_worker_consumers,
     keep_declared,
     publish_batches,
 )
-from tests.support.buskit import a_bus, settings_of
+from tests.support.buskit import a_bus, running, settings_of
 from tests.support.stack import TestNats
 from tests.support.waiting import eventually
 
@@ -96,7 +97,7 @@ async def test_a_durable_with_an_old_filter_gets_the_declared_one(nats_server: T
         assert sorted(orchestrator.filter_subjects or []) == [
             "worker.completion.*",
             "worker.progress.*",
-            "worker.registered",
+            "worker.registered.*",
         ]
 
 
@@ -184,3 +185,35 @@ async def test_the_api_error_of_a_stream_that_cannot_be_changed_is_not_hidden(na
         await bus.js.add_stream(StreamConfig(name=TASKS, subjects=["worker.task.*"], storage="memory"))  # type: ignore[arg-type]
         with pytest.raises(APIError):
             await declare_streams(bus.js)
+
+
+async def test_a_service_that_may_not_declare_waits_until_its_own_durables_are_there(nats_server: TestNats) -> None:
+    settings = settings_of(nats_server, nats_declares=False)
+    bus = await Bus.connect(settings, "question-broker")
+    async with a_bus(nats_server) as other:
+        try:
+            await keep_declared(bus, settings)
+            await eventually(lambda: bus.connected)
+            assert not bus.ready
+            with pytest.raises(NotFoundError):
+                await bus.js.stream_info(TASKS)
+            await declare_streams(other.js)
+            await eventually(lambda: bus.ready)
+        finally:
+            await bus.close()
+
+
+async def test_what_was_deleted_is_declared_again_after_a_while(nats_server: TestNats) -> None:
+    settings = settings_of(nats_server)
+    async with a_bus(nats_server) as bus:
+        await declare_streams(bus.js)
+        await bus.js.delete_consumer(TELEMETRY, "telemetry-ingest")
+        async with running(declare_again(bus, settings, every_s=0.02)):
+
+            async def there() -> bool:
+                try:
+                    return bool(await bus.js.consumer_info(TELEMETRY, "telemetry-ingest"))
+                except NotFoundError:
+                    return False
+
+            await eventually(there)

@@ -14,6 +14,7 @@ from tests.support.sandbox import SandboxServer
 from tests.support.stack import TestNats, run
 from tests.support.waiting import eventually
 from tests.support.worker_agent import (
+    WORKER,
     OtherSide,
     WorkerProcess,
     agent_client,
@@ -22,6 +23,7 @@ from tests.support.worker_agent import (
     other_side,
     worker_process,
 )
+from worker_agent.objects import JetStreamObjects
 
 EDIT = "echo changed > code.txt"
 JUNIT = '<testsuite><testcase time="0.5"/><testcase><failure/></testcase></testsuite>'
@@ -48,9 +50,9 @@ def remote(tmp_path: Path) -> Path:
 
 async def kept(side: OtherSide, stored: Any, folder: Path) -> Path:
     """What the object store holds, as a file."""
-    store = await side.bus.js.object_store(stored.bucket)
+    content = await JetStreamObjects(side.bus, WORKER).get(stored.bucket, stored.key)
     path = folder / stored.key.rpartition("/")[2]
-    await asyncio.to_thread(path.write_bytes, (await store.get(stored.key)).data or b"")
+    await asyncio.to_thread(path.write_bytes, content or b"")
     return path
 
 

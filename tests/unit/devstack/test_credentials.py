@@ -8,9 +8,9 @@ def test_credentials_are_made_once_and_kept(tmp_path: Path):
     path = tmp_path / "secrets" / "credentials.json"
     made = load_credentials(path)
     assert load_credentials(path) == made
-    passwords = {made.postgres_password, made.nats_password, made.redis_password, made.service_token}
+    passwords = {made.postgres_password, made.redis_password, made.service_token}
     passwords |= {password for roles in made.roles for password in (roles.owner_password, roles.app_password)}
-    assert len(passwords) == 14
+    assert len(passwords) == 13
 
 
 def test_only_the_user_can_read_them(tmp_path: Path):

@@ -72,7 +72,8 @@ def test_the_gateway_alone_gets_the_key_that_seals_and_it_is_the_same_after_a_re
 def test_a_worker_gets_the_bus_its_sandbox_and_the_agents_keys_but_no_database(world: World):
     env = worker_env(world, 1)
     assert env["WORKER_ID"] == "worker-1"
-    assert env["NATS_PASSWORD"] == world.credentials.nats_password
+    assert env["NATS_CREDENTIALS"] == str(world.layout.bus / "workers" / "worker-1.creds")
+    assert "NATS_USER" not in env
     assert (env["CURSOR_API_KEY"], env["ANTHROPIC_API_KEY"], env["WORKER_TAGS"]) == (
         "cursor-key",
         "anthropic-key",
@@ -88,12 +89,18 @@ def test_a_sandbox_gets_no_credential(world: World):
         "cursor-key",
         "anthropic-key",
         "aws-key",
-        world.credentials.nats_password,
         world.credentials.service_token,
     }
     assert not secret & set(env.values())
     assert set(env) - {"PATH", "HOME", "MEWS_STACK"} == {name for name in env if name.startswith("SANDBOX_")}
     assert str(world.layout.credentials.parent) in env["SANDBOX_HIDDEN_PATHS"].split(":")
+
+
+def test_every_service_has_a_credential_of_its_own_and_one_alone_may_declare(world: World):
+    envs = {service.name: service_env(world, service) for service in SERVICES}
+    files = {env["NATS_CREDENTIALS"] for env in envs.values()} | {worker_env(world, 1)["NATS_CREDENTIALS"]}
+    assert len(files) == len(SERVICES) + 1
+    assert [name for name, env in envs.items() if env["NATS_DECLARES"] == "true"] == ["orchestrator"]
 
 
 def test_the_socket_of_a_sandbox_has_a_path_short_enough_for_the_kernel(tmp_path: Path):
@@ -106,7 +113,7 @@ def test_servers_named_by_the_environment_are_used(tmp_path: Path):
     world = make_world(tmp_path, USER | given)
     env = service_env(world, ORCHESTRATOR)
     assert (env["NATS_HOST"], env["NATS_PORT"]) == ("bus", "4222")
-    assert "NATS_PASSWORD" not in env
+    assert not {"NATS_PASSWORD", "NATS_CREDENTIALS", "NATS_DECLARES"} & set(env)
     assert (env["POSTGRES_HOST"], env["POSTGRES_PORT"], env["POSTGRES_DB"]) == ("db", "5432", "elsewhere")
     assert env["POSTGRES_USER"] == "orchestrator_app"
     assert env["REDIS_PORT"] == str(PORTS["redis"])

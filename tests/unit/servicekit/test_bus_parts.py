@@ -2,7 +2,6 @@
 
 import ssl
 from datetime import UTC, datetime
-from importlib.util import find_spec
 
 import pytest
 from nats.aio.client import Client
@@ -70,13 +69,9 @@ def test_the_settings_reach_the_client() -> None:
     assert "tls" not in options
 
 
-def test_credentials_reach_the_client_or_say_which_package_they_need() -> None:
+def test_credentials_reach_the_client() -> None:
     settings = ServiceSettings(nats_credentials="/run/nats.creds")
-    if find_spec("nkeys"):
-        assert connect_options(settings)["user_credentials"] == "/run/nats.creds"
-    else:
-        with pytest.raises(RuntimeError, match=r"servicekit\[credentials\]"):
-            connect_options(settings)
+    assert connect_options(settings)["user_credentials"] == "/run/nats.creds"
 
 
 def test_an_encrypted_connection_checks_the_server() -> None:

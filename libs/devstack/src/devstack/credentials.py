@@ -16,8 +16,6 @@ class Credentials:
     """What the servers and services of one system show each other."""
 
     postgres_password: str = field(repr=False)
-    nats_user: str
-    nats_password: str = field(repr=False)
     redis_password: str = field(repr=False)
     service_token: str = field(repr=False)
     gateway_state_key: str = field(repr=False)
@@ -37,8 +35,6 @@ def load_credentials(path: Path) -> Credentials:
         write_atomically(path, json.dumps(complete, indent=2) + "\n", mode=0o600)
     return Credentials(
         postgres_password=complete["postgres"],
-        nats_user="mews",
-        nats_password=complete["nats"],
         redis_password=complete["redis"],
         service_token=complete["service_token"],
         gateway_state_key=complete["gateway_state_key"],
@@ -48,4 +44,4 @@ def load_credentials(path: Path) -> Credentials:
 
 def _names() -> list[str]:
     roles = [f"{schema}_{role}" for schema in SCHEMAS for role in ("owner", "app")]
-    return ["postgres", "nats", "redis", "service_token", "gateway_state_key", *roles]
+    return ["postgres", "redis", "service_token", "gateway_state_key", *roles]

@@ -4,9 +4,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from contracts import permissions
+from devstack.bus.local import credentials_file
 from devstack.credentials import Credentials
 from devstack.paths import Layout
 from devstack.servers.base import ServerInfo
+from devstack.servers.given import given_nats
 from devstack.services import GATEWAY, SERVICES, STACK_VARIABLE, ServiceSpec, worker_name
 
 HOST = "127.0.0.1"
@@ -47,7 +50,8 @@ def service_env(world: World, service: ServiceSpec) -> dict[str, str]:
     roles = world.credentials.roles_of(service.schema)
     database = _postgres(world.endpoints, roles.app, roles.app_password)
     gateway = {"AUTH_MODE": "local", "GATEWAY_STATE_KEYS": world.credentials.gateway_state_key}
-    return _shared(world, service.name) | database | (gateway if service.name == GATEWAY else {})
+    bus = _own_bus(world, "service", service.name)
+    return _shared(world, service.name) | bus | database | (gateway if service.name == GATEWAY else {})
 
 
 def migration_env(world: World, service: ServiceSpec) -> dict[str, str]:
@@ -61,7 +65,7 @@ def worker_env(world: World, number: int) -> dict[str, str]:
     """What a worker-agent gets: the bus and its sandbox, no database; the agents' keys, for the agents it starts."""
     name = worker_name(number)
     keys = {key: world.inherited[key] for key in AGENT_KEYS if key in world.inherited}
-    return _shared(world, name) | keys | {
+    return _shared(world, name) | _own_bus(world, "worker", name) | keys | {
         "WORKER_ID": name,
         "DATA_DIR": str(world.layout.data / name),
         "SANDBOX_SOCKET": str(sandbox_socket(world.layout, number)),
@@ -116,6 +120,15 @@ def _bus(endpoints: Endpoints) -> dict[str, str]:
         "REDIS_PASSWORD": redis.password,
     }
     return {name: value for name, value in variables.items() if value}
+
+
+def _own_bus(world: World, kind: str, name: str) -> dict[str, str]:
+    """The credential for our own bus; somebody else's bus asks for what the user's variables say."""
+    if given_nats(world.inherited) is not None:
+        return {}
+    declares = kind == "service" and permissions.SERVICES[name].declares
+    file = credentials_file(world.layout, kind, name)
+    return {"NATS_CREDENTIALS": str(file), "NATS_DECLARES": str(declares).lower()}
 
 
 def _postgres(endpoints: Endpoints, user: str, password: str) -> dict[str, str]:

@@ -8,6 +8,7 @@ from functools import partial
 import asyncpg
 
 from devstack.admin import DATABASE, prepare_database
+from devstack.bus.authority import Authority
 from devstack.credentials import Credentials
 from devstack.environments import (
     HOST,
@@ -38,7 +39,7 @@ CONNECT_WITHIN_S = 10
 
 def server_endpoints(environ: Mapping[str, str], credentials: Credentials, ports: Mapping[str, int]) -> Endpoints:
     """Where the servers will be: those that the environment names, otherwise our own."""
-    own_nats = ServerInfo(HOST, ports["nats"], user=credentials.nats_user, password=credentials.nats_password)
+    own_nats = ServerInfo(HOST, ports["nats"])
     own_redis = ServerInfo(HOST, ports["redis"], password=credentials.redis_password)
     own_postgres = ServerInfo(HOST, ports["postgres"], user="postgres", password=credentials.postgres_password)
     return Endpoints(
@@ -82,7 +83,7 @@ def _own_server(name: str, world: World) -> Server:
     data, log, port = world.layout.data / name, world.layout.logs / f"{name}.log", world.ports[name]
     credentials = world.credentials
     if name == "nats":
-        return Nats(data, user=credentials.nats_user, password=credentials.nats_password, port=port, log=log)
+        return Nats(data, authority=Authority(world.layout.bus), port=port, log=log)
     if name == "redis":
         return Redis(data, password=credentials.redis_password, port=port, log=log)
     return Postgres(data, password=credentials.postgres_password, port=port, log=log)

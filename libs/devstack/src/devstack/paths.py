@@ -39,6 +39,11 @@ class Layout:
         return self.mews / "secrets" / "credentials.json"
 
     @property
+    def bus(self) -> Path:
+        """The authority of the bus, and a credential for each service and worker, readable by the user alone."""
+        return self.mews / "secrets" / "bus"
+
+    @property
     def state(self) -> Path:
         """What runs, written by the supervisor."""
         return self.mews / "state.json"

@@ -9,6 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
 from pathlib import Path
 
+from devstack.bus.local import prepare_credentials
 from devstack.credentials import load_credentials
 from devstack.environments import HOST, World
 from devstack.errors import DevstackError
@@ -17,6 +18,7 @@ from devstack.parts import build_parts, server_endpoints
 from devstack.paths import Layout
 from devstack.ports import choose_ports
 from devstack.processes import identify
+from devstack.servers.given import given_nats
 from devstack.services import GATEWAY, GATEWAY_PORT, SERVICES, worker_name
 from devstack.state import Phase, State, read_state, write_state
 from devstack.supervision.rotation import rotate
@@ -117,6 +119,10 @@ def make_world(layout: Layout, environ: Mapping[str, str], workers: int) -> Worl
     names += [worker_name(number) for number in range(1, workers + 1)]
     ports = choose_ports(names, {GATEWAY: GATEWAY_PORT, **_last_ports(layout.ports)}, HOST)
     layout.ports.write_text(json.dumps(ports, indent=2) + "\n")
+    if given_nats(environ) is None:
+        services = [service.name for service in SERVICES]
+        fleet = [worker_name(number) for number in range(1, workers + 1)]
+        prepare_credentials(layout, services, fleet, SystemClock().now())
     endpoints = server_endpoints(environ, credentials, ports)
     return World(layout, environ, credentials, endpoints, ports)
 

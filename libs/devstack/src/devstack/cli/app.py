@@ -7,6 +7,7 @@ from devstack.cli import (
     assigning,
     auditing,
     deadletters,
+    bus,
     demo,
     diagnosis,
     keys,
@@ -27,6 +28,6 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 DAILY = (running, demo, assigning, watching, listing, asking, reporting)
-OPERATING = (keys, auditing, deadletters, rebuilding, logs, surfaces, diagnosis)
+OPERATING = (keys, auditing, deadletters, rebuilding, logs, surfaces, bus, diagnosis)
 for group in (*DAILY, *OPERATING):
     group.register(app)

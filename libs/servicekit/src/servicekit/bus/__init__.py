@@ -8,7 +8,7 @@ from servicekit.bus.deadletters import (
     create_dead_letters,
     finish_dead_letter_states,
 )
-from servicekit.bus.declare import declare_streams, ensure_worker_consumers, keep_declared
+from servicekit.bus.declare import declare_again, declare_streams, ensure_worker_consumers, keep_declared
 from servicekit.bus.publishing import Outgoing, publish_batches
 from servicekit.bus.received import Received
 from servicekit.bus.settling import DeadLetterSink, RetryPolicy
@@ -23,6 +23,7 @@ __all__ = [
     "RetryPolicy",
     "add_dead_letter_states",
     "create_dead_letters",
+    "declare_again",
     "declare_streams",
     "ensure_worker_consumers",
     "finish_dead_letter_states",

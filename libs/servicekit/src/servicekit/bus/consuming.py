@@ -262,4 +262,6 @@ def foreign_event(subject: str, batch: Any) -> str | None:
                 f"event {event.event_id}: kind {event.kind!r} of worker {event.worker_id!r} "
                 f"and task {event.task_id!r} does not belong on {subject!r}"
             )
+        if event.kind == "registered" and event.body.worker_id != event.worker_id:
+            return f"event {event.event_id}: body.worker_id {event.body.worker_id!r} is not {event.worker_id!r}"
     return None

@@ -51,6 +51,7 @@ class Puller:
         self._asked = 0
         self._bytes_a_message = FIRST_GUESS_BYTES
         self._heard_at = 0.0
+        self._told_missing = False
 
     async def start(self) -> None:
         """Open the inbox."""
@@ -120,6 +121,14 @@ class Puller:
         self._asked = max(0, self._asked - int(undelivered)) if undelivered is not None else 0
         if status == NO_RESPONDERS or "deleted" in description.lower():
             self.missing = True
+            self._tell_missing(status, description)
+        else:
+            self._told_missing = False
+
+    def _tell_missing(self, status: str | None, description: str) -> None:
+        """Once: it may be missing for long."""
+        if not self._told_missing:
+            self._told_missing = True
             log.warning("bus.durable_missing", subject=self._next, status=status, description=description)
 
     def _pull_size(self) -> int:
