@@ -11,6 +11,7 @@ from contracts.base import (
     Milliseconds,
     Model,
     Name,
+    Names,
     OptionalText,
     QuestionId,
     TaskId,
@@ -62,14 +63,14 @@ class ListWorkers(Report):
 
     status: WorkerStatus | None = None
     """Only workers of this status."""
-    tags: list[Name] = []
+    tags: Names = []
     """Only workers with all of these tags."""
-    capabilities: list[Name] = []
+    capabilities: Names = []
     """Only workers with all of these capabilities, such as `agent:claude`."""
     free_only: bool = False
     """Only workers with a free slot."""
     limit: Annotated[int, Field(ge=1, le=200)] = 50
-    cursor: str | None = None
+    cursor: OptionalText | None = None
     """next_cursor of the page before."""
 
 
