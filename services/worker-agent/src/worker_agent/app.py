@@ -130,7 +130,7 @@ async def _make(stack: AsyncExitStack, settings: Settings, clock: Clock) -> Part
     desk = Desk(workshop, services, commands, changes)
     server = create_server(__version__, desk, traced=settings.otel_exporter_otlp_endpoint is not None)
     mcp_app = create_mcp_app(server, attempts.by_token, settings.max_tool_body_bytes)
-    await stack.enter_async_context(serving(mcp_app, listening))
+    await stack.enter_async_context(serving(mcp_app, listening, settings.max_tool_connections))
     outbound = BusOutbound(bus, clock)
     return Parts(settings, clock, new_id("run"), bus, outbound, spool, journal, workshop, attempts, commands, changes)
 
@@ -267,6 +267,7 @@ def _workshop(
         most_bundle_bytes=settings.bundle_max_mb * MEBIBYTE,
         quotas={Target.artifact_mb: settings.artifact_quota_mb, Target.questions: settings.max_open_questions},
         policy=settings.policy(frozenset({*BY_NAME, *ToolProfile})),
+        send_limits=settings.send_limits,
         agent_secrets=settings.agent_keys,
     )
 

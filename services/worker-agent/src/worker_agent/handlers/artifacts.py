@@ -28,7 +28,7 @@ class Published:
 async def publish_artifact(attempt: Attempt, workshop: Workshop, body: Artifact) -> Published:
     """Keep a file of the workspace, or a text. The same name again replaces it, and is an event of its own.
 
-    Raises ObjectRefused, QuotaExceeded, ObjectsUnavailable, and the errors of the sandbox and the spool.
+    Raises ObjectRefused, QuotaExceeded, RateLimited, ObjectsUnavailable, and the errors of the sandbox and the spool.
     """
     attempt.reporter.check(body)
     if (body.path is None) == (body.content is None):
@@ -37,6 +37,7 @@ async def publish_artifact(attempt: Attempt, workshop: Workshop, body: Artifact)
         content, is_text = _without_secrets(attempt, await _content(attempt, workshop, body))
         key = object_key(attempt.key, attempt.redactor.text(body.name))
         sizes = _sizes(attempt.record, key, len(content), attempt.quota(Target.artifact_mb))
+        attempt.throttle.deposit(len(content))
         media_type = body.media_type or guessed_media_type(body.name, is_text=is_text)
         stored = await workshop.objects.put(ARTIFACTS.name, key, content, media_type)
         await attempt.update(artifacts=sizes)

@@ -52,6 +52,7 @@ async def save_checkpoint(attempt: Attempt, workshop: Workshop, body: Checkpoint
         files = [file async for file in _read(attempt, workshop, found, body)]
         manifest = _manifest(attempt, workshop, attempt.redactor.body(body), files)
         content = await asyncio.to_thread(pack, manifest, files)
+        attempt.throttle.deposit(len(content))
         key = object_key(attempt.key, manifest.name)
         stored = await workshop.objects.put(CHECKPOINTS.name, key, content, MEDIA_TYPE)
     told = body.model_copy(update={"data": {}})
