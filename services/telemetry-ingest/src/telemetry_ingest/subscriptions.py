@@ -46,14 +46,15 @@ def consume_events(
     ).run
 
 
-def consume_decided(bus: Bus, dead_letters: DeadLetters, log: EventLog, clock: Clock) -> Loop:
+def consume_decided(bus: Bus, dead_letters: DeadLetters, log: EventLog, tail: LiveTail, clock: Clock) -> Loop:
     """A loop that records what services decided.
 
-    It learns of new attempts before their events come, so that older ones are known to be stale.
+    It learns of new attempts mostly before their events come, so that older ones are known to be stale; what came
+    before the news is judged again.
     """
     consumer = CONSUMERS[streams.EVENTS]
 
     async def record(received: Sequence[Received[Batch[DecidedEvent]]]) -> None:
-        await handlers.record_decided(received, consumer, log, clock.now())
+        await handlers.record_decided(received, consumer, log, tail, clock.now())
 
     return BatchConsumer(bus, streams.EVENTS, consumer, DECIDED_BATCH, record, dead_letters).run
