@@ -1,4 +1,5 @@
 from servicekit.bus.fairness import FairShare, Turns
+from servicekit.bus.rpc import BURST_OF_ONE, MOST_OF_ONE, Askers
 
 SHARE = FairShare(bytes_per_s=100_000, burst_bytes=50_000, behind=10, most_waiting=50)
 SIZE = 10_000 - 1_024
@@ -75,7 +76,7 @@ def test_no_more_waits_than_a_durable_can_bear() -> None:
 
 
 def test_nothing_waits_longer_than_the_most_and_what_comes_again_is_judged_again() -> None:
-    stream = flooded(FairShare(bytes_per_s=1, behind=10))
+    stream = flooded(FairShare(bytes_per_s=1, burst_bytes=50_000, behind=10))
     assert stream.comes("loud") == FairShare().most_delay_s
     again = stream.sequence
     assert stream.turns.waiting == 1
@@ -109,3 +110,23 @@ def test_many_small_messages_are_a_flood_too() -> None:
     stream.now_s += 0.2
     stream.comes("calm", pending=0, size=1)
     assert stream.comes("loud", size=1) > 0
+
+
+def test_a_worker_that_asks_without_end_is_told_so_and_others_are_let_in() -> None:
+    askers = Askers()
+    assert [askers.objection("loud", 5.0) for _ in range(MOST_OF_ONE)] == [None] * MOST_OF_ONE
+    assert "wait until one is" in (askers.objection("loud", 5.0) or "")
+    assert askers.objection("calm", 5.0) is None
+    askers.answered("loud")
+    assert askers.objection("loud", 5.0) is None
+
+
+def test_a_worker_may_ask_so_often_and_after_a_second_again() -> None:
+    askers, objections = Askers(), list[str | None]()
+    for _ in range(BURST_OF_ONE + 2):
+        objections.append(askers.objection("loud", 5.0))
+        if objections[-1] is None:
+            askers.answered("loud")
+    assert not any(objections[:BURST_OF_ONE])
+    assert "100 times a second" in (objections[-1] or "")
+    assert askers.objection("loud", 6.0) is None

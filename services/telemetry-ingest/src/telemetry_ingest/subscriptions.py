@@ -7,7 +7,7 @@ from contracts import streams
 from contracts.batches import DECIDED_BATCH, EVENT_BATCH, Batch
 from contracts.decided import DecidedEvent
 from contracts.events import Event
-from servicekit.bus import BatchConsumer, Bus, DeadLetters, Received, foreign_event
+from servicekit.bus import BatchConsumer, Bus, DeadLetters, FairShare, Received, foreign_event
 from servicekit.clock import Clock
 from telemetry_ingest import handlers
 from telemetry_ingest.domain import CONSUMERS
@@ -41,6 +41,7 @@ def consume_events(
         record,
         dead_letters,
         validate=foreign_event,
+        fair=FairShare(),
         max_events=gathering.max_events,
         max_wait_ms=gathering.max_wait_ms,
     ).run

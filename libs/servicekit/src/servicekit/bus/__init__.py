@@ -4,6 +4,7 @@ from servicekit.bus.connection import Bus
 from servicekit.bus.consuming import BatchConsumer, foreign_event
 from servicekit.bus.deadletters import DeadLetters, create_dead_letters
 from servicekit.bus.declare import declare_streams, ensure_worker_consumers, keep_declared
+from servicekit.bus.fairness import FairShare
 from servicekit.bus.publishing import Outgoing, publish_batches
 from servicekit.bus.received import Received
 from servicekit.bus.settling import DeadLetterSink, RetryPolicy
@@ -13,6 +14,7 @@ __all__ = [
     "Bus",
     "DeadLetterSink",
     "DeadLetters",
+    "FairShare",
     "Outgoing",
     "Received",
     "RetryPolicy",

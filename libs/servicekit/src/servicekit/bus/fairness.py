@@ -18,9 +18,9 @@ SUM_EVERY_S = 0.1
 class FairShare:
     """When and for how long a sender must wait."""
 
-    bytes_per_s: float = 4 * MEBIBYTE
+    bytes_per_s: float = 8 * MEBIBYTE
     """How fast what had to wait comes back, of each sender."""
-    burst_bytes: float = MEBIBYTE
+    burst_bytes: float = 8 * MEBIBYTE
     """Who has used less than this lately does not flood."""
     behind: int = 200
     """With fewer messages to come, nobody waits."""
