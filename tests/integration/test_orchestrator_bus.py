@@ -87,7 +87,7 @@ async def test_a_registration_for_another_worker_is_put_aside(o: Orchestra) -> N
     worker = await o.worker()
     body = {"worker_id": "other", "hostname": "h", "incarnation": "i"}
     await worker.producer.send(worker.event("registered", body))
-    assert "'other' is not 'w1'" in await dead_letter(o, "worker.registered")
+    assert "'other' is not 'w1'" in await dead_letter(o, "worker.registered.w1")
     assert (await o.client.get("/v1/workers/other")).status_code == 404
 
 

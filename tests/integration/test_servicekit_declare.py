@@ -96,7 +96,7 @@ async def test_a_durable_with_an_old_filter_gets_the_declared_one(nats_server: T
         assert sorted(orchestrator.filter_subjects or []) == [
             "worker.completion.*",
             "worker.progress.*",
-            "worker.registered",
+            "worker.registered.*",
         ]
 
 

@@ -48,7 +48,7 @@ def worker(tmp_path_factory: pytest.TempPathFactory, nats: TestNats, sandbox: Sa
 @pytest.fixture
 async def objects(nats: TestNats) -> AsyncIterator[JetStreamObjects]:
     bus = await Bus.connect(settings_of(nats), "test")
-    yield JetStreamObjects(bus)
+    yield JetStreamObjects(bus, WORKER)
     await bus.close()
 
 
@@ -288,6 +288,6 @@ async def test_a_bucket_that_is_not_declared_is_an_error_that_says_so(nats_serve
     bus = await Bus.connect(settings_of(nats_server), "test")
     try:
         with pytest.raises(ObjectsUnavailable, match="object store"):
-            await JetStreamObjects(bus).put(BUCKETS[0].name, "k", b"y", "x")
+            await JetStreamObjects(bus, WORKER).put(BUCKETS[0].name, "k", b"y", "x")
     finally:
         await bus.close()

@@ -79,7 +79,9 @@ class InstantWorker:
         body = Registration(
             worker_id=self.worker_id, hostname="load", incarnation=self._incarnation, max_concurrent_tasks=SLOTS
         )
-        await self._say(subjects.REGISTERED, [self._event("registered", body.to_dict())])
+        await self._say(
+            subjects.for_event("registered", self.worker_id, None), [self._event("registered", body.to_dict())]
+        )
 
     async def run(self) -> None:
         """Take and complete until cancelled."""

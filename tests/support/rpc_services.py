@@ -75,7 +75,7 @@ class RpcServices:
 
 @asynccontextmanager
 async def rpc_services(nats: TestNats) -> AsyncGenerator[RpcServices]:
-    """All verbs that workers know, and the hint on the next task, answered while the block runs."""
+    """All verbs that tools ask, and the hint on the next task, answered while the block runs."""
     services = RpcServices()
 
     def handler(verb: str) -> Callable[[str, bytes], Awaitable[bytes]]:
@@ -89,8 +89,8 @@ async def rpc_services(nats: TestNats) -> AsyncGenerator[RpcServices]:
         await message.respond(NEXT.to_json())
 
     async with a_bus(nats) as bus:
-        for service in {rpc.service for rpc in RPCS.values()}:
-            await serve(bus, service, {verb: handler(verb) for verb, rpc in RPCS.items() if rpc.service == service})
+        for service in {RPCS[verb].service for verb in ANSWERS}:
+            await serve(bus, service, {verb: handler(verb) for verb in ANSWERS if RPCS[verb].service == service})
         await bus.subscribe_core(subjects.NEXT_TASKS, next_task)
         await bus.flush()
         yield services

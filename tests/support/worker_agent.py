@@ -26,8 +26,13 @@ from contracts.batches import EVENT_BATCH, Batch
 from contracts.commands import Command, CommandAction
 from contracts.events import EventBase
 from contracts.questions import Answer, QuestionState
+from contracts.rpc import FindCheckpoint, Mailbox, OpenMailbox, ReadCheckpoint
 from contracts.tasks import Assignment, CollaborationTerms, Requirements
+from orchestrator.bus import SavedCheckpoints, WorkerMailboxes
+from orchestrator.handlers.checkpoints import Checkpoints
 from servicekit.bus import Bus, declare_streams
+from servicekit.bus.objects import Objects
+from servicekit.bus.rpc import Handler, serve, typed
 from servicekit.ids import new_id
 from tests.support.buskit import settings_of
 from tests.support.sandbox import SandboxServer, running_sandbox
@@ -114,8 +119,17 @@ class OtherSide:
     batches: list[Batch[Any]] = field(default_factory=list[Batch[Any]])
     heartbeats: list[dict[str, Any]] = field(default_factory=list[dict[str, Any]])
     farewells: list[dict[str, Any]] = field(default_factory=list[dict[str, Any]])
+    assigned: dict[str, dict[int, str]] = field(default_factory=dict[str, dict[int, str]])
+    """The workers of each task's attempts."""
     sent: int = 0
     stopping: bool = False
+
+    async def workers_before(self, task_id: str, attempt: int, worker_id: str) -> dict[int, str] | None:
+        """As the orchestrator's store says it: the newest attempt is the live one."""
+        workers = self.assigned.get(task_id, {})
+        if attempt != max(workers, default=0) or workers[attempt] != worker_id:
+            return None
+        return {number: worker for number, worker in workers.items() if number < attempt}
 
     @property
     def events(self) -> list[Any]:
@@ -174,6 +188,7 @@ class OtherSide:
 
     async def assign_again(self, assignment: Assignment, message_id: str) -> None:
         """Publish an assignment under a message id of its own."""
+        self.assigned.setdefault(assignment.task_id, {})[assignment.attempt] = assignment.worker_id
         subject = subjects.task(assignment.worker_id)
         await self.bus.js.publish(subject, assignment.to_json(), headers={"Nats-Msg-Id": message_id})
 
@@ -247,6 +262,7 @@ async def other_side(nats: TestNats) -> AsyncGenerator[OtherSide]:
     bus = await Bus.connect(settings_of(nats), "test")
     side = OtherSide(bus)
     await side.listen()
+    await serve(bus, "orchestrator", _verbs(side))
     tasks = [asyncio.create_task(side.collect(stream)) for stream in OBSERVED]
     try:
         yield side
@@ -254,6 +270,20 @@ async def other_side(nats: TestNats) -> AsyncGenerator[OtherSide]:
         side.stopping = True
         await asyncio.gather(*tasks, return_exceptions=True)
         await bus.close()
+
+
+def _verbs(side: OtherSide) -> dict[str, Handler]:
+    """What a worker cannot do without an orchestrator."""
+    mailboxes, checkpoints = WorkerMailboxes(side.bus), Checkpoints(side, SavedCheckpoints(Objects(side.bus)))
+
+    async def open_mailbox(worker_id: str, _asked: OpenMailbox) -> Mailbox:
+        return await mailboxes.open(worker_id)
+
+    return {
+        "open_mailbox": typed(OpenMailbox, open_mailbox),
+        "find_checkpoint": typed(FindCheckpoint, checkpoints.find),
+        "read_checkpoint": typed(ReadCheckpoint, checkpoints.read),
+    }
 
 
 @contextmanager

@@ -35,6 +35,7 @@ def test_a_worker_cannot_speak_for_another() -> None:
 def test_a_subject_is_read_back() -> None:
     assert subjects.parse("worker.stream.w.t") == subjects.Address("worker.stream", "w", "t")
     assert subjects.parse("manager.question.w") == subjects.Address("manager.question", "w")
+    assert subjects.parse("worker.registered.w") == subjects.Address("worker.registered", "w")
     assert subjects.parse(subjects.REGISTERED) == subjects.Address("worker.registered")
 
 
@@ -58,7 +59,7 @@ def test_durables_have_distinct_names_and_subjects_of_their_stream() -> None:
 @pytest.mark.parametrize(
     ("subject", "lane"),
     [
-        ("worker.registered", "worker.registered"),
+        ("worker.registered.w1", "worker.registered"),
         ("worker.progress.w1", "worker.progress"),
         ("worker.stream.w1.task-1", "worker.stream"),
         ("manager.question.w1", "manager.question"),
@@ -86,9 +87,24 @@ def test_no_durable_filters_within_a_lane() -> None:
         ("worker.progress.w1", "w1"),
         ("worker.stream.w1.task-1", "w1"),
         ("manager.question.w1", "w1"),
-        ("worker.registered", None),
+        ("worker.registered.w1", "w1"),
         ("event.task.completed", None),
     ],
 )
 def test_the_sender_is_the_worker_whose_subject_it_is(subject: str, sender: str | None) -> None:
     assert subjects.sender(subject) == sender
+
+
+def test_registrations_are_repeated_where_no_stream_takes_them() -> None:
+    (republish,) = [stream.republish for stream in STREAMS if stream.republish]
+    assert _matches(republish.source, subjects.for_event("registered", "w1", None))
+    assert republish.target == subjects.REGISTERED
+    assert _streams_of(subjects.REGISTERED) == []
+
+
+def test_objects_lie_under_the_id_of_the_worker_that_keeps_them() -> None:
+    meta, chunks = subjects.objects_of("B", "w1")
+    key = subjects.object_key("task-1", 2, "größe.txt")
+    assert _matches(meta, subjects.object_meta("B", "w1", key))
+    assert _matches(chunks, subjects.object_chunk("B", "w1", key, 1, 0))
+    assert not _matches(meta, subjects.object_meta("B", "w2", key))

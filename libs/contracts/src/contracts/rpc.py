@@ -5,6 +5,7 @@ from typing import Annotated, NamedTuple
 from pydantic import Field
 
 from contracts.base import (
+    AttemptNumber,
     Count,
     JsonObject,
     Level,
@@ -140,6 +141,55 @@ class LoadCheckpoint(Report):
     """Write its files back into the workspace."""
 
 
+class OpenMailbox(Report):
+    """A worker asks for its consumers of tasks and commands, which it may not make itself."""
+
+
+class Mailbox(Model):
+    """Answer to `open_mailbox`: they are there, under these names."""
+
+    tasks: Name
+    commands: Name
+
+
+class FindCheckpoint(Report):
+    """A live attempt asks for the checkpoint that the latest attempt before it has saved under a name."""
+
+    attempt: AttemptNumber
+    """The attempt that asks."""
+    name: Name
+    """The last part of its key."""
+
+
+class CheckpointFound(Model):
+    """Answer to `find_checkpoint`; without `saved_by_attempt` there is none."""
+
+    saved_by_attempt: AttemptNumber | None = None
+    slot: Count = 0
+    parts: Count = 0
+    """In how many parts it is read."""
+    size_bytes: Count = 0
+    digest: Name | None = None
+
+
+class ReadCheckpoint(Report):
+    """A live attempt reads one part of a checkpoint that was found for it."""
+
+    attempt: AttemptNumber
+    """The attempt that asks."""
+    name: Name
+    saved_by_attempt: AttemptNumber
+    slot: Count
+    part: Count
+    """From 0."""
+
+
+class CheckpointPart(Model):
+    """Answer to `read_checkpoint`."""
+
+    content_base64: str
+
+
 class Rpc(NamedTuple):
     """A verb: the service that answers, and the contracts of request and answer."""
 
@@ -151,7 +201,10 @@ class Rpc(NamedTuple):
 RPCS: dict[str, Rpc] = {
     "get_task": Rpc("orchestrator", GetTask, TaskBrief),
     "list_workers": Rpc("orchestrator", ListWorkers, WorkersFound),
+    "open_mailbox": Rpc("orchestrator", OpenMailbox, Mailbox),
+    "find_checkpoint": Rpc("orchestrator", FindCheckpoint, CheckpointFound),
+    "read_checkpoint": Rpc("orchestrator", ReadCheckpoint, CheckpointPart),
     "get_answer": Rpc("question-broker", GetAnswer, QuestionView),
     "search_learnings": Rpc("question-broker", SearchLearnings, LearningsFound),
 }
-"""By verb, which is also the tool's name."""
+"""By verb; where a tool is called like one, the tool asks it."""

@@ -29,6 +29,14 @@ class Durable:
 
 
 @dataclass(frozen=True, slots=True)
+class Republish:
+    """What is stored on `source` is also published on `target`, where nothing is stored."""
+
+    source: str
+    target: str
+
+
+@dataclass(frozen=True, slots=True)
 class Stream:
     """A stream: its subjects, retention, age limit in seconds (None: none) and the durables declared with it."""
 
@@ -37,9 +45,10 @@ class Stream:
     retention: Retention
     max_age_s: int | None = None
     durables: tuple[Durable, ...] = ()
+    republish: Republish | None = None
 
 
-ORCHESTRATOR_TELEMETRY = ("worker.registered", "worker.progress.*", "worker.completion.*")
+ORCHESTRATOR_TELEMETRY = ("worker.registered.*", "worker.progress.*", "worker.completion.*")
 
 STREAMS: tuple[Stream, ...] = (
     Stream(TASKS, ("worker.task.*",), Retention.work_queue),
@@ -47,7 +56,7 @@ STREAMS: tuple[Stream, ...] = (
     Stream(
         TELEMETRY,
         (
-            "worker.registered",
+            "worker.registered.*",
             "worker.progress.*",
             "worker.milestone.*",
             "worker.analytics.*",
@@ -67,6 +76,7 @@ STREAMS: tuple[Stream, ...] = (
             Durable("analytics-query"),
             Durable("orchestrator", ORCHESTRATOR_TELEMETRY),
         ),
+        republish=Republish("worker.registered.*", "worker.registered"),
     ),
     Stream(
         QUESTIONS,
@@ -99,6 +109,11 @@ class Bucket:
 
     name: str
     max_age_s: int
+
+    @property
+    def stream(self) -> str:
+        """The stream that it is made of."""
+        return f"OBJ_{self.name}"
 
 
 ARTIFACTS = Bucket("ARTIFACTS", 30 * DAY_S)

@@ -1,11 +1,13 @@
 """Every subject of the bus: built and parsed here and nowhere else."""
 
+from base64 import urlsafe_b64encode
 from dataclasses import dataclass
 
 from contracts.base import TaskId, WorkerId
 from contracts.decided import DecidedKind
 
 REGISTERED = "worker.registered"
+"""Where the bus repeats every registration for whoever listens; workers speak on `worker.registered.<worker>`."""
 HEARTBEATS = "worker.heartbeat.*"
 NEXT_TASKS = "manager.next_task.*"
 END_SESSIONS = "manager.end_session.*"
@@ -14,6 +16,7 @@ STREAMED = "worker.stream"
 """The family whose subjects name the task too."""
 
 _FAMILY_OF_KIND = {
+    "registered": "worker.registered",
     "progress": "worker.progress",
     "milestone": "worker.milestone",
     "analytics": "worker.analytics",
@@ -61,8 +64,6 @@ class Address:
 
 def for_event(kind: str, worker_id: WorkerId, task_id: TaskId | None) -> str:
     """Subject of a worker's event. Raises KeyError for an unknown kind, ValueError for a stream without a task."""
-    if kind == "registered":
-        return REGISTERED
     family = _FAMILY_OF_KIND[kind]
     if family != STREAMED:
         return f"{family}.{worker_id}"
@@ -74,6 +75,12 @@ def for_event(kind: str, worker_id: WorkerId, task_id: TaskId | None) -> str:
 def for_decided(kind: DecidedKind) -> str:
     """Subject of a domain event: `event.task.completed` and the like."""
     return f"event.{kind.value}"
+
+
+def reports_of(worker_id: WorkerId) -> tuple[str, ...]:
+    """All subjects on which a worker's events travel; with `*` for the worker, those of all workers."""
+    families = sorted(set(_FAMILY_OF_KIND.values()))
+    return tuple(f"{family}.{worker_id}" + (".*" if family == STREAMED else "") for family in families)
 
 
 def task(worker_id: WorkerId) -> str:
@@ -111,6 +118,36 @@ def rpc(service: str, verb: str, worker_id: WorkerId) -> str:
     return f"manager.rpc.{service}.{verb}.{worker_id}"
 
 
+def object_key(task_id: TaskId, attempt: int, name: str) -> str:
+    """The key of an object: with the attempt in it, an older attempt never touches what a newer one has kept."""
+    return f"{task_id}/{attempt}/{name}"
+
+
+def object_meta(bucket: str, worker_id: WorkerId, key: str) -> str:
+    """Where the description of an object lies."""
+    return f"$O.{bucket}.M.{worker_id}.{_token(key)}"
+
+
+def object_chunk(bucket: str, worker_id: WorkerId, key: str, slot: int, number: int) -> str:
+    """Where a part of its content lies; `slot` tells two versions apart, of which one counts."""
+    return f"$O.{bucket}.C.{worker_id}.{_token(key)}.{slot}.{number}"
+
+
+def objects_of(bucket: str, worker_id: WorkerId) -> tuple[str, str]:
+    """All descriptions and all contents of a worker's objects; with `*`, of everybody's."""
+    return f"$O.{bucket}.M.{worker_id}.*", f"$O.{bucket}.C.{worker_id}.*.*.*"
+
+
+def worker_inbox(worker_id: WorkerId) -> str:
+    """Before the subjects on which a worker hears answers."""
+    return f"_INBOX.worker.{worker_id}"
+
+
+def service_inbox(name: str) -> str:
+    """Before the subjects on which a service hears answers."""
+    return f"_INBOX.service.{name}"
+
+
 def parse(subject: str) -> Address:
     """Read a worker's subject. Raises ValueError for one that is not of the platform."""
     tokens = subject.split(".")
@@ -135,7 +172,7 @@ def lane(subject: str) -> str:
 
 
 def sender(subject: str) -> WorkerId | None:
-    """The worker whose subject it is; None for a subject that is no worker's own, such as `worker.registered`."""
+    """The worker whose subject it is; None for a subject that is no worker's own, such as `event.task.queued`."""
     tokens = subject.split(".", 3)
     return tokens[2] if len(tokens) > 2 and tokens[0] in {"worker", "manager"} else None
 
@@ -146,3 +183,8 @@ def belongs_to(subject: str, kind: str, worker_id: str, task_id: str | None) -> 
         return subject == for_event(kind, worker_id, task_id)
     except (KeyError, ValueError):
         return False
+
+
+def _token(key: str) -> str:
+    """A key as one token of a subject."""
+    return urlsafe_b64encode(key.encode()).rstrip(b"=").decode()

@@ -29,7 +29,7 @@ class WorkerStatus(StrEnum):
 
 
 class Registration(Model):
-    """A worker introduces itself (`worker.registered`); a second one with the same id replaces the first."""
+    """A worker introduces itself (`worker.registered.<worker>`); a second one with the same id replaces the first."""
 
     worker_id: WorkerId
     worker_type: Name = "unified"

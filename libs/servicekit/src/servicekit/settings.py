@@ -38,7 +38,10 @@ class ServiceSettings(BaseSettings):
     nats_tls_key: str | None = None
     """File with the key of that certificate (PEM)."""
     nats_credentials: str | None = None
-    """File with the user's JWT and seed (`.creds`), where NATS asks for them."""
+    """File with the user's JWT and seed (`.creds`), where NATS asks for them; each connection reads it anew."""
+    nats_declares: bool = True
+    """Whether this service makes streams and consumers that are missing; where NATS confines services, only the
+    orchestrator may, and the others wait for it."""
     nats_replicas: int = Field(default=1, ge=1, le=5)
     """Copies that JetStream keeps of every stream: 1 on one machine, 3 in production."""
     nats_stream_max_bytes: int | None = Field(default=None, ge=1)

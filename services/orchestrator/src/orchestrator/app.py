@@ -8,9 +8,10 @@ from fastapi import FastAPI
 
 from orchestrator import loops, rpc, store, subscriptions
 from orchestrator.api import Services, router
-from orchestrator.bus import AssignmentCouriers, Link
+from orchestrator.bus import AssignmentCouriers, Link, SavedCheckpoints, WorkerMailboxes
 from orchestrator.decisions.retries import RetryPolicy
 from orchestrator.handlers.briefing import Briefings
+from orchestrator.handlers.checkpoints import Checkpoints
 from orchestrator.handlers.creating import Creator
 from orchestrator.handlers.leading import Leader
 from orchestrator.handlers.managing import Manager
@@ -21,7 +22,8 @@ from orchestrator.handlers.scheduling import Scheduler
 from orchestrator.handlers.sessions import Sessions
 from orchestrator.handlers.watching import Watch
 from orchestrator.settings import Settings
-from servicekit.bus import Bus, DeadLetters, keep_declared
+from servicekit.bus import Bus, DeadLetters, declare_again, keep_declared
+from servicekit.bus.objects import Objects
 from servicekit.bus.rpc import serve
 from servicekit.clock import Clock, SystemClock
 from servicekit.health import Readiness
@@ -98,7 +100,10 @@ async def _start(background: Background, settings: Settings, clock: Clock, datab
     await subscriptions.hear_heartbeats(bus, leader, refuse)
     briefings = Briefings(tasks, clock, alarm.ring)
     await subscriptions.hear_workers(bus, sessions, briefings, refuse)
-    await serve(bus, SERVICE, rpc.verbs(briefings))
+    checkpoints = Checkpoints(tasks, SavedCheckpoints(Objects(bus)))
+    await serve(bus, SERVICE, rpc.verbs(briefings, checkpoints, WorkerMailboxes(bus)))
+    if settings.nats_declares:
+        background.start("declare", partial(declare_again, bus, settings))
     return Services(creator, manager, tasks)
 
 

@@ -1,12 +1,16 @@
-"""What leaves on the bus apart from the outbox: assignments, each its own message."""
+"""The bus beyond outbox and reports: assignments, each its own message, and what lies there for workers."""
 
 import asyncio
 from collections.abc import Sequence
 
 from contracts import subjects
+from contracts.rpc import CheckpointFound, Mailbox
+from contracts.streams import CHECKPOINTS
 from orchestrator.domain import Assigned, AttemptRef
+from orchestrator.errors import CheckpointsAway
 from orchestrator.ports import Store
-from servicekit.bus import Bus, Outgoing, publish_batches
+from servicekit.bus import Bus, Outgoing, ensure_worker_consumers, publish_batches
+from servicekit.bus.objects import Objects, ObjectsAway
 from servicekit.clock import Clock
 from servicekit.logs import get_logger
 
@@ -66,6 +70,42 @@ class AssignmentCouriers:
         finally:
             # Without its mark an assignment is published once more, under the same message id: harmless.
             self._on_the_way.difference_update(refs)
+
+
+class WorkerMailboxes:
+    """The consumers of workers, which may not make them: whoever makes one says what it delivers, and where."""
+
+    def __init__(self, bus: Bus) -> None:
+        self._bus = bus
+
+    async def open(self, worker_id: str) -> Mailbox:
+        """Make those of one worker, unless they are there."""
+        tasks, commands = await ensure_worker_consumers(self._bus.js, worker_id)
+        return Mailbox(tasks=tasks, commands=commands)
+
+
+class SavedCheckpoints:
+    """The bucket of checkpoints, as this service may read it: each part alone, so that memory stays bounded."""
+
+    def __init__(self, objects: Objects) -> None:
+        self._objects = objects
+
+    async def find(self, owner: str, key: str) -> CheckpointFound | None:
+        """What is known of a worker's checkpoint; None when there is none. Raises CheckpointsAway."""
+        try:
+            found = await self._objects.find(CHECKPOINTS, owner, key)
+        except ObjectsAway as error:
+            raise CheckpointsAway(str(error)) from error
+        if found is None:
+            return None
+        return CheckpointFound(slot=found.slot, parts=found.parts, size_bytes=found.size_bytes, digest=found.digest)
+
+    async def part(self, owner: str, key: str, slot: int, number: int) -> bytes | None:
+        """A part of its content; None when it is not there. Raises CheckpointsAway."""
+        try:
+            return await self._objects.part(CHECKPOINTS, owner, key, slot, number)
+        except ObjectsAway as error:
+            raise CheckpointsAway(str(error)) from error
 
 
 class Link:

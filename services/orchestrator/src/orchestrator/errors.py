@@ -100,6 +100,33 @@ class TaskNotShown(OrchestratorError):
         )
 
 
+class AttemptNotHeld(OrchestratorError):
+    """What belongs to an attempt is given to the worker that has it, while it is live."""
+
+    code = "attempt_not_held"
+    category = "conflict"
+
+    def __init__(self, task_id: str, attempt: int, worker_id: str) -> None:
+        super().__init__(f"{worker_id} does not have attempt {attempt} of {task_id}, or that has ended.")
+
+
+class CheckpointGone(OrchestratorError):
+    """A part that was asked for is not there."""
+
+    code = "checkpoint_gone"
+    category = "not_found"
+
+    def __init__(self, key: str, part: int) -> None:
+        super().__init__(f"There is no part {part} of the checkpoint {key!r}; find it again.")
+
+
+class CheckpointsAway(OrchestratorError):
+    """The object store does not answer."""
+
+    code = "objects_unavailable"
+    category = "unavailable"
+
+
 class TaskNotNamed(OrchestratorError):
     """A request that does not say which task it is about."""
 

@@ -2,14 +2,23 @@
 
 from collections.abc import Mapping
 
-from contracts.rpc import GetTask, ListWorkers
+from contracts.rpc import FindCheckpoint, GetTask, ListWorkers, Mailbox, OpenMailbox, ReadCheckpoint
 from orchestrator.handlers.briefing import Briefings
+from orchestrator.handlers.checkpoints import Checkpoints
+from orchestrator.ports import Mailboxes
 from servicekit.bus.rpc import Handler, typed
 
 
-def verbs(briefings: Briefings) -> Mapping[str, Handler]:
+def verbs(briefings: Briefings, checkpoints: Checkpoints, mailboxes: Mailboxes) -> Mapping[str, Handler]:
     """The verbs that this service answers."""
+
+    async def open_mailbox(worker_id: str, _asked: OpenMailbox) -> Mailbox:
+        return await mailboxes.open(worker_id)
+
     return {
         "get_task": typed(GetTask, briefings.task),
         "list_workers": typed(ListWorkers, briefings.workers),
+        "open_mailbox": typed(OpenMailbox, open_mailbox),
+        "find_checkpoint": typed(FindCheckpoint, checkpoints.find),
+        "read_checkpoint": typed(ReadCheckpoint, checkpoints.read),
     }

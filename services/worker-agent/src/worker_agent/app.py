@@ -11,9 +11,10 @@ from functools import partial
 from fastapi import FastAPI
 from pydantic import ValidationError
 
+from contracts import subjects
 from contracts.commands import WorkerConfig
 from contracts.workers import Registration
-from servicekit.bus import Bus, ensure_worker_consumers
+from servicekit.bus import Bus
 from servicekit.clock import Clock, SystemClock
 from servicekit.health import NotReady, Readiness
 from servicekit.http import create_http_app
@@ -22,7 +23,7 @@ from servicekit.lifecycle import Background
 from servicekit.logs import configure_logging, get_logger
 from worker_agent import __version__, loops, subscriptions
 from worker_agent.agents import AgentHost, adapters
-from worker_agent.bus import BusOutbound, BusServices
+from worker_agent.bus import BusOutbound, BusServices, open_mailbox
 from worker_agent.decisions.limits import AttemptLimits, ObjectLimits
 from worker_agent.decisions.redaction import without_known_secrets
 from worker_agent.domain import Target, ToolProfile
@@ -112,14 +113,16 @@ async def _make(stack: AsyncExitStack, settings: Settings, clock: Clock) -> Part
     state = journal.load_state()
     sandbox = UnixSandbox(settings.sandbox_socket)
     stack.push_async_callback(sandbox.close)
-    bus = await Bus.connect(settings, f"{SERVICE}-{settings.worker_id}")
+    inbox = subjects.worker_inbox(settings.worker_id)
+    bus = await Bus.connect(settings, f"{SERVICE}-{settings.worker_id}", inbox_prefix=inbox)
     stack.push_async_callback(bus.drain)
-    bus.on_reconnect(lambda: _ensure_consumers(bus, settings.worker_id))
+    bus.on_reconnect(partial(open_mailbox, bus, settings.worker_id))
     bus.refresh()
     spool = await Spool.open(settings.data_dir / "spool", _spool_limits(settings), _comes_last)
     stack.push_async_callback(spool.close)
     listening = bind(settings.worker_mcp_port or state.mcp_port)
-    workshop = _workshop(settings, clock, sandbox, journal, url_of(listening), JetStreamObjects(bus))
+    objects = JetStreamObjects(bus, settings.worker_id)
+    workshop = _workshop(settings, clock, sandbox, journal, url_of(listening), objects)
     slots = Slots(settings.max_concurrent_tasks)
     attempts = Attempts(settings.worker_id, workshop, spool, slots, _defaults(settings))
     changes = Changes()
@@ -202,10 +205,6 @@ async def _restart_when_wanted(app: FastAPI, parts: Parts) -> None:
         await parts.changes.wait()
     app.state.restart_wanted = True
     os.kill(os.getpid(), signal.SIGTERM)
-
-
-async def _ensure_consumers(bus: Bus, worker_id: str) -> None:
-    await ensure_worker_consumers(bus.js, worker_id)
 
 
 async def _leave(parts: Parts) -> None:

@@ -10,18 +10,22 @@ from pydantic import ValidationError
 from contracts import subjects
 from contracts.base import Model
 from contracts.reports import Report
-from contracts.rpc import RPCS, GetNextTask, NextTask
+from contracts.rpc import RPCS, GetNextTask, NextTask, OpenMailbox
 from contracts.workers import Heartbeat
 from servicekit.bus import Bus, Outgoing, publish_batches
 from servicekit.bus.rpc import RpcError, call
 from servicekit.clock import Clock
+from servicekit.logs import get_logger
 from worker_agent.errors import ServiceRefused, ServiceUnavailable
 from worker_agent.ports import SealedBatch
 
 ModelT = TypeVar("ModelT", bound=Model)
 
 FLUSH_TIMEOUT_S = 3
+MAILBOX_TIMEOUT_S = 2.0
 INSTEAD = "it works again when it is back; go on with what you know, and try later"
+
+log = get_logger(__name__)
 
 
 class BusOutbound:
@@ -64,6 +68,18 @@ class BusOutbound:
         except (TimeoutError, nats.errors.Error, OSError):
             return None
         return round((self._clock.monotonic() - start) * 1000, 3)
+
+
+async def open_mailbox(bus: Bus, worker_id: str) -> None:
+    """Ask for the consumers of tasks and commands, which a worker may not make itself.
+
+    Where nobody answers they may be there all the same; whoever finds one missing refreshes the bus, and so asks again.
+    """
+    subject = subjects.rpc("orchestrator", "open_mailbox", worker_id)
+    try:
+        await call(bus, subject, OpenMailbox().to_json(), MAILBOX_TIMEOUT_S)
+    except RpcError as error:
+        log.warning("mailbox_not_opened", error=error.detail)
 
 
 class BusServices:

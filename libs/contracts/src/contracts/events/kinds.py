@@ -112,7 +112,7 @@ class OutcomeEvent(EventBase):
 
 
 class RegisteredEvent(EventBase):
-    """`worker.registered`."""
+    """`worker.registered.<worker>`."""
 
     kind: Literal["registered"] = "registered"
     body: Registration

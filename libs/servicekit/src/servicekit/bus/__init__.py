@@ -3,7 +3,7 @@
 from servicekit.bus.connection import Bus
 from servicekit.bus.consuming import BatchConsumer, foreign_event
 from servicekit.bus.deadletters import DeadLetters, create_dead_letters
-from servicekit.bus.declare import declare_streams, ensure_worker_consumers, keep_declared
+from servicekit.bus.declare import declare_again, declare_streams, ensure_worker_consumers, keep_declared
 from servicekit.bus.fairness import FairShare
 from servicekit.bus.publishing import Outgoing, publish_batches
 from servicekit.bus.received import Received
@@ -19,6 +19,7 @@ __all__ = [
     "Received",
     "RetryPolicy",
     "create_dead_letters",
+    "declare_again",
     "declare_streams",
     "ensure_worker_consumers",
     "foreign_event",

@@ -6,6 +6,8 @@ from collections.abc import Sequence
 import nats.errors
 from nats.aio.client import DEFAULT_FLUSH_TIMEOUT, Client
 
+from servicekit.bus.keys import CredentialsFile
+
 CANCEL_AGAIN_S = 0.1
 
 
@@ -39,6 +41,11 @@ class LastingClient(Client):
             await asyncio.wait({self._reconnection_task}, timeout=CANCEL_AGAIN_S)
             self._status = Client.DISCONNECTED
             await super().close()
+
+    def _setup_nkeys_connect(self) -> None:
+        # nats-py would need the package nkeys; and it is the file's present content that counts at each connection.
+        file = CredentialsFile(str(self._user_credentials))
+        self._user_jwt_cb, self._signature_cb = file.jwt, file.sign
 
     async def _process_err(self, err_msg: str) -> None:
         error = nats.errors.Error(f"nats: {err_msg}")

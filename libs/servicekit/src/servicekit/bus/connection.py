@@ -4,14 +4,13 @@ import asyncio
 import ssl
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
-from importlib.util import find_spec
 from typing import Any, Self
 
 import nats.errors
-from nats.aio.client import DEFAULT_INBOX_PREFIX
 from nats.aio.msg import Msg
 from nats.js import JetStreamContext
 
+from contracts import subjects
 from servicekit.bus.acks import AckInbox
 from servicekit.bus.client import CANCEL_AGAIN_S, LastingClient
 from servicekit.health import NotReady
@@ -37,11 +36,14 @@ log = get_logger(__name__)
 class Bus:
     """One connection to NATS. `nc` and `js` are nats-py's client and JetStream context."""
 
-    def __init__(self, settings: ServiceSettings, name: str, inbox_prefix: str = DEFAULT_INBOX_PREFIX.decode()) -> None:
+    def __init__(self, settings: ServiceSettings, name: str, inbox_prefix: str | None = None) -> None:
+        self.name = name
+        """Of the service that it belongs to."""
         self.nc = LastingClient()
         self.js: JetStreamContext = self.nc.jetstream(timeout=API_TIMEOUT_S)
         self.acks = AckInbox(self.nc)
-        self._options: dict[str, Any] = {**connect_options(settings), "name": name, "inbox_prefix": inbox_prefix}
+        prefix = inbox_prefix or subjects.service_inbox(name)
+        self._options: dict[str, Any] = {**connect_options(settings), "name": name, "inbox_prefix": prefix}
         self.connections = 0
         """How many connections there have been."""
         self._connected = asyncio.Event()
@@ -56,10 +58,11 @@ class Bus:
         self._refreshing: asyncio.Task[None] | None = None
 
     @classmethod
-    async def connect(
-        cls, settings: ServiceSettings, name: str, *, inbox_prefix: str = DEFAULT_INBOX_PREFIX.decode()
-    ) -> Self:
-        """Connect. Where NATS does not answer within 2 s, return all the same and go on trying in the background."""
+    async def connect(cls, settings: ServiceSettings, name: str, *, inbox_prefix: str | None = None) -> Self:
+        """Connect. Where NATS does not answer within 2 s, return all the same and go on trying in the background.
+
+        `inbox_prefix` begins the subjects on which answers come; left out, it is that of the service `name`.
+        """
         bus = cls(settings, name, inbox_prefix)
         bus._connecting = asyncio.create_task(bus._establish(), name="bus-connect")
         try:
@@ -247,7 +250,7 @@ async def _end(task: asyncio.Task[None] | None, again_s: float) -> None:
 
 
 def connect_options(settings: ServiceSettings) -> dict[str, Any]:
-    """What nats-py's `connect` is told. Raises OSError for a missing file, RuntimeError for a missing package."""
+    """What nats-py's `connect` is told. Raises OSError for a missing file."""
     scheme = "tls" if settings.nats_tls else "nats"
     options: dict[str, Any] = {
         "servers": [f"{scheme}://{host}" for host in _hosts(settings.nats_host, settings.nats_port)],
@@ -264,8 +267,6 @@ def connect_options(settings: ServiceSettings) -> dict[str, Any]:
     if settings.nats_password:
         options["password"] = settings.nats_password.get_secret_value()
     if settings.nats_credentials:
-        if find_spec("nkeys") is None:
-            raise RuntimeError("NATS_CREDENTIALS needs the package nkeys: install servicekit[credentials]")
         options["user_credentials"] = settings.nats_credentials
     if settings.nats_tls:
         options["tls"] = _tls(settings)

@@ -201,9 +201,6 @@ class BatchConsumer(Generic[BodyT]):
         await self._settler.defer(message, delay_s)
         self._deferred.inc()
         if now_s - self._flood_told.get(sender, float("-inf")) >= FLOOD_TOLD_EVERY_S:
-            self._flood_told = {
-                name: at_s for name, at_s in self._flood_told.items() if now_s - at_s < FLOOD_TOLD_EVERY_S
-            }
             self._flood_told[sender] = now_s
             log.warning("bus.flood", durable=self._durable, sender=sender, waiting=self._turns.waiting)
         return True
@@ -272,4 +269,6 @@ def foreign_event(subject: str, batch: Any) -> str | None:
                 f"event {event.event_id}: kind {event.kind!r} of worker {event.worker_id!r} "
                 f"and task {event.task_id!r} does not belong on {subject!r}"
             )
+        if event.kind == "registered" and event.body.worker_id != event.worker_id:
+            return f"event {event.event_id}: body.worker_id {event.body.worker_id!r} is not {event.worker_id!r}"
     return None

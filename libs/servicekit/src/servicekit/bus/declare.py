@@ -5,13 +5,14 @@ from dataclasses import replace
 from functools import partial
 from typing import Any
 
+import nats.errors
 from nats.js import JetStreamContext
 from nats.js.api import (
     AckPolicy,
     ConsumerConfig,
     DeliverPolicy,
     DiscardPolicy,
-    ObjectStoreConfig,
+    RePublish,
     RetentionPolicy,
     StorageType,
     StoreCompression,
@@ -19,8 +20,9 @@ from nats.js.api import (
 )
 from nats.js.errors import APIError, NotFoundError
 
-from contracts import streams, subjects
+from contracts import access, streams, subjects
 from servicekit.bus.connection import Bus
+from servicekit.logs import get_logger
 from servicekit.settings import ServiceSettings
 
 DUPLICATE_WINDOW_S = 300.0
@@ -32,20 +34,44 @@ SHUT = 1
 OPEN = -1
 NAME_IN_USE = 10058
 CONSUMER_EXISTS = {10013, 10105, 10148}
+AGAIN_S = 30.0
+
+log = get_logger(__name__)
 
 
 async def keep_declared(bus: Bus, settings: ServiceSettings) -> None:
-    """Declare all streams now, and again each time the broker comes back, since it may have lost them."""
-    bus.on_reconnect(
-        partial(
-            declare_streams,
-            bus.js,
-            replicas=settings.nats_replicas,
-            max_bytes=settings.nats_stream_max_bytes,
-            compression=settings.nats_compression,
-        )
-    )
+    """Declare all streams now, and again each time the broker comes back, since it may have lost them.
+
+    A service that may not declare waits for its own durables instead: they come before their stream takes anything.
+    """
+    bus.on_reconnect(partial(declare_all, bus, settings) if settings.nats_declares else partial(find_durables, bus))
     bus.refresh()
+
+
+async def declare_all(bus: Bus, settings: ServiceSettings) -> None:
+    """Declare all streams as the settings want them."""
+    await declare_streams(
+        bus.js,
+        replicas=settings.nats_replicas,
+        max_bytes=settings.nats_stream_max_bytes,
+        compression=settings.nats_compression,
+    )
+
+
+async def declare_again(bus: Bus, settings: ServiceSettings) -> None:
+    """Declare from time to time what may have been deleted meanwhile, until cancelled: other services may not."""
+    while True:
+        await asyncio.sleep(AGAIN_S)
+        await bus.wait_ready()
+        try:
+            await declare_all(bus, settings)
+        except (nats.errors.Error, OSError, TimeoutError) as error:
+            log.warning("bus.not_declared", error=repr(error))
+
+
+async def find_durables(bus: Bus) -> None:
+    """Look for the durables of the service that the bus belongs to. Raises NotFoundError where one is missing."""
+    await asyncio.gather(*(bus.js.consumer_info(stream, name) for stream, name in access.durables_of(bus.name)))
 
 
 async def declare_streams(
@@ -89,16 +115,13 @@ async def _declare(
 
 
 async def _declare_bucket(js: JetStreamContext, bucket: streams.Bucket, replicas: int, max_bytes: int | None) -> None:
+    wanted = _bucket_config(bucket, replicas, max_bytes)
     try:
-        await js.object_store(bucket.name)
+        found = (await js.stream_info(bucket.stream)).config
     except NotFoundError:
-        try:
-            await js.create_object_store(
-                bucket.name, ObjectStoreConfig(ttl=bucket.max_age_s, replicas=replicas, max_bytes=max_bytes)
-            )
-        except APIError as error:
-            if error.err_code != NAME_IN_USE:
-                raise
+        found = await _made(js, wanted)
+    if _differs(wanted, found):
+        await js.update_stream(_merged(found, wanted))
 
 
 async def _found_or_made(js: JetStreamContext, wanted: StreamConfig) -> StreamConfig:
@@ -108,12 +131,17 @@ async def _found_or_made(js: JetStreamContext, wanted: StreamConfig) -> StreamCo
         return (await js.stream_info(name)).config
     except NotFoundError:
         pass
+    return await _made(js, replace(wanted, max_msg_size=SHUT))
+
+
+async def _made(js: JetStreamContext, wanted: StreamConfig) -> StreamConfig:
+    """The configuration of a stream that was just made, by this process or another."""
     try:
-        return (await js.add_stream(replace(wanted, max_msg_size=SHUT))).config
+        return (await js.add_stream(wanted)).config
     except APIError as error:
         if error.err_code != NAME_IN_USE:
             raise
-    return (await js.stream_info(name)).config
+    return (await js.stream_info(wanted.name or "")).config
 
 
 async def _ensure_durable(js: JetStreamContext, stream: str, wanted: ConsumerConfig) -> None:
@@ -145,6 +173,24 @@ def _stream_config(stream: streams.Stream, replicas: int, max_bytes: int | None,
         storage=StorageType.FILE,
         duplicate_window=DUPLICATE_WINDOW_S,
         compression=StoreCompression.S2 if compression else StoreCompression.NONE,
+        republish=RePublish(stream.republish.source, stream.republish.target) if stream.republish else None,
+    )
+
+
+def _bucket_config(bucket: streams.Bucket, replicas: int, max_bytes: int | None) -> StreamConfig:
+    """Each subject keeps its last message, without roll-ups: one header of those could empty the bucket of all."""
+    return StreamConfig(
+        name=bucket.stream,
+        subjects=list(subjects.objects_of(bucket.name, access.EVERY_WORKER)),
+        max_age=float(bucket.max_age_s),
+        max_bytes=max_bytes if max_bytes is not None else -1,
+        max_msgs_per_subject=1,
+        discard=DiscardPolicy.NEW,
+        num_replicas=replicas,
+        storage=StorageType.FILE,
+        duplicate_window=DUPLICATE_WINDOW_S,
+        allow_direct=True,
+        allow_rollup_hdrs=False,
     )
 
 

@@ -52,8 +52,8 @@ class RpcError(Exception):
 async def serve(bus: Bus, service: str, handlers: Mapping[str, Handler]) -> None:
     """Answer each verb, for as long as the bus lives; replicas share the requests.
 
-    A request that waits holds up no other, and no worker may ask without end. A handler's exception with `code` and `detail` is told to the asker as it
-    is; any other is logged, and told as `internal`.
+    A request that waits holds up no other, and no worker may ask without end. A handler's exception with `code` and
+    `detail` is told to the asker as it is; any other is logged, and told as `internal`.
     """
 
     desk = _Desk()

@@ -183,12 +183,9 @@ def sort(letters: Iterable[Letter]) -> Gathering:
 
 
 def misfit(batch: Batch[Event]) -> str | None:
-    """A reason against a batch with a report that does not say which attempt it is of, or of which worker."""
+    """A reason against a batch with a report that does not say which attempt it is of."""
     for event in batch.events:
-        if event.kind == "registered":
-            if event.body.worker_id != event.worker_id:
-                return f"event {event.event_id}: body.worker_id {event.body.worker_id!r} is not {event.worker_id!r}"
-        elif event.task_id is None or event.attempt is None:
+        if event.kind != "registered" and (event.task_id is None or event.attempt is None):
             missing = "task_id" if event.task_id is None else "attempt"
             return f"event {event.event_id}: kind {event.kind!r} needs {missing}"
     return None

@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Protocol
 
 from contracts.base import Page
-from contracts.rpc import ListWorkers, TaskBrief, WorkerBrief
+from contracts.rpc import CheckpointFound, ListWorkers, Mailbox, TaskBrief, WorkerBrief
 from contracts.tasks import QueueView, TaskView
 from contracts.workers import WorkerStatus, WorkerView
 from orchestrator.domain import Assigned, AttemptRef, Demand, Experience, Line, NewTaskRow, Queued
@@ -31,8 +31,11 @@ __all__ = [
     "Closing",
     "Couriers",
     "Dispatch",
+    "Holders",
+    "KeptCheckpoints",
     "LeaderReads",
     "LiveAttempt",
+    "Mailboxes",
     "Member",
     "Moved",
     "Placing",
@@ -129,6 +132,14 @@ class Views(Protocol):
         ...
 
 
+class Holders(Protocol):
+    """Who has which attempt."""
+
+    async def workers_before(self, task_id: str, attempt: int, worker_id: str) -> dict[int, str] | None:
+        """Who had the attempts before this one, by number; None unless this worker has it and it is live."""
+        ...
+
+
 class Briefs(Protocol):
     """What workers are told."""
 
@@ -145,7 +156,27 @@ class Briefs(Protocol):
         ...
 
 
-class Store(Dispatch, LeaderReads, Views, Briefs, Protocol):
+class KeptCheckpoints(Protocol):
+    """What workers have saved. Raises CheckpointsAway."""
+
+    async def find(self, owner: str, key: str) -> CheckpointFound | None:
+        """What is known of a worker's checkpoint, but for the attempt; None when there is none."""
+        ...
+
+    async def part(self, owner: str, key: str, slot: int, number: int) -> bytes | None:
+        """A part of its content; None when it is not there."""
+        ...
+
+
+class Mailboxes(Protocol):
+    """The consumers of workers."""
+
+    async def open(self, worker_id: str) -> Mailbox:
+        """Make those of one worker, unless they are there."""
+        ...
+
+
+class Store(Dispatch, LeaderReads, Views, Briefs, Holders, Protocol):
     """The database."""
 
     def transaction(self) -> AbstractAsyncContextManager[Session]:

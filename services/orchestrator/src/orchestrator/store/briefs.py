@@ -69,6 +69,13 @@ LINES = """
 """
 
 
+BEFORE = """
+    SELECT attempt, worker_id FROM attempts WHERE task_id = $1 AND attempt < $2
+    UNION ALL
+    SELECT attempt, NULL FROM attempts WHERE task_id = $1 AND attempt = $2 AND worker_id = $3 AND ended_at IS NULL
+"""
+
+
 class BriefQueries:
     """Part of the store: tasks, workers and the queue as workers are told of them."""
 
@@ -79,6 +86,14 @@ class BriefQueries:
         async with self.database.acquire() as conn:
             row = await conn.fetchrow(TASK_OF_WORKER, task_id, worker_id)
             return _task(row, await conn.fetch(ATTEMPTS, task_id)) if row else None
+
+    async def workers_before(self, task_id: str, attempt: int, worker_id: str) -> dict[int, str] | None:
+        """Who had the attempts before this one, by number; None unless this worker has it and it is live."""
+        async with self.database.acquire() as conn:
+            found = dict(await conn.fetch(BEFORE, task_id, attempt, worker_id))
+        if attempt not in found:
+            return None
+        return {number: worker for number, worker in found.items() if number != attempt}
 
     async def worker_briefs(self, wanted: ListWorkers) -> Page[WorkerBrief]:
         """Workers by id."""

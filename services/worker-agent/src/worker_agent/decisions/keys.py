@@ -3,6 +3,7 @@
 import re
 from hashlib import blake2s
 
+from contracts import subjects
 from worker_agent.domain import AttemptKey
 
 UNSAFE = re.compile(r"[^A-Za-z0-9._-]+")
@@ -10,8 +11,8 @@ LONGEST = 100
 
 
 def object_key(attempt: AttemptKey, name: str) -> str:
-    """`<task>/<attempt>/<name>`: with the attempt in it, an older attempt never touches what a newer one has kept."""
-    return f"{attempt.task_id}/{attempt.attempt}/{safe_name(name)}"
+    """Where something of this name lies."""
+    return subjects.object_key(attempt.task_id, attempt.attempt, safe_name(name))
 
 
 def safe_name(name: str) -> str:

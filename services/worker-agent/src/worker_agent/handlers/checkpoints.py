@@ -11,7 +11,7 @@ from contracts.rpc import LoadCheckpoint
 from contracts.sandbox import FileEntry
 from contracts.streams import CHECKPOINTS
 from worker_agent.decisions.archives import MOST_FILES, SavedFile, pack, unpack
-from worker_agent.decisions.keys import object_key
+from worker_agent.decisions.keys import object_key, safe_name
 from worker_agent.errors import ObjectRefused, SandboxRefused
 from worker_agent.handlers.attempt import Attempt
 from worker_agent.handlers.reports import Recorded
@@ -68,10 +68,10 @@ async def load_checkpoint(attempt: Attempt, workshop: Workshop, body: LoadCheckp
     """
     attempt.reporter.check(body)
     async with attempt.depositing:
-        content = await _latest(attempt, workshop, attempt.redactor.text(body.name))
+        most_bytes = workshop.object_limits.checkpoint_mb * MEBIBYTE
+        content = await _latest(attempt, workshop, attempt.redactor.text(body.name), most_bytes)
         if content is None:
             return None
-        most_bytes = workshop.object_limits.checkpoint_mb * MEBIBYTE
         manifest, files = await asyncio.to_thread(unpack, content, most_bytes)
         wanted = files if body.restore_files else []
         for file in wanted:
@@ -82,13 +82,11 @@ async def load_checkpoint(attempt: Attempt, workshop: Workshop, body: LoadCheckp
     return Loaded(manifest, [file.path for file in wanted])
 
 
-async def _latest(attempt: Attempt, workshop: Workshop, name: str) -> bytes | None:
-    for number in range(attempt.key.attempt, 0, -1):
-        key = object_key(attempt.key._replace(attempt=number), name)
-        content = await workshop.objects.get(CHECKPOINTS.name, key)
-        if content is not None:
-            return content
-    return None
+async def _latest(attempt: Attempt, workshop: Workshop, name: str, most_bytes: int) -> bytes | None:
+    own = await workshop.objects.get(CHECKPOINTS.name, object_key(attempt.key, name))
+    if own is not None or attempt.key.attempt == 1:
+        return own
+    return await workshop.objects.earlier_checkpoint(attempt.key, safe_name(name), most_bytes)
 
 
 async def _found(attempt: Attempt, workshop: Workshop, paths: Sequence[str]) -> list[FileEntry]:

@@ -59,5 +59,12 @@ class ObjectStore(Protocol):
         ...
 
     async def get(self, bucket: str, key: str) -> bytes | None:
-        """The content of a key; None when there is none."""
+        """What this worker keeps under a key; None when there is nothing."""
+        ...
+
+    async def earlier_checkpoint(self, key: AttemptKey, name: str, most_bytes: int) -> bytes | None:
+        """What the latest attempt before this one, on whatever worker, saved under a name; None when none did.
+
+        Raises CheckpointDamaged for one that is larger than that.
+        """
         ...
