@@ -152,6 +152,19 @@ class Mailbox(Model):
     commands: Name
 
 
+class ConfirmAttempt(Report):
+    """A worker asks whether it still has an attempt, before it does for it what others will build on."""
+
+    attempt: AttemptNumber
+
+
+class AttemptStanding(Model):
+    """Answer to `confirm_attempt`."""
+
+    held: bool
+    """Whether the attempt is live, and this worker's."""
+
+
 class FindCheckpoint(Report):
     """A live attempt asks for the checkpoint that the latest attempt before it has saved under a name."""
 
@@ -170,6 +183,8 @@ class CheckpointFound(Model):
     """In how many parts it is read."""
     size_bytes: Count = 0
     digest: Name | None = None
+    stored_at: UtcTime | None = None
+    """When the broker stored it, by its own clock."""
 
 
 class ReadCheckpoint(Report):
@@ -202,6 +217,7 @@ RPCS: dict[str, Rpc] = {
     "get_task": Rpc("orchestrator", GetTask, TaskBrief),
     "list_workers": Rpc("orchestrator", ListWorkers, WorkersFound),
     "open_mailbox": Rpc("orchestrator", OpenMailbox, Mailbox),
+    "confirm_attempt": Rpc("orchestrator", ConfirmAttempt, AttemptStanding),
     "find_checkpoint": Rpc("orchestrator", FindCheckpoint, CheckpointFound),
     "read_checkpoint": Rpc("orchestrator", ReadCheckpoint, CheckpointPart),
     "get_answer": Rpc("question-broker", GetAnswer, QuestionView),

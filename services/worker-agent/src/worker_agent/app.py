@@ -122,14 +122,14 @@ async def _make(stack: AsyncExitStack, settings: Settings, clock: Clock) -> Part
     stack.push_async_callback(spool.close)
     listening = bind(settings.worker_mcp_port or state.mcp_port)
     objects = JetStreamObjects(bus, settings.worker_id)
-    workshop = _workshop(settings, clock, sandbox, journal, url_of(listening), objects)
+    services = BusServices(bus, settings.worker_id, settings.rpc_timeout_ms / 1000)
+    workshop = _workshop(settings, clock, sandbox, journal, url_of(listening), objects, services)
     slots = Slots(settings.max_concurrent_tasks)
     attempts = Attempts(settings.worker_id, workshop, spool, slots, _defaults(settings))
     changes = Changes()
     commands = Commands(state, attempts, journal, changes.tell, partial(_set_log_level, settings))
     await commands.apply(state.config)
     await commands.save(mcp_port=listening.getsockname()[1])
-    services = BusServices(bus, settings.worker_id, settings.rpc_timeout_ms / 1000)
     desk = Desk(workshop, services, commands, changes)
     server = create_server(__version__, desk, traced=settings.otel_exporter_otlp_endpoint is not None)
     mcp_app = create_mcp_app(server, attempts.by_token, settings.max_tool_body_bytes)
@@ -241,6 +241,7 @@ def _workshop(
     journal: FileJournal,
     mcp_url: str,
     objects: JetStreamObjects,
+    services: BusServices,
 ) -> Workshop:
     patience = Patience(
         settings.sandbox_patience_ms / 1000,
@@ -257,6 +258,7 @@ def _workshop(
     return Workshop(
         sandbox=sandbox,
         objects=objects,
+        services=services,
         adapters=adapters(host),
         journal=journal,
         clock=clock,

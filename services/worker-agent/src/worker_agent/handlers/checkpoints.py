@@ -14,6 +14,7 @@ from worker_agent.decisions.archives import MOST_FILES, SavedFile, pack, unpack
 from worker_agent.decisions.keys import object_key, safe_name
 from worker_agent.errors import ObjectRefused, SandboxRefused
 from worker_agent.handlers.attempt import Attempt
+from worker_agent.handlers.holding import refuse_if_lost
 from worker_agent.handlers.reports import Recorded
 from worker_agent.handlers.workshop import Workshop
 
@@ -44,9 +45,10 @@ async def save_checkpoint(attempt: Attempt, workshop: Workshop, body: Checkpoint
     """Keep data and files under a name that is this attempt's own; the same name again replaces it.
 
     Files are kept as they are, the data without the task's secrets: the next attempt has those from its own
-    environment. Raises ObjectRefused, ObjectsUnavailable, and the errors of the sandbox and the spool.
+    environment. Raises ObjectRefused, RateLimited, AttemptLost, ObjectsUnavailable, and what sandbox and spool raise.
     """
     attempt.reporter.check(body)
+    await refuse_if_lost(attempt, workshop)
     async with attempt.depositing:
         found = await _found(attempt, workshop, body.paths)
         files = [file async for file in _read(attempt, workshop, found, body)]

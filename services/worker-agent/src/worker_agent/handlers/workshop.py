@@ -12,7 +12,7 @@ from worker_agent.decisions.limits import AttemptLimits, ObjectLimits
 from worker_agent.decisions.rates import SendLimits
 from worker_agent.domain import Target, ToolProfile
 from worker_agent.errors import SandboxUnavailable, SpoolFull, SpoolUnavailable
-from worker_agent.ports import AgentAdapter, Journal, ObjectStore, SandboxBackend
+from worker_agent.ports import AgentAdapter, Journal, ObjectStore, SandboxBackend, Services
 
 RETRY_S = 0.5
 KEEPER_PAUSE_S = 1.0
@@ -60,6 +60,7 @@ class Workshop:
 
     sandbox: SandboxBackend
     objects: ObjectStore
+    services: Services
     adapters: Mapping[str, AgentAdapter]
     journal: Journal
     clock: Clock
