@@ -3,6 +3,7 @@
 import asyncio
 from collections import Counter
 from collections.abc import Sequence
+from typing import Any
 
 import asyncpg
 
@@ -34,9 +35,7 @@ def sealed(producer: Producer, worker_id: str, first: int, many: int, content: s
     """Batches of one stream entry each, in order."""
     spool = f"spool-{worker_id}"
     return [
-        _message(
-            worker_id, Batch[EventBase](producer=spool, batch=number, events=[_entry(producer, worker_id, content)])
-        )
+        _message(worker_id, Batch[Any](producer=spool, batch=number, events=[_entry(producer, worker_id, content)]))
         for number in range(first, first + many)
     ]
 
@@ -46,7 +45,7 @@ def _entry(producer: Producer, worker_id: str, content: str) -> EventBase:
     return producer.make("stream", body, worker_id=worker_id, task_id=f"task-{worker_id}")
 
 
-def _message(worker_id: str, batch: Batch[EventBase]) -> Outgoing:
+def _message(worker_id: str, batch: Batch[Any]) -> Outgoing:
     return Outgoing(f"worker.stream.{worker_id}.task-{worker_id}", batch.message_id, batch.to_json())
 
 

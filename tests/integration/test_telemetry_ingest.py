@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import AsyncGenerator, Coroutine
+from contextlib import AsyncExitStack
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -323,6 +324,21 @@ async def test_the_live_tail_streams_what_comes_and_resumes_where_it_was_left(
     await producer.send(producer.make("stream", FULL["stream"]))
     await producer.send(producer.make("stream", {"stream_type": "output", "content": "second"}))
     assert [content for _, content in await read(position, 1)] == ["second"]
+
+
+async def test_a_live_tail_that_nobody_reads_holds_nothing_up(
+    client: httpx.AsyncClient, producer: Producer, bus: Bus, database: Database
+) -> None:
+    long = {"stream_type": "output", "content": "x" * 4_000}
+    async with AsyncExitStack() as stack:
+        for _ in range(3):
+            answer = client.stream("GET", "/v1/tasks/task-123/live", headers={"Last-Event-ID": "0-0"})
+            assert (await stack.enter_async_context(answer)).status_code == 200
+        for _ in range(20):
+            await producer.send(*(producer.make("stream", long) for _ in range(50)))
+        await settled(bus, streams.TELEMETRY, "telemetry-ingest")
+        assert (await rows(database, "SELECT count(*) FROM events"))[0][0] == 1_000
+        assert (await client.get("/readyz")).status_code == 200
 
 
 async def test_an_unknown_type_of_the_live_tail_is_refused(client: httpx.AsyncClient) -> None:
