@@ -15,7 +15,7 @@ from contracts.rpc import GetAnswer
 from servicekit.bus import Bus, Outgoing, declare_streams, publish_batches
 from servicekit.bus.rpc import MOST_OF_ONE, RpcError, call, serve, typed
 from servicekit.ids import new_id
-from servicekit.metrics import BUS_DEFERRED
+from servicekit.metrics import REGISTRY
 from telemetry_ingest import app
 from telemetry_ingest.settings import Settings
 from tests.conftest import StackEnv
@@ -92,7 +92,7 @@ async def _is_recorded(database: Database, wanted: dict[str, int]) -> bool:
 
 
 def _deferred() -> float:
-    return BUS_DEFERRED.labels("telemetry-ingest")._value.get()
+    return REGISTRY.get_sample_value("mews_bus_deferred_total", {"durable": "telemetry-ingest"}) or 0.0
 
 
 async def test_a_worker_that_asks_without_end_is_refused_and_others_are_answered(nats_server: TestNats) -> None:

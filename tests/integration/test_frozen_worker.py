@@ -7,7 +7,7 @@ store and the remote.
 import asyncio
 import os
 import signal
-from collections.abc import AsyncGenerator, Iterator
+from collections.abc import AsyncGenerator, Generator, Iterator
 from contextlib import AsyncExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -135,7 +135,7 @@ def remote(tmp_path: Path) -> Path:
 
 
 @contextmanager
-def standing_still(worker: WorkerProcess) -> Iterator[None]:
+def standing_still(worker: WorkerProcess) -> Generator[None]:
     """The worker-agent stands still in the block, and knows nothing of it."""
     assert worker.process is not None
     os.kill(worker.process.pid, signal.SIGSTOP)
