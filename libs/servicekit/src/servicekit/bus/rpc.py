@@ -29,7 +29,8 @@ VERSION = "1.0.0"
 MOST_AT_ONCE = 256
 MOST_OF_ONE = 64
 """Requests of one worker that are answered at a time; those that wait for an answer stay long."""
-RATE_OF_ONE, BURST_OF_ONE = 100.0, 200
+RATE_OF_ONE, BURST_OF_ONE = 500.0, 2_000
+"""In requests a second: the largest checkpoint is read in some 500 parts, one after the other."""
 MOST_KNOWN = 10_000
 FINISH_S = 5.0
 ERROR_CODE, ERROR = "Nats-Service-Error-Code", "Nats-Service-Error"
