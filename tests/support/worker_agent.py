@@ -30,7 +30,7 @@ from contracts.rpc import AttemptStanding, ConfirmAttempt, FindCheckpoint, Mailb
 from contracts.tasks import Assignment, CollaborationTerms, Requirements
 from orchestrator.bus import SavedCheckpoints, WorkerMailboxes
 from orchestrator.handlers.checkpoints import Checkpoints
-from servicekit.bus import Bus, declare_streams
+from servicekit.bus import Bus, declare_streams, ensure_worker_consumers
 from servicekit.bus.objects import Objects
 from servicekit.bus.rpc import Handler, serve, typed
 from servicekit.ids import new_id
@@ -263,6 +263,8 @@ async def declare(nats: TestNats) -> None:
     bus = await Bus.connect(settings_of(nats), "test")
     try:
         await declare_streams(bus.js)
+        # So that the worker is ready where nobody stands for the orchestrator yet.
+        await ensure_worker_consumers(bus.js, WORKER)
         for stream in OBSERVED:
             await bus.js.add_consumer(
                 stream, durable_name=OBSERVER, ack_policy=AckPolicy.EXPLICIT, deliver_policy=DeliverPolicy.ALL
