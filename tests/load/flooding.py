@@ -1,4 +1,4 @@
-"""How late events of honest workers become durable beside one that floods the bus, with fair turns and without.
+"""How late events of honest workers become durable beside one that floods the bus, and without that one.
 
     python -m tests.load.flooding [--seconds 8] [--json]
 
@@ -23,33 +23,23 @@ HONEST = ("w-1", "w-2", "w-3")
 FLOODING = "w-flood"
 A_SECOND, EVENTS = 10, 5
 WINDOW = 64
-UNFAIR = (
-    "import sys; from servicekit.bus import consuming; consuming.Turns = lambda share: None; sys.argv = ['x', 'serve']"
-)
-FAIR: ingest.Contender = ingest.PRODUCT
-PLAIN: ingest.Contender = (
-    *ingest.PRODUCT[:2],
-    [sys.executable, "-c", UNFAIR],
-)
 LATENCIES = """
     SELECT extract(epoch FROM pg_xact_commit_timestamp(xmin) - occurred_at)::float8 * 1000 AS ms
     FROM events WHERE worker_id <> 'w-flood' AND occurred_at >= $1
 """
 
 
-async def latency(
-    servers: Servers, bus: Bus, contender: ingest.Contender, seconds: float, *, flood: bool
-) -> list[float]:
+async def latency(servers: Servers, bus: Bus, seconds: float, *, flood: bool) -> list[float]:
     """Milliseconds of each event of the honest workers."""
-    await ingest.empty(servers, bus, contender)
-    async with ingest.consumer(servers, contender):
+    await ingest.empty(servers, bus, ingest.PRODUCT)
+    async with ingest.consumer(servers, ingest.PRODUCT):
         await _honest(bus, ingest.WARM_UP_S)
-        await ingest.drained(bus, contender[1])
+        await ingest.drained(bus, ingest.PRODUCT[1])
         begun = datetime.now(UTC)  # noqa: TID251
         flooding = asyncio.create_task(_flood(bus, seconds if flood else 0.0))
         await _honest(bus, seconds)
         sent = await flooding
-        await ingest.drained(bus, contender[1])
+        await ingest.drained(bus, ingest.PRODUCT[1])
     if flood:
         print(f"the flood: {sent:,} events in {seconds:g} s", file=sys.stderr)
     async with ingest.connected_to(servers) as connection:
@@ -87,17 +77,14 @@ def _line(worker_id: str, task: str, now: datetime, seq: int) -> StreamEvent:
 
 
 async def measure(servers: Servers, seconds: float) -> Report:
-    """Both, without a flood and with one."""
-    report = Report("honest workers beside a flood: with fair turns, and without (`bare loop`)")
+    """Both in one run."""
+    report = Report("honest workers beside a flood (`product`), and without it (`bare loop`)")
     async with ingest.bus_of(servers) as bus:
         await ingest.prepare(servers, bus)
-        for flood in (False, True):
-            figures = [
-                percentiles(await latency(servers, bus, contender, seconds, flood=flood)) for contender in (FAIR, PLAIN)
-            ]
-            for name in ("p50", "p99"):
-                title = f"{name} {'beside a flood' if flood else 'without a flood'}"
-                report.add(title, "ms", figures[0][name], figures[1][name], higher_is_better=False)
+        calm = percentiles(await latency(servers, bus, seconds, flood=False))
+        flooded = percentiles(await latency(servers, bus, seconds, flood=True))
+    for name in ("p50", "p99"):
+        report.add(f"{name} of honest events", "ms", flooded[name], calm[name], higher_is_better=False)
     return report
 
 
