@@ -2,6 +2,8 @@
 
 import json
 from collections.abc import AsyncGenerator, Coroutine
+from contextlib import AsyncExitStack
+from datetime import datetime, timedelta
 from typing import Any
 
 import asyncpg
@@ -95,12 +97,14 @@ async def test_an_event_sealed_again_in_another_batch_stands_once(
     assert (await rows(database, "SELECT count(*) FROM events"))[0][0] == 5
 
 
-async def assign(producer: Producer, bus: Bus, attempt: int, worker_id: str = "worker-1") -> None:
+async def assign(
+    producer: Producer, bus: Bus, attempt: int, worker_id: str = "worker-1", occurred_at: datetime = NOW
+) -> None:
     """Let the orchestrator's news of an assignment arrive."""
     news = DecidedEvent(
         event_id=new_event_id(),
         kind=DecidedKind.task_assigned,
-        occurred_at=NOW,
+        occurred_at=occurred_at,
         task_id="task-123",
         attempt=attempt,
         worker_id=worker_id,
@@ -115,6 +119,28 @@ async def test_an_old_attempt_is_kept_and_marked_stale(client: httpx.AsyncClient
     await producer.send(producer.make("progress", MINIMAL["progress"], attempt=1))
     items = await stored(client, 2)
     assert [(item["event"]["attempt"], item["stale"]) for item in items] == [(2, False), (1, True)]
+
+
+async def test_what_came_before_the_news_of_a_newer_attempt_is_judged_again_by_when_it_came(
+    client: httpx.AsyncClient, producer: Producer, bus: Bus
+) -> None:
+    await producer.send(producer.make("progress", MINIMAL["progress"], attempt=1))
+    [before] = await stored(client, 1)
+    assert (await shown(client))[-1]["stale"] is False
+    # The orchestrator decided after this one was recorded, and before the next.
+    decided_at = datetime.fromisoformat(before["recorded_at"]) + timedelta(microseconds=1)
+    await producer.send(producer.make("milestone", MINIMAL["milestone"], attempt=1))
+    await stored(client, 2)
+    await assign(producer, bus, 2, "worker-2", decided_at)
+    await producer.send(producer.make("milestone", MINIMAL["milestone"], attempt=2, worker_id="worker-2"))
+    items = await stored(client, 3)
+    assert [item["stale"] for item in items] == [False, True, False]
+    assert [entry["stale"] for entry in await shown(client)] == [False, True, False]
+
+
+async def shown(client: httpx.AsyncClient) -> list[dict[str, Any]]:
+    """The tail of the task."""
+    return (await client.get("/v1/tasks/task-123/tail")).json()["entries"]
 
 
 async def test_a_worker_cannot_make_the_attempt_of_another_stale(
@@ -298,6 +324,21 @@ async def test_the_live_tail_streams_what_comes_and_resumes_where_it_was_left(
     await producer.send(producer.make("stream", FULL["stream"]))
     await producer.send(producer.make("stream", {"stream_type": "output", "content": "second"}))
     assert [content for _, content in await read(position, 1)] == ["second"]
+
+
+async def test_a_live_tail_that_nobody_reads_holds_nothing_up(
+    client: httpx.AsyncClient, producer: Producer, bus: Bus, database: Database
+) -> None:
+    long = {"stream_type": "output", "content": "x" * 4_000}
+    async with AsyncExitStack() as stack:
+        for _ in range(3):
+            answer = client.stream("GET", "/v1/tasks/task-123/live", headers={"Last-Event-ID": "0-0"})
+            assert (await stack.enter_async_context(answer)).status_code == 200
+        for _ in range(20):
+            await producer.send(*(producer.make("stream", long) for _ in range(50)))
+        await settled(bus, streams.TELEMETRY, "telemetry-ingest")
+        assert (await rows(database, "SELECT count(*) FROM events"))[0][0] == 1_000
+        assert (await client.get("/readyz")).status_code == 200
 
 
 async def test_an_unknown_type_of_the_live_tail_is_refused(client: httpx.AsyncClient) -> None:

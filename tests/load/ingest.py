@@ -70,12 +70,12 @@ def _line(task: str, now: datetime, seq: int) -> StreamEvent:
 async def throughput(servers: Servers, bus: Bus, contender: Contender, events: int, size: int) -> float:
     """Durable events a second of one contender that drains a full stream."""
     table, durable, _ = contender
-    await _empty(servers, bus, contender)
+    await empty(servers, bus, contender)
     messages = make_messages(events, size, f"load-{new_event_id()}")
     for start in range(0, len(messages), 2_000):
         assert all(await publish_batches(bus, messages[start : start + 2_000]))
-    async with _consumer(servers, contender):
-        await _drained(bus, durable)
+    async with consumer(servers, contender):
+        await drained(bus, durable)
     total, seconds = await _one(servers, FIRST_AND_LAST.format(table=table))
     (first,) = await _one(servers, FIRST_COMMIT.format(table=table))
     return (total - first) / seconds
@@ -86,14 +86,14 @@ async def latency(
 ) -> list[float]:
     """Milliseconds from publishing to durable, of each event, at a fixed rate of events a second."""
     table, durable, _ = contender
-    await _empty(servers, bus, contender)
-    async with _consumer(servers, contender):
+    await empty(servers, bus, contender)
+    async with consumer(servers, contender):
         await _pace(bus, rate, size, WARM_UP_S)
-        await _drained(bus, durable)
+        await drained(bus, durable)
         warm = datetime.now(UTC)  # noqa: TID251
         await _pace(bus, rate, size, seconds)
-        await _drained(bus, durable)
-    async with _connection(servers) as connection:
+        await drained(bus, durable)
+    async with connected_to(servers) as connection:
         return [row["ms"] for row in await connection.fetch(LATENCIES.format(table=table), warm)]
 
 
@@ -117,15 +117,15 @@ def _now(producer: str, number: int, size: int) -> Outgoing:
     return Outgoing(f"worker.stream.worker-1.{task}", batch.message_id, batch.to_json())
 
 
-async def _empty(servers: Servers, bus: Bus, contender: Contender) -> None:
+async def empty(servers: Servers, bus: Bus, contender: Contender) -> None:
     table, _, _ = contender
-    async with _connection(servers) as connection:
+    async with connected_to(servers) as connection:
         await connection.execute(f"TRUNCATE {table}")
     await bus.js.purge_stream(streams.TELEMETRY)
 
 
 @asynccontextmanager
-async def _consumer(servers: Servers, contender: Contender) -> AsyncGenerator[None]:
+async def consumer(servers: Servers, contender: Contender) -> AsyncGenerator[None]:
     _, _, command = contender
     env = servers.env("telemetry") | {"HTTP_PORT": "0", "BARE_DSN": servers.database.dsn("telemetry", owner=True)}
     process = await asyncio.create_subprocess_exec(*command, env=env)
@@ -136,7 +136,7 @@ async def _consumer(servers: Servers, contender: Contender) -> AsyncGenerator[No
         await process.wait()
 
 
-async def _drained(bus: Bus, durable: str) -> None:
+async def drained(bus: Bus, durable: str) -> None:
     while True:
         info = await bus.js.consumer_info(streams.TELEMETRY, durable)
         if info.num_pending == 0 and info.num_ack_pending == 0:
@@ -145,14 +145,14 @@ async def _drained(bus: Bus, durable: str) -> None:
 
 
 async def _one(servers: Servers, sql: str) -> asyncpg.Record:
-    async with _connection(servers) as connection:
+    async with connected_to(servers) as connection:
         row = await connection.fetchrow(sql)
         assert row is not None
         return row
 
 
 @asynccontextmanager
-async def _connection(servers: Servers) -> AsyncGenerator[asyncpg.Connection]:
+async def connected_to(servers: Servers) -> AsyncGenerator[asyncpg.Connection]:
     connection = await asyncpg.connect(servers.database.dsn("telemetry", owner=True))
     try:
         yield connection
@@ -163,8 +163,8 @@ async def _connection(servers: Servers) -> AsyncGenerator[asyncpg.Connection]:
 async def measure(servers: Servers, events: int, seconds: float, rounds: int) -> Report:
     """All figures of one run: the median of `rounds` alternating rounds for each."""
     report = Report("telemetry-ingest beside the raw loop (one consumer process)")
-    async with _bus(servers) as bus:
-        await _prepare(servers, bus)
+    async with bus_of(servers) as bus:
+        await prepare(servers, bus)
         for size, share in ((100, 1.0), (1, 0.2)):
             await _compare(report, servers, bus, int(events * share), size, seconds, rounds)
     return report
@@ -188,20 +188,20 @@ async def _compare(
         report.add(title, "ms", figures[0][name], figures[1][name], higher_is_better=False)
 
 
-async def _prepare(servers: Servers, bus: Bus) -> None:
+async def prepare(servers: Servers, bus: Bus) -> None:
     env = servers.env("telemetry")
     migrate = await asyncio.create_subprocess_exec(sys.executable, "-m", "telemetry_ingest", "migrate", env=env)
     assert await migrate.wait() == 0
     await declare_streams(bus.js)
     await bus.js.add_consumer(streams.TELEMETRY, durable_name=BARE[1], ack_policy="explicit", max_ack_pending=100_000)
-    async with _connection(servers) as connection:
+    async with connected_to(servers) as connection:
         await connection.execute("SELECT ensure_partition(current_date)")
         await connection.execute("CREATE TABLE bare_events (LIKE events INCLUDING ALL) PARTITION BY RANGE (day)")
         await connection.execute("CREATE TABLE bare_events_default PARTITION OF bare_events DEFAULT")
 
 
 @asynccontextmanager
-async def _bus(servers: Servers) -> AsyncGenerator[Bus]:
+async def bus_of(servers: Servers) -> AsyncGenerator[Bus]:
     settings = ServiceSettings(nats_host=servers.nats.host, nats_port=servers.nats.port)
     bus = await Bus.connect(settings, "load")
     try:

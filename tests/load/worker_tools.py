@@ -48,6 +48,8 @@ META = {
 }
 BLOCK = 100
 SYNC_BYTES = 512
+UNLIMITED = {"ATTEMPT_EVENTS_PER_S": "1000000", "ATTEMPT_EVENTS_BURST": "1000000"}
+"""No agent calls so fast."""
 ARGUMENTS = {
     "status": "executing",
     "phase": "implementation",
@@ -242,7 +244,7 @@ def main() -> None:
             asyncio.run(declare(nats))
             with (
                 running_sandbox() as sandbox,
-                worker_process(folder, nats, sandbox, LOG_LEVEL="warning") as worker,
+                worker_process(folder, nats, sandbox, LOG_LEVEL="warning", **UNLIMITED) as worker,
                 bare_server() as bare,
             ):
                 asyncio.run(measure(worker, nats, bare, folder, options.calls, report))

@@ -26,11 +26,11 @@ from contracts.batches import EVENT_BATCH, Batch
 from contracts.commands import Command, CommandAction
 from contracts.events import EventBase
 from contracts.questions import Answer, QuestionState
-from contracts.rpc import FindCheckpoint, Mailbox, OpenMailbox, ReadCheckpoint
+from contracts.rpc import AttemptStanding, ConfirmAttempt, FindCheckpoint, Mailbox, OpenMailbox, ReadCheckpoint
 from contracts.tasks import Assignment, CollaborationTerms, Requirements
 from orchestrator.bus import SavedCheckpoints, WorkerMailboxes
 from orchestrator.handlers.checkpoints import Checkpoints
-from servicekit.bus import Bus, declare_streams
+from servicekit.bus import Bus, declare_streams, ensure_worker_consumers
 from servicekit.bus.objects import Objects
 from servicekit.bus.rpc import Handler, serve, typed
 from servicekit.ids import new_id
@@ -111,6 +111,12 @@ class WorkerProcess:
         return [line for line in lines if line.get("event") == event]
 
 
+class Silent(Exception):
+    """The orchestrator does not answer."""
+
+    code, detail = "unavailable", "away"
+
+
 @dataclass
 class OtherSide:
     """What the rest of the platform would see of a worker, and tell it."""
@@ -121,6 +127,9 @@ class OtherSide:
     farewells: list[dict[str, Any]] = field(default_factory=list[dict[str, Any]])
     assigned: dict[str, dict[int, str]] = field(default_factory=dict[str, dict[int, str]])
     """The workers of each task's attempts."""
+    assigned_since: dict[tuple[str, int], datetime] = field(default_factory=dict[tuple[str, int], datetime])
+    silent: bool = False
+    """Whether it cannot say who has an attempt."""
     sent: int = 0
     stopping: bool = False
 
@@ -130,6 +139,10 @@ class OtherSide:
         if attempt != max(workers, default=0) or workers[attempt] != worker_id:
             return None
         return {number: worker for number, worker in workers.items() if number < attempt}
+
+    async def assigned_at(self, task_id: str, attempt: int) -> datetime | None:
+        """When it handed out an attempt."""
+        return self.assigned_since.get((task_id, attempt))
 
     @property
     def events(self) -> list[Any]:
@@ -189,6 +202,8 @@ class OtherSide:
     async def assign_again(self, assignment: Assignment, message_id: str) -> None:
         """Publish an assignment under a message id of its own."""
         self.assigned.setdefault(assignment.task_id, {})[assignment.attempt] = assignment.worker_id
+        key = (assignment.task_id, assignment.attempt)
+        self.assigned_since.setdefault(key, datetime.now(UTC))  # noqa: TID251
         subject = subjects.task(assignment.worker_id)
         await self.bus.js.publish(subject, assignment.to_json(), headers={"Nats-Msg-Id": message_id})
 
@@ -248,6 +263,8 @@ async def declare(nats: TestNats) -> None:
     bus = await Bus.connect(settings_of(nats), "test")
     try:
         await declare_streams(bus.js)
+        # So that the worker is ready where nobody stands for the orchestrator yet.
+        await ensure_worker_consumers(bus.js, WORKER)
         for stream in OBSERVED:
             await bus.js.add_consumer(
                 stream, durable_name=OBSERVER, ack_policy=AckPolicy.EXPLICIT, deliver_policy=DeliverPolicy.ALL
@@ -279,8 +296,15 @@ def _verbs(side: OtherSide) -> dict[str, Handler]:
     async def open_mailbox(worker_id: str, _asked: OpenMailbox) -> Mailbox:
         return await mailboxes.open(worker_id)
 
+    async def confirm(worker_id: str, asked: ConfirmAttempt) -> AttemptStanding:
+        if side.silent:
+            raise Silent
+        before = await side.workers_before(asked.task_id or "", asked.attempt, worker_id)
+        return AttemptStanding(held=before is not None)
+
     return {
         "open_mailbox": typed(OpenMailbox, open_mailbox),
+        "confirm_attempt": typed(ConfirmAttempt, confirm),
         "find_checkpoint": typed(FindCheckpoint, checkpoints.find),
         "read_checkpoint": typed(ReadCheckpoint, checkpoints.read),
     }

@@ -22,7 +22,7 @@ DOMAIN = "$JS.ACK.hub.ABCDEF.TELEMETRY.ingest.3.1234.77.1767323045678900000.9.rn
 @pytest.mark.parametrize("reply", [PLAIN, DOMAIN])
 def test_what_the_broker_says_about_a_delivery_is_read_from_its_reply_subject(reply: str) -> None:
     received = Received(batch(1, size=3), Msg(Client(), "worker.progress.w1", reply, headers={"a": "b"}))
-    assert delivery_of(received.message) == (3, 1234, 1767323045678900000)
+    assert delivery_of(received.message) == (3, 1234, 1767323045678900000, 9)
     assert (received.delivered, received.redelivered, received.stream_sequence) == (3, True, 1234)
     assert received.published_at.replace(microsecond=0) == datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
     assert (received.subject, received.headers, received.size) == ("worker.progress.w1", {"a": "b"}, 3)

@@ -1,5 +1,6 @@
 """The model base and the field types that every contract is made of."""
 
+from collections.abc import Iterable
 from datetime import datetime
 from enum import StrEnum
 from typing import Annotated, Any, Generic, TypeVar, cast
@@ -9,6 +10,15 @@ from pydantic_core import CoreSchema, core_schema
 
 SCHEMA_VERSION = "1.0"
 """Value of the `Mews-Schema` header: the major part changes when an old consumer could no longer read a message."""
+
+MOST_ITEMS = 1_000
+"""Most items of a list that a worker sends, unless its field says otherwise."""
+MOST_KEYS = 10_000
+"""Most keys of a free JSON object."""
+MOST_DEPTH = 32
+"""How deep a free JSON object may be nested."""
+MOST_VALUES = 100_000
+"""Most values of all depths in a free JSON object."""
 
 ItemT = TypeVar("ItemT")
 
@@ -30,17 +40,34 @@ def _without_nul(text: str) -> str:
     return text
 
 
-def _json_without_nul(value: Any) -> Any:
-    if isinstance(value, str):
-        return _without_nul(value)
-    if isinstance(value, dict):
-        for key, item in cast("dict[str, Any]", value).items():
-            _without_nul(key)
-            _json_without_nul(item)
-    if isinstance(value, list):
-        for item in cast("list[Any]", value):
-            _json_without_nul(item)
+def _storable_json(value: dict[str, Any]) -> dict[str, Any]:
+    """Layer by layer, since what is nested a million times must not end in a RecursionError."""
+    layer: list[Any] = [value]
+    depth = seen = 0
+    while layer:
+        depth, seen = depth + 1, seen + len(layer)
+        if depth > MOST_DEPTH:
+            raise ValueError(f"must not be nested deeper than {MOST_DEPTH} levels")
+        if seen > MOST_VALUES:
+            raise ValueError(f"must not hold more than {MOST_VALUES} values")
+        layer = [inner for one in layer for inner in _inside(one)]
     return value
+
+
+def _inside(value: Any) -> Iterable[Any]:
+    """The values right inside of one that can be stored itself."""
+    if isinstance(value, str):
+        _without_nul(value)
+    elif isinstance(value, dict):
+        held = cast("dict[str, Any]", value)
+        for key in held:
+            _without_nul(key)
+        return held.values()
+    elif isinstance(value, list):
+        return cast("list[Any]", value)
+    elif isinstance(value, int) and not -(2**63) <= value < 2**63:
+        raise ValueError("must not hold a whole number of more than 64 bits; write it as a text")
+    return ()
 
 
 TaskId = Annotated[str, Field(pattern=ID_PATTERN, description="Task id, such as `task-0198f3…`.")]
@@ -60,8 +87,14 @@ AttemptNumber = Annotated[int, Field(ge=1, le=2**31 - 1, description="Number of 
 Amount = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 """A figure that cannot be negative."""
 JsonObject = Annotated[
-    dict[str, JsonValue], AfterValidator(_json_without_nul), Field(description="A free JSON object.")
+    dict[str, JsonValue],
+    Field(max_length=MOST_KEYS, description="A free JSON object."),
+    AfterValidator(_storable_json),
 ]
+ExitCode = Annotated[int, Field(ge=-(2**31), le=2**31 - 1)]
+Names = Annotated[list[Name], Field(max_length=MOST_ITEMS)]
+Texts = Annotated[list[Text], Field(max_length=MOST_ITEMS)]
+FilePaths = Annotated[list[FilePath], Field(max_length=10 * MOST_ITEMS)]
 
 
 class Model(BaseModel):

@@ -12,6 +12,7 @@ from contracts.base import (
     Milliseconds,
     Model,
     Name,
+    Names,
     OptionalText,
     QuestionId,
     TaskId,
@@ -63,14 +64,14 @@ class ListWorkers(Report):
 
     status: WorkerStatus | None = None
     """Only workers of this status."""
-    tags: list[Name] = []
+    tags: Names = []
     """Only workers with all of these tags."""
-    capabilities: list[Name] = []
+    capabilities: Names = []
     """Only workers with all of these capabilities, such as `agent:claude`."""
     free_only: bool = False
     """Only workers with a free slot."""
     limit: Annotated[int, Field(ge=1, le=200)] = 50
-    cursor: str | None = None
+    cursor: OptionalText | None = None
     """next_cursor of the page before."""
 
 
@@ -151,6 +152,19 @@ class Mailbox(Model):
     commands: Name
 
 
+class ConfirmAttempt(Report):
+    """A worker asks whether it still has an attempt, before it does for it what others will build on."""
+
+    attempt: AttemptNumber
+
+
+class AttemptStanding(Model):
+    """Answer to `confirm_attempt`."""
+
+    held: bool
+    """Whether the attempt is live, and this worker's."""
+
+
 class FindCheckpoint(Report):
     """A live attempt asks for the checkpoint that the latest attempt before it has saved under a name."""
 
@@ -169,6 +183,8 @@ class CheckpointFound(Model):
     """In how many parts it is read."""
     size_bytes: Count = 0
     digest: Name | None = None
+    stored_at: UtcTime | None = None
+    """When the broker stored it, by its own clock."""
 
 
 class ReadCheckpoint(Report):
@@ -201,6 +217,7 @@ RPCS: dict[str, Rpc] = {
     "get_task": Rpc("orchestrator", GetTask, TaskBrief),
     "list_workers": Rpc("orchestrator", ListWorkers, WorkersFound),
     "open_mailbox": Rpc("orchestrator", OpenMailbox, Mailbox),
+    "confirm_attempt": Rpc("orchestrator", ConfirmAttempt, AttemptStanding),
     "find_checkpoint": Rpc("orchestrator", FindCheckpoint, CheckpointFound),
     "read_checkpoint": Rpc("orchestrator", ReadCheckpoint, CheckpointPart),
     "get_answer": Rpc("question-broker", GetAnswer, QuestionView),

@@ -31,6 +31,10 @@ BUS_PUBLISH_FAILURES = Counter(
 BUS_MESSAGES = Counter("mews_bus_messages", "Messages taken from a durable.", ["durable"], registry=REGISTRY)
 BUS_EVENTS = Counter("mews_bus_events", "Events in them.", ["durable"], registry=REGISTRY)
 BUS_REDELIVERIES = Counter("mews_bus_redeliveries", "Messages that came again.", ["durable"], registry=REGISTRY)
+BUS_DEFERRED = Counter(
+    "mews_bus_deferred", "Messages of senders that flood, given back for a while.", ["durable"], registry=REGISTRY
+)
+RPC_REFUSED = Counter("mews_rpc_refused", "Requests of workers that ask too often.", registry=REGISTRY)
 BUS_FAILURES = Counter("mews_bus_failures", "Gatherings whose handling failed.", ["durable"], registry=REGISTRY)
 BUS_SECONDS = Histogram(
     "mews_bus_handle_seconds", "Time to handle a gathering.", ["durable"], buckets=SECONDS, registry=REGISTRY

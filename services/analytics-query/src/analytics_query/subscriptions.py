@@ -9,7 +9,7 @@ from contracts import streams
 from contracts.batches import DECIDED_BATCH, EVENT_BATCH, Batch
 from contracts.decided import DecidedEvent
 from contracts.events import Event
-from servicekit.bus import BatchConsumer, Bus, DeadLetters, Received, foreign_event
+from servicekit.bus import BatchConsumer, Bus, DeadLetters, FairShare, Received, foreign_event
 
 Loop = Callable[[], Awaitable[None]]
 
@@ -38,6 +38,7 @@ def consume_events(
         take,
         dead_letters,
         validate=foreign_event,
+        fair=FairShare(),
         max_events=gathering.max_events,
         max_wait_ms=gathering.max_wait_ms,
     ).run

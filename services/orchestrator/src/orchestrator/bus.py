@@ -98,7 +98,13 @@ class SavedCheckpoints:
             raise CheckpointsAway(str(error)) from error
         if found is None:
             return None
-        return CheckpointFound(slot=found.slot, parts=found.parts, size_bytes=found.size_bytes, digest=found.digest)
+        return CheckpointFound(
+            slot=found.slot,
+            parts=found.parts,
+            size_bytes=found.size_bytes,
+            digest=found.digest,
+            stored_at=found.stored_at,
+        )
 
     async def part(self, owner: str, key: str, slot: int, number: int) -> bytes | None:
         """A part of its content; None when it is not there. Raises CheckpointsAway."""

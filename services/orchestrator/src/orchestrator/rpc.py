@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from contracts.rpc import FindCheckpoint, GetTask, ListWorkers, Mailbox, OpenMailbox, ReadCheckpoint
+from contracts.rpc import ConfirmAttempt, FindCheckpoint, GetTask, ListWorkers, Mailbox, OpenMailbox, ReadCheckpoint
 from orchestrator.handlers.briefing import Briefings
 from orchestrator.handlers.checkpoints import Checkpoints
 from orchestrator.ports import Mailboxes
@@ -19,6 +19,7 @@ def verbs(briefings: Briefings, checkpoints: Checkpoints, mailboxes: Mailboxes) 
         "get_task": typed(GetTask, briefings.task),
         "list_workers": typed(ListWorkers, briefings.workers),
         "open_mailbox": typed(OpenMailbox, open_mailbox),
+        "confirm_attempt": typed(ConfirmAttempt, briefings.attempt),
         "find_checkpoint": typed(FindCheckpoint, checkpoints.find),
         "read_checkpoint": typed(ReadCheckpoint, checkpoints.read),
     }

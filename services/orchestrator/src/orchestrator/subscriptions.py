@@ -15,7 +15,7 @@ from orchestrator.handlers import questions, reports
 from orchestrator.handlers.briefing import Briefings
 from orchestrator.handlers.leading import Leader
 from orchestrator.handlers.sessions import Sessions
-from servicekit.bus import BatchConsumer, Bus, DeadLetterSink, foreign_event
+from servicekit.bus import BatchConsumer, Bus, DeadLetterSink, FairShare, foreign_event
 from servicekit.clock import Clock
 
 CORE = "core"
@@ -61,6 +61,7 @@ def consume_reports(bus: Bus, handler: reports.Reports, dead_letters: DeadLetter
         dead_letters,
         validate=validate,
         max_events=MOST_EVENTS,
+        fair=FairShare(),
     ).run
 
 

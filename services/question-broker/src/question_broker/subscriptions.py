@@ -10,7 +10,7 @@ from question_broker.handlers import taking
 from question_broker.handlers.asking import AskingPolicy
 from question_broker.handlers.collaboration import CONSUMER
 from question_broker.ports import Questions
-from servicekit.bus import BatchConsumer, Bus, DeadLetters, Received, foreign_event
+from servicekit.bus import BatchConsumer, Bus, DeadLetters, FairShare, Received, foreign_event
 from servicekit.clock import Clock
 
 NEWS_CONSUMER = "question-broker-events"
@@ -26,7 +26,16 @@ def consume_questions(
     async def take(received: Sequence[Received[Batch[Event]]]) -> None:
         await taking.take_events(received, CONSUMER, questions, dead_letters, policy, clock.now())
 
-    return BatchConsumer(bus, streams.QUESTIONS, CONSUMER, EVENT_BATCH, take, dead_letters, validate=foreign_event).run
+    return BatchConsumer(
+        bus,
+        streams.QUESTIONS,
+        CONSUMER,
+        EVENT_BATCH,
+        take,
+        dead_letters,
+        validate=foreign_event,
+        fair=FairShare(),
+    ).run
 
 
 def consume_news(bus: Bus, dead_letters: DeadLetters, questions: Questions, clock: Clock) -> Loop:

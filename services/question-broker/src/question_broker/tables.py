@@ -140,7 +140,7 @@ class EscalationRow(Base, table=True):
 
 
 class ClosedAttemptRow(Base, table=True):
-    """The last attempt of a task that is known to have ended."""
+    """The last attempt of a task that is known to have ended, and who was given the task last."""
 
     __tablename__ = "closed_attempts"  # pyright: ignore[reportAssignmentType]
     __table_args__ = (Index("closed_attempts_noted_at", "noted_at", postgresql_using="brin"),)
@@ -148,6 +148,9 @@ class ClosedAttemptRow(Base, table=True):
     task_id: str = Field(sa_type=Text, primary_key=True)
     attempt: int
     noted_at: datetime = Field(sa_column=Column(DateTime(timezone=True), nullable=False, server_default=text("now()")))
+    assigned_attempt: int | None = Field(nullable=True)
+    assigned_worker: str | None = Field(sa_type=Text, nullable=True)
+    assigned_at: datetime | None = Field(sa_type=DateTime(timezone=True), nullable=True)  # pyright: ignore[reportArgumentType]
 
 
 class HeldResponseRow(Base, table=True):
@@ -172,6 +175,7 @@ class LearningRow(Base, table=True):
     __table_args__ = (
         Index("learnings_newest", "shared_at", "learning_id"),
         Index("learnings_search", "search", postgresql_using="gin"),
+        Index("learnings_task", "task_id"),
     )
 
     learning_id: str = Field(sa_type=Text, primary_key=True)
@@ -183,6 +187,11 @@ class LearningRow(Base, table=True):
     worker_id: str = Field(sa_type=Text)
     task_id: str | None = Field(sa_type=Text, nullable=True)
     confidence_percent: float | None = Field(sa_column=Column(Double))
+    attempt: int | None = Field(nullable=True)
+    recorded_at: datetime = Field(
+        sa_column=Column(DateTime(timezone=True), nullable=False, server_default=text("now()"))
+    )
+    stale: bool = Field(sa_column=Column(Boolean, nullable=False, server_default=text("false")))
     times_shared: int
     shared_at: datetime = Field(sa_type=DateTime(timezone=True))  # pyright: ignore[reportArgumentType]
     search: str = Field(sa_column=Column(TSVECTOR, Computed(SEARCHED, persisted=True), nullable=False))

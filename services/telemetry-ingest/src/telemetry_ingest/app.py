@@ -57,7 +57,7 @@ def create_app(settings: Settings) -> FastAPI:
             for name, stream in (("events", streams.TELEMETRY), ("questions", streams.QUESTIONS)):
                 events = subscriptions.consume_events(bus, dead_letters, log, tail, clock, gathering, stream)
                 background.start(name, loops.after_partitions(log, clock, events))
-            background.start("decided", subscriptions.consume_decided(bus, dead_letters, log, clock))
+            background.start("decided", subscriptions.consume_decided(bus, dead_letters, log, tail, clock))
             yield
         await bus.drain()
         await cache.close()

@@ -1,7 +1,7 @@
 """What the log records: an event with the day that places it and the verdict on its attempt."""
 
-from dataclasses import dataclass
-from datetime import date, timedelta
+from dataclasses import dataclass, field
+from datetime import date, datetime, timedelta
 from functools import lru_cache
 
 from contracts import streams
@@ -33,6 +33,8 @@ class Current:
 
     attempt: int
     worker_id: str
+    since: datetime | None = field(default=None, compare=False)
+    """When it was given to that worker; None where that does not matter."""
 
 
 @dataclass(frozen=True, slots=True)

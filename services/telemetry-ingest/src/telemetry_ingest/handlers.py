@@ -24,10 +24,10 @@ async def ingest(
 
 
 async def record_decided(
-    received: Sequence[Received[Batch[DecidedEvent]]], consumer: str, log: EventLog, now: datetime
+    received: Sequence[Received[Batch[DecidedEvent]]], consumer: str, log: EventLog, tail: LiveTail, now: datetime
 ) -> None:
     """Record what services decided, and with it which attempt each task is at; a repeat changes nothing."""
-    await log.record_decided(received, consumer, now)
+    await tail.forget(await log.record_decided(received, consumer, now))
 
 
 async def read_tail(task_id: str, types: Sequence[str], limit: int, log: EventLog, tail: LiveTail) -> Tail:

@@ -1,6 +1,6 @@
 """What the handlers need of the outside."""
 
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Collection, Sequence
 from datetime import date, datetime
 from typing import Protocol
 
@@ -21,8 +21,11 @@ class EventLog(Protocol):
 
     async def record_decided(
         self, received: Sequence[Received[Batch[DecidedEvent]]], consumer: str, now: datetime
-    ) -> None:
-        """Write what services decided, each batch once, and the newest attempt of each task of which it speaks."""
+    ) -> set[str]:
+        """Write what services decided, each batch once, and the newest attempt of each task of which it speaks.
+
+        Gives the tasks of which events that were recorded before are stale since now.
+        """
         ...
 
     async def page(
@@ -69,6 +72,10 @@ class LiveTail(Protocol):
 
     async def push(self, recorded: Sequence[Recorded]) -> None:
         """Add what was recorded; a tail that is away is skipped."""
+        ...
+
+    async def forget(self, task_ids: Collection[str]) -> None:
+        """Drop the tails of these tasks: what they show is not so any more."""
         ...
 
     async def last(self, wanted: EventFilter, limit: int) -> list[TailEntry]:

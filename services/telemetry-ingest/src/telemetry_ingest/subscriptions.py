@@ -7,7 +7,7 @@ from contracts import streams
 from contracts.batches import DECIDED_BATCH, EVENT_BATCH, Batch
 from contracts.decided import DecidedEvent
 from contracts.events import Event
-from servicekit.bus import BatchConsumer, Bus, DeadLetters, Received, foreign_event
+from servicekit.bus import BatchConsumer, Bus, DeadLetters, FairShare, Received, foreign_event
 from servicekit.clock import Clock
 from telemetry_ingest import handlers
 from telemetry_ingest.domain import CONSUMERS
@@ -41,19 +41,21 @@ def consume_events(
         record,
         dead_letters,
         validate=foreign_event,
+        fair=FairShare(),
         max_events=gathering.max_events,
         max_wait_ms=gathering.max_wait_ms,
     ).run
 
 
-def consume_decided(bus: Bus, dead_letters: DeadLetters, log: EventLog, clock: Clock) -> Loop:
+def consume_decided(bus: Bus, dead_letters: DeadLetters, log: EventLog, tail: LiveTail, clock: Clock) -> Loop:
     """A loop that records what services decided.
 
-    It learns of new attempts before their events come, so that older ones are known to be stale.
+    It learns of new attempts mostly before their events come, so that older ones are known to be stale; what came
+    before the news is judged again.
     """
     consumer = CONSUMERS[streams.EVENTS]
 
     async def record(received: Sequence[Received[Batch[DecidedEvent]]]) -> None:
-        await handlers.record_decided(received, consumer, log, clock.now())
+        await handlers.record_decided(received, consumer, log, tail, clock.now())
 
     return BatchConsumer(bus, streams.EVENTS, consumer, DECIDED_BATCH, record, dead_letters).run

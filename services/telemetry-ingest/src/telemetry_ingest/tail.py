@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import defaultdict
-from collections.abc import AsyncGenerator, Awaitable, Iterable, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Collection, Iterable, Sequence
 from typing import Any
 
 import orjson
@@ -50,6 +50,14 @@ class RedisTail:
             return
         if self._clock.monotonic() < self._away_until or not await self._write(tails):
             self._gaps |= tails.keys()
+
+    async def forget(self, task_ids: Collection[str]) -> None:
+        """Drop the tails of these tasks; until that is done, they count as having a gap."""
+        self._gaps |= set(task_ids)
+        if not task_ids or self._clock.monotonic() < self._away_until:
+            return
+        if await self._or_away(self._redis.delete(*map(_key, task_ids))) is not None:
+            self._gaps -= set(task_ids)
 
     async def last(self, wanted: EventFilter, limit: int) -> list[TailEntry]:
         """The last entries that are wanted, oldest first; empty when Redis is away or the tail has a gap."""

@@ -122,18 +122,18 @@ async def _make(stack: AsyncExitStack, settings: Settings, clock: Clock) -> Part
     stack.push_async_callback(spool.close)
     listening = bind(settings.worker_mcp_port or state.mcp_port)
     objects = JetStreamObjects(bus, settings.worker_id)
-    workshop = _workshop(settings, clock, sandbox, journal, url_of(listening), objects)
+    services = BusServices(bus, settings.worker_id, settings.rpc_timeout_ms / 1000)
+    workshop = _workshop(settings, clock, sandbox, journal, url_of(listening), objects, services)
     slots = Slots(settings.max_concurrent_tasks)
     attempts = Attempts(settings.worker_id, workshop, spool, slots, _defaults(settings))
     changes = Changes()
     commands = Commands(state, attempts, journal, changes.tell, partial(_set_log_level, settings))
     await commands.apply(state.config)
     await commands.save(mcp_port=listening.getsockname()[1])
-    services = BusServices(bus, settings.worker_id, settings.rpc_timeout_ms / 1000)
     desk = Desk(workshop, services, commands, changes)
     server = create_server(__version__, desk, traced=settings.otel_exporter_otlp_endpoint is not None)
     mcp_app = create_mcp_app(server, attempts.by_token, settings.max_tool_body_bytes)
-    await stack.enter_async_context(serving(mcp_app, listening))
+    await stack.enter_async_context(serving(mcp_app, listening, settings.max_tool_connections))
     outbound = BusOutbound(bus, clock)
     return Parts(settings, clock, new_id("run"), bus, outbound, spool, journal, workshop, attempts, commands, changes)
 
@@ -250,6 +250,7 @@ def _workshop(
     journal: FileJournal,
     mcp_url: str,
     objects: JetStreamObjects,
+    services: BusServices,
 ) -> Workshop:
     patience = Patience(
         settings.sandbox_patience_ms / 1000,
@@ -266,6 +267,7 @@ def _workshop(
     return Workshop(
         sandbox=sandbox,
         objects=objects,
+        services=services,
         adapters=adapters(host),
         journal=journal,
         clock=clock,
@@ -275,6 +277,7 @@ def _workshop(
         most_bundle_bytes=settings.bundle_max_mb * MEBIBYTE,
         quotas={Target.artifact_mb: settings.artifact_quota_mb, Target.questions: settings.max_open_questions},
         policy=settings.policy(frozenset({*BY_NAME, *ToolProfile})),
+        send_limits=settings.send_limits,
         agent_secrets=settings.agent_keys,
     )
 

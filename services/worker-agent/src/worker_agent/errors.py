@@ -146,6 +146,20 @@ class QuotaExceeded(WorkerError):
     category = "conflict"
 
 
+class RateLimited(WorkerError):
+    """The attempt sends more, or faster, than it may; the sentence says how long to wait."""
+
+    code = "rate_limited"
+    category = "too_many"
+
+
+class AttemptLost(WorkerError):
+    """The task has gone on without this attempt: what it still makes would change nothing."""
+
+    code = "attempt_lost"
+    category = "conflict"
+
+
 class GrantUnusable(WorkerError):
     """A request was granted for which this worker has nothing to change."""
 

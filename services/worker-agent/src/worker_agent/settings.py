@@ -13,10 +13,12 @@ from pydantic_settings import NoDecode
 from contracts.base import Name, WorkerId
 from servicekit.settings import ServiceSettings
 from worker_agent.decisions.grants import Policy
+from worker_agent.decisions.rates import Rate, SendLimits
 from worker_agent.domain import Target, ToolProfile
 
 MINUTE_MS = 60_000
 HOUR_MS = 60 * MINUTE_MS
+MEBIBYTE = 1024 * 1024
 AGENT_KEYS = ("CURSOR_API_KEY", "ANTHROPIC_API_KEY", "OPENAI_API_KEY", "CODEX_API_KEY", "GEMINI_API_KEY")
 MODEL_ADDRESSES = ("ANTHROPIC_BASE_URL", "OPENAI_BASE_URL", "GOOGLE_GEMINI_BASE_URL")
 
@@ -147,6 +149,22 @@ class Settings(ServiceSettings):
     max_tool_body_bytes: int = Field(default=4 * 1024 * 1024, ge=1_024)
     """Largest request that the MCP endpoint reads."""
 
+    max_tool_connections: int = Field(default=512, ge=1)
+    """Connections that the MCP endpoint holds at a time; one more is answered with 503."""
+    attempt_events_per_s: float = Field(default=500, gt=0)
+    """What an attempt may send through tools on the average, in events a second; beyond it a call is refused with
+    `rate_limited` and the time to wait. Its output has as much, and is thinned beyond it."""
+    attempt_events_burst: int = Field(default=2_000, ge=1)
+    """How many of these at once after a quiet time."""
+    attempt_mb_per_s: float = Field(default=4, gt=0)
+    """The same in MB a second."""
+    attempt_mb_burst: float = Field(default=16, gt=0)
+    """The same at once after a quiet time, in MB."""
+    attempt_object_mb_per_s: float = Field(default=16, gt=0)
+    """How much an attempt may put into the object store, in MB a second; a large one is paid for by the next."""
+    attempt_calls_at_once: int = Field(default=64, ge=1)
+    """Calls of tools of one attempt that may be under way at a time, those that wait for an answer among them."""
+
     max_artifact_mb: int = Field(default=32, ge=1, le=1_024)
     """Largest artifact."""
     artifact_quota_mb: int = Field(default=256, ge=1)
@@ -184,6 +202,17 @@ class Settings(ServiceSettings):
         """What request_resources gets without asking; `known_tools`: names of tools and profiles."""
         ceilings = {target: getattr(self, f"grant_{target}") for target in Target}
         return Policy(ceilings, self.grant_tools, self.grant_dependencies, known_tools)
+
+    @property
+    def send_limits(self) -> SendLimits:
+        """How fast each attempt may send."""
+        object_rate = self.attempt_object_mb_per_s * MEBIBYTE
+        return SendLimits(
+            Rate(self.attempt_events_per_s, self.attempt_events_burst),
+            Rate(self.attempt_mb_per_s * MEBIBYTE, self.attempt_mb_burst * MEBIBYTE),
+            Rate(object_rate, object_rate),
+            self.attempt_calls_at_once,
+        )
 
     @property
     def agent_keys(self) -> dict[str, str]:

@@ -8,6 +8,7 @@ from contracts.base import (
     AttemptNumber,
     Count,
     FilePath,
+    FilePaths,
     JsonObject,
     Model,
     Name,
@@ -73,5 +74,5 @@ class CheckpointManifest(Model):
     data: JsonObject = {}
     description: OptionalText | None = None
     saved_at: UtcTime
-    paths: list[FilePath] = []
+    paths: FilePaths = []
     """Files that lie in the archive."""

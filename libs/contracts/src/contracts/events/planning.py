@@ -5,7 +5,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from contracts.base import Milliseconds, Model, Name, OptionalText, Percent, Text
+from contracts.base import Milliseconds, Model, Name, Names, OptionalText, Percent, Text, Texts
 from contracts.events.reporting import Report
 
 
@@ -54,7 +54,7 @@ class PlanStep(Model):
     """A name to refer to it by; left out: its number from 1."""
     status: StepStatus = StepStatus.pending
     estimated_time_ms: Milliseconds | None = None
-    depends_on: list[Name] = []
+    depends_on: Names = []
 
 
 class Plan(Report):
@@ -66,7 +66,7 @@ class Plan(Report):
     total_estimated_time_ms: Milliseconds | None = None
     complexity_assessment: OptionalText | None = None
     """How difficult it is: low, medium, high, very_high, or a sentence."""
-    risk_factors: list[Text] = []
+    risk_factors: Texts = []
 
 
 class PlanStepUpdate(Report):

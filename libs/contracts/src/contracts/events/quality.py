@@ -7,6 +7,7 @@ from pydantic import Field
 from contracts.base import (
     Amount,
     Count,
+    ExitCode,
     FilePath,
     JsonObject,
     Level,
@@ -16,6 +17,7 @@ from contracts.base import (
     OptionalText,
     Percent,
     Text,
+    Texts,
 )
 from contracts.events.reporting import Report
 
@@ -31,7 +33,7 @@ class TestCounts(Model):
     skipped: Count = 0
     errors: Count = 0
     duration_ms: Milliseconds | None = None
-    exit_code: int | None = None
+    exit_code: ExitCode | None = None
     line_coverage_percent: Percent | None = None
     branch_coverage_percent: Percent | None = None
 
@@ -95,7 +97,7 @@ class CodeQuality(Report):
     metrics: QualityMetrics = QualityMetrics()
     """Complexity, maintainability and the like."""
     issues: Annotated[list[QualityIssue], Field(max_length=1_000)] = []
-    suggestions: list[Text] = []
+    suggestions: Texts = []
 
 
 class FileCoverage(Model):
@@ -139,7 +141,7 @@ class Benchmark(Report):
     lower_is_better: bool = True
     runs: Count | None = None
     standard_deviation: Amount | None = None
-    percentiles: dict[Name, Amount] = {}
+    percentiles: Annotated[dict[Name, Amount], Field(max_length=100)] = {}
     """By name, such as `p99`, in the same unit."""
     environment: JsonObject = {}
     """What it ran on."""

@@ -9,7 +9,9 @@ from contracts.base import (
     Amount,
     Count,
     EventId,
+    ExitCode,
     FilePath,
+    FilePaths,
     JsonObject,
     Level,
     Megabytes,
@@ -19,6 +21,7 @@ from contracts.base import (
     OptionalText,
     Percent,
     Text,
+    Texts,
     UtcTime,
 )
 from contracts.events.deliverables import StoredObject
@@ -100,19 +103,19 @@ class CompletionSummary(Model):
 
     overview: OptionalText | None = None
     """The outcome in a few sentences."""
-    objectives_met: list[Text] = []
-    objectives_missed: list[Text] = []
-    deliverables: list[Text] = []
+    objectives_met: Texts = []
+    objectives_missed: Texts = []
+    deliverables: Texts = []
     metrics: JsonObject = {}
     """Execution figures."""
-    files_created: list[FilePath] = []
-    files_modified: list[FilePath] = []
-    files_deleted: list[FilePath] = []
+    files_created: FilePaths = []
+    files_modified: FilePaths = []
+    files_deleted: FilePaths = []
     tests: TestCounts | None = None
     quality: JsonObject = {}
     """Quality scores."""
-    learnings: list[Text] = []
-    recommendations: list[Text] = []
+    learnings: Texts = []
+    recommendations: Texts = []
 
 
 class Completion(Report):
@@ -137,7 +140,7 @@ class CommandResult(Model):
     """A command that the platform ran itself."""
 
     command: Text
-    exit_code: int | None = None
+    exit_code: ExitCode | None = None
     """None: it was ended before it could exit."""
     duration_ms: Milliseconds
     output_tail: OptionalText = ""
@@ -147,7 +150,7 @@ class ObservedCommand(Model):
     """A command that the agent ran, as the agent's own output shows it."""
 
     command: OptionalText
-    exit_code: int | None = None
+    exit_code: ExitCode | None = None
     duration_ms: Milliseconds | None = None
 
 
@@ -169,7 +172,7 @@ class ObservedCoverage(Model):
 class Observed(Model):
     """What the worker-agent saw of a run, whatever the agent said."""
 
-    exit_code: int | None = None
+    exit_code: ExitCode | None = None
     signal: int | None = None
     agent: Name
     agent_version: Name | None = None

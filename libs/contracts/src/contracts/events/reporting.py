@@ -8,6 +8,7 @@ from pydantic import Field
 from contracts.base import (
     Amount,
     Count,
+    ExitCode,
     JsonObject,
     Level,
     Megabytes,
@@ -145,7 +146,7 @@ class ToolCall(Report):
     """What it gave, or the beginning of it."""
     error: OptionalText | None = None
     """What went wrong."""
-    exit_code: int | None = None
+    exit_code: ExitCode | None = None
     """Of a command that it ran."""
     duration_ms: Milliseconds | None = None
 

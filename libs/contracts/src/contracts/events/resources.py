@@ -17,6 +17,7 @@ from contracts.base import (
     Percent,
     QuestionId,
     Text,
+    Texts,
     UtcTime,
 )
 from contracts.events.reporting import Report
@@ -75,7 +76,7 @@ class PerformanceProfile(Report):
     duration_ms: Milliseconds | None = None
     """How long was profiled."""
     metrics: JsonObject = {}
-    bottlenecks: list[Text] = []
+    bottlenecks: Texts = []
     """What is slow, in words."""
     summary: OptionalText | None = None
 

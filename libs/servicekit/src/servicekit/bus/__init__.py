@@ -9,6 +9,7 @@ from servicekit.bus.deadletters import (
     finish_dead_letter_states,
 )
 from servicekit.bus.declare import declare_again, declare_streams, ensure_worker_consumers, keep_declared
+from servicekit.bus.fairness import FairShare
 from servicekit.bus.publishing import Outgoing, publish_batches
 from servicekit.bus.received import Received
 from servicekit.bus.settling import DeadLetterSink, RetryPolicy
@@ -18,6 +19,7 @@ __all__ = [
     "Bus",
     "DeadLetterSink",
     "DeadLetters",
+    "FairShare",
     "Outgoing",
     "Received",
     "RetryPolicy",

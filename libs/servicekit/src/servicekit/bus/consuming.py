@@ -15,8 +15,9 @@ from contracts.deadletters import DeadLetterCause
 from servicekit.bus.connection import Bus
 from servicekit.bus.deadletters import Letter
 from servicekit.bus.failures import is_infrastructure, reason_of
+from servicekit.bus.fairness import FairShare, Turns
 from servicekit.bus.pulling import HEARTBEAT_S, Puller
-from servicekit.bus.received import Received, again, size_of
+from servicekit.bus.received import Received, again, delivery_of, size_of
 from servicekit.bus.settling import (
     DeadLetterSink,
     Handler,
@@ -28,13 +29,14 @@ from servicekit.bus.settling import (
 from servicekit.bus.stopping import until_cancelled
 from servicekit.clock import Clock, SystemClock
 from servicekit.logs import get_logger
-from servicekit.metrics import BUS_EVENTS, BUS_MESSAGES, BUS_REDELIVERIES
+from servicekit.metrics import BUS_DEFERRED, BUS_EVENTS, BUS_MESSAGES, BUS_REDELIVERIES
 
 BodyT = TypeVar("BodyT")
 Validate = Callable[[str, Any], str | None]
 
 MISSING_PAUSE_S = 0.5
 STOP_S = 15.0
+FLOOD_TOLD_EVERY_S = 60.0
 # Decoding goes on in one piece until it has taken about a millisecond; then others may run.
 DECODE_BYTES = 64 * 1024
 DEFAULT_POLICY = RetryPolicy()
@@ -50,7 +52,7 @@ class BatchConsumer(Generic[BodyT]):
     The handler owns the transaction: it returns when all of the gathering is applied, or raises when nothing is.
     What does not decode, or what `validate(subject, batch)` gives a reason against, goes to the dead letters. A
     gathering that fails because of its data is halved until the poison is found; while the infrastructure fails,
-    nothing is put aside.
+    nothing is put aside. With `fair`, who floods the stream waits while the consumer is behind.
     """
 
     def __init__(
@@ -66,6 +68,7 @@ class BatchConsumer(Generic[BodyT]):
         max_events: int = 1_000,
         max_wait_ms: int = 0,
         policy: RetryPolicy = DEFAULT_POLICY,
+        fair: FairShare | None = None,
         clock: Clock | None = None,
     ) -> None:
         self._bus = bus
@@ -76,7 +79,10 @@ class BatchConsumer(Generic[BodyT]):
         self._max_events = max_events
         self._max_wait_s = max_wait_ms / 1000
         self._policy = policy
-        self._settler = Settler(bus, stream, durable, handler, dead_letters, policy, clock or SystemClock())
+        self._clock = clock or SystemClock()
+        self._turns = Turns(fair) if fair is not None else None
+        self._flood_told: dict[str, float] = {}
+        self._settler = Settler(bus, stream, durable, handler, dead_letters, policy, self._clock)
         self._puller = Puller(bus, stream, durable, self._on_message, self._on_status)
         self._backlog: deque[Msg] = deque()
         self._ready: Gathering[BodyT] = Gathering()
@@ -86,6 +92,7 @@ class BatchConsumer(Generic[BodyT]):
         self._messages = BUS_MESSAGES.labels(durable)
         self._events = BUS_EVENTS.labels(durable)
         self._redeliveries = BUS_REDELIVERIES.labels(durable)
+        self._deferred = BUS_DEFERRED.labels(durable)
         bus.on_reconnect(self._on_back)
         dead_letters.attend(durable, self.process_again)
 
@@ -190,6 +197,8 @@ class BatchConsumer(Generic[BodyT]):
         while True:
             while self._backlog and self._ready.events < self._max_events:
                 message = self._backlog.popleft()
+                if await self._must_wait(message):
+                    continue
                 self._ready.add(self._read(message))
                 undivided += len(message.data)
                 if undivided > DECODE_BYTES:
@@ -199,6 +208,22 @@ class BatchConsumer(Generic[BodyT]):
             self._wake.set()
             self._room.clear()
             await self._room.wait()
+
+    async def _must_wait(self, message: Msg) -> bool:
+        """Give back what a sender that floods the stream has sent, until its turn has come."""
+        sender = subjects.sender(message.subject)
+        if self._turns is None or sender is None:
+            return False
+        delivery, now_s = delivery_of(message), self._clock.monotonic()
+        delay_s = self._turns.delay_s(sender, delivery.stream_sequence, len(message.data), delivery.pending, now_s)
+        if delay_s <= 0:
+            return False
+        await self._settler.defer(message, delay_s)
+        self._deferred.inc()
+        if now_s - self._flood_told.get(sender, float("-inf")) >= FLOOD_TOLD_EVERY_S:
+            self._flood_told[sender] = now_s
+            log.warning("bus.flood", durable=self._durable, sender=sender, waiting=self._turns.waiting)
+        return True
 
     def _read(self, message: Msg) -> Received[BodyT] | Rejected:
         try:
@@ -223,6 +248,8 @@ class BatchConsumer(Generic[BodyT]):
         await self._puller.stop()
         self._backlog.clear()
         self._ready = Gathering()
+        if self._turns is not None:
+            self._turns.forget()
         await self._settler.give_back(delay_s)
 
     async def _or_stop(self, waiting: Awaitable[None]) -> None:

@@ -5,6 +5,7 @@ slots: a new version goes into the one that does not count, and counts once its 
 """
 
 import asyncio
+from datetime import datetime
 from hashlib import sha256
 from typing import Annotated
 
@@ -14,7 +15,7 @@ from nats.aio.msg import Msg
 from pydantic import Field
 
 from contracts import subjects
-from contracts.base import Count, Model
+from contracts.base import Count, Model, UtcTime
 from contracts.streams import Bucket
 from servicekit.bus.connection import Bus
 from servicekit.bus.publishing import Outgoing, publish_batches
@@ -24,6 +25,7 @@ PART_BYTES = 128 * 1024
 PARTS_AT_ONCE = 16
 TIMEOUT_S = 10.0
 STATUS, NOT_FOUND = "Status", "404"
+STORED_AT = "Nats-Time-Stamp"
 READS = 3
 """How often content is read that is being replaced meanwhile."""
 
@@ -43,6 +45,8 @@ class Description(Model):
     size_bytes: Count
     digest: str
     media_type: str
+    stored_at: UtcTime | None = None
+    """When the broker stored it; said by the broker alone."""
 
 
 class Objects:
@@ -73,11 +77,16 @@ class Objects:
     async def find(self, bucket: Bucket, owner: Owner, key: str) -> Description | None:
         """What is known of an object; None when there is none."""
         found = await self._last(bucket, subjects.object_meta(bucket.name, owner, key))
-        return None if found is None else Description.model_validate_json(found)
+        if found is None:
+            return None
+        stored_at = (found.headers or {}).get(STORED_AT)
+        at = datetime.fromisoformat(stored_at) if stored_at else None
+        return Description.model_validate_json(found.data).model_copy(update={"stored_at": at})
 
     async def part(self, bucket: Bucket, owner: Owner, key: str, slot: int, number: int) -> bytes | None:
         """One part of its content; None when it is not there."""
-        return await self._last(bucket, subjects.object_chunk(bucket.name, owner, key, slot, number))
+        found = await self._last(bucket, subjects.object_chunk(bucket.name, owner, key, slot, number))
+        return None if found is None else found.data
 
     async def get(self, bucket: Bucket, owner: Owner, key: str) -> bytes | None:
         """The whole content; None when there is none."""
@@ -107,7 +116,7 @@ class Objects:
             if not all(stored):
                 raise ObjectsAway(f"the bucket {bucket.name} does not take it: the broker is away, or it is full")
 
-    async def _last(self, bucket: Bucket, subject: str) -> bytes | None:
+    async def _last(self, bucket: Bucket, subject: str) -> Msg | None:
         """The last message of a subject. The subject is in the request's: so NATS can tell whose it is."""
         api = f"$JS.API.DIRECT.GET.{bucket.stream}.{subject}"
         try:
@@ -132,8 +141,8 @@ def _status(answer: Msg) -> str | None:
     return (answer.headers or {}).get(STATUS)
 
 
-def _checked(bucket: Bucket, answer: Msg) -> bytes:
+def _checked(bucket: Bucket, answer: Msg) -> Msg:
     status = _status(answer)
     if status is not None:
         raise ObjectsAway(f"the bucket {bucket.name} answers {orjson.dumps(answer.headers).decode()}")
-    return answer.data
+    return answer

@@ -18,11 +18,15 @@ DOMAIN_TOKENS = 11
 
 
 class Delivery(NamedTuple):
-    """What JetStream says about a delivery: how many there have been, the place in the stream, the time in ns."""
+    """What JetStream says about a delivery: how many there have been, the place in the stream, the time in ns.
+
+    `pending` is how many messages are still to come after it.
+    """
 
     deliveries: int
     stream_sequence: int
     timestamp_ns: int
+    pending: int = 0
 
 
 class Received(NamedTuple, Generic[BodyT]):
@@ -78,7 +82,7 @@ def delivery_of(message: Msg) -> Delivery:
     """Read `$JS.ACK.[<domain>.<account>.]<stream>.<consumer>.<count>.<sequence>.<consumer's>.<ns>.<pending>[.…]`."""
     tokens = message.reply.split(".")
     skipped = 2 if len(tokens) >= DOMAIN_TOKENS else 0
-    return Delivery(int(tokens[4 + skipped]), int(tokens[5 + skipped]), int(tokens[7 + skipped]))
+    return Delivery(*(int(tokens[place + skipped]) for place in (4, 5, 7, 8)))
 
 
 def again(letter: Letter) -> Msg:

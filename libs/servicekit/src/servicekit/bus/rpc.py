@@ -1,6 +1,7 @@
 """Request and reply for the worker tools that need an answer, by nats.micro."""
 
 import asyncio
+from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping
 from functools import partial
 from typing import TypeVar
@@ -17,6 +18,7 @@ from servicekit.bus.connection import Bus
 from servicekit.bus.failures import reason_of
 from servicekit.errors import invalid_input
 from servicekit.logs import get_logger
+from servicekit.metrics import RPC_REFUSED
 
 Handler = Callable[[str, bytes], Awaitable[bytes]]
 """Takes the id of the worker that asks and the request's JSON; gives the answer's JSON."""
@@ -25,9 +27,15 @@ RequestT = TypeVar("RequestT", bound=Model)
 
 VERSION = "1.0.0"
 MOST_AT_ONCE = 256
+MOST_OF_ONE = 64
+"""Requests of one worker that are answered at a time; those that wait for an answer stay long."""
+RATE_OF_ONE, BURST_OF_ONE = 500.0, 2_000
+"""In requests a second: the largest checkpoint is read in some 500 parts, one after the other."""
+MOST_KNOWN = 10_000
 FINISH_S = 5.0
 ERROR_CODE, ERROR = "Nats-Service-Error-Code", "Nats-Service-Error"
 INTERNAL = "internal"
+RATE_LIMITED = "rate_limited"
 
 log = get_logger(__name__)
 
@@ -45,8 +53,8 @@ class RpcError(Exception):
 async def serve(bus: Bus, service: str, handlers: Mapping[str, Handler]) -> None:
     """Answer each verb, for as long as the bus lives; replicas share the requests.
 
-    A request that waits holds up no other. A handler's exception with `code` and `detail` is told to the asker as it
-    is; any other is logged, and told as `internal`.
+    A request that waits holds up no other, and no worker may ask without end. A handler's exception with `code` and
+    `detail` is told to the asker as it is; any other is logged, and told as `internal`.
     """
 
     desk = _Desk()
@@ -86,26 +94,61 @@ def typed(request: type[RequestT], answer: Callable[[str, RequestT], Awaitable[M
     return handle
 
 
+class Askers:
+    """How much each worker asks: one that asks without end must not keep out the others."""
+
+    def __init__(self) -> None:
+        self._open: Counter[str] = Counter()
+        self._next_s: dict[str, float] = {}
+
+    def objection(self, worker_id: str, now_s: float) -> str | None:
+        """Why a worker may not ask now, with what to do; None lets it in, until `answered`."""
+        next_s = max(now_s, self._next_s.get(worker_id, now_s))
+        if self._open[worker_id] >= MOST_OF_ONE:
+            return f"{MOST_OF_ONE} requests of {worker_id} are being answered: wait until one is"
+        if next_s - now_s > BURST_OF_ONE / RATE_OF_ONE:
+            return f"{worker_id} asks more than {RATE_OF_ONE:g} times a second: try again in a second"
+        self._open[worker_id] += 1
+        self._next_s[worker_id] = next_s + 1 / RATE_OF_ONE
+        if len(self._next_s) > MOST_KNOWN:
+            self._next_s = {name: at_s for name, at_s in self._next_s.items() if at_s > now_s}
+        return None
+
+    def answered(self, worker_id: str) -> None:
+        """One request that was let in is answered."""
+        self._open[worker_id] -= 1
+        if not self._open[worker_id]:
+            del self._open[worker_id]
+
+
 class _Desk:
     """Answers requests side by side: nats.micro would begin the next one of a verb when the last one is answered."""
 
     def __init__(self) -> None:
         self._room = asyncio.Semaphore(MOST_AT_ONCE)
         self._answering: set[asyncio.Task[None]] = set()
+        self._askers = Askers()
 
     async def take(self, handler: Handler, request: Request) -> None:
+        worker_id = _asker(request)
+        objection = self._askers.objection(worker_id, asyncio.get_running_loop().time())
+        if objection is not None:
+            RPC_REFUSED.inc()
+            await request.respond_error(RATE_LIMITED, objection)
+            return
         await self._room.acquire()
         task = asyncio.create_task(_answer(handler, request))
         self._answering.add(task)
-        task.add_done_callback(self._done)
+        task.add_done_callback(partial(self._done, worker_id))
 
     async def finish(self) -> None:
         """Wait until all that was taken is answered, for a while."""
         if self._answering:
             await asyncio.wait(self._answering, timeout=FINISH_S)
 
-    def _done(self, task: asyncio.Task[None]) -> None:
+    def _done(self, worker_id: str, task: asyncio.Task[None]) -> None:
         self._answering.discard(task)
+        self._askers.answered(worker_id)
         self._room.release()
         if not task.cancelled() and (error := task.exception()):
             log.warning("rpc.unanswered", error=repr(error))
@@ -116,9 +159,13 @@ async def _add(micro: Service, service: str, verb: str, take: Callable[[Request]
     await micro.add_endpoint(config)
 
 
+def _asker(request: Request) -> str:
+    return request.subject.rsplit(".", 1)[1]
+
+
 async def _answer(handler: Handler, request: Request) -> None:
     try:
-        answer = await handler(request.subject.rsplit(".", 1)[1], request.data)
+        answer = await handler(_asker(request), request.data)
     except Exception as error:
         code = getattr(error, "code", None)
         if not isinstance(code, str):

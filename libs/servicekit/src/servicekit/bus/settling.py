@@ -106,6 +106,10 @@ class Settler(Generic[BodyT]):
         """Note that a message is in hand."""
         self._in_hand[message.reply] = message
 
+    async def defer(self, message: Msg, delay_s: float) -> None:
+        """Give one message back, unread; it comes again after the delay."""
+        await self._say(message, nak(delay_s))
+
     async def settle(self, received: list[Received[BodyT]], rejected: list[Rejected]) -> None:
         """Handle all in one go, or in parts if that fails. Raises InfrastructureAwayError with the rest in hand."""
         for message, reason, cause in rejected:

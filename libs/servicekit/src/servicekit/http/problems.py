@@ -3,6 +3,7 @@
 import sys
 from collections.abc import Mapping
 from http import HTTPStatus
+from typing import cast
 
 import asyncpg
 from fastapi import Request
@@ -73,6 +74,9 @@ class ProblemMiddleware:
         try:
             await self._app(scope, receive, sending)
         except Exception as error:
+            if started and _client_has_left(error):
+                log.info("the client left a stream that it did not read", path=scope["path"])
+                return
             problem = _problem_for(error, scope)
             if started:
                 raise
@@ -97,6 +101,15 @@ def _is_absence(error: Exception) -> bool:
     # A service without Redis does not load its client, which is large, and cannot have its errors.
     redis = sys.modules.get("redis.exceptions")
     return redis is not None and isinstance(error, redis.ConnectionError | redis.TimeoutError)
+
+
+def _client_has_left(error: BaseException) -> bool:
+    """Whether all that went wrong is that nobody takes what a stream still had to send."""
+    if isinstance(error, BaseExceptionGroup):
+        return all(_client_has_left(one) for one in cast("BaseExceptionGroup[BaseException]", error).exceptions)
+    # Starlette has loaded it.
+    anyio = sys.modules.get("anyio")
+    return anyio is not None and isinstance(error, anyio.BrokenResourceError | anyio.ClosedResourceError)
 
 
 def _without_place(path: tuple[str | int, ...]) -> tuple[str | int, ...]:

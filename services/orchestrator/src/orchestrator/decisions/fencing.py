@@ -1,7 +1,9 @@
 """Whether a report may still change anything."""
 
+from datetime import datetime
 from enum import StrEnum
 
+from contracts.rpc import CheckpointFound
 from contracts.tasks import AttemptState
 from orchestrator.domain import ENDED_BY_OUTCOME, LIVE_ATTEMPTS
 
@@ -19,6 +21,14 @@ class Standing(StrEnum):
     """The attempt was taken away from this worker: what it says is kept elsewhere and changes nothing here."""
     foreign = "foreign"
     """There is no such attempt, or it is another worker's."""
+
+
+def is_stale(saved: CheckpointFound, since: datetime | None) -> bool:
+    """Whether an earlier attempt saved it after the task was given to the one that asks, at `since`.
+
+    Both times are those of servers: no worker's clock has a say.
+    """
+    return since is not None and saved.stored_at is not None and saved.stored_at > since
 
 
 def standing_of(

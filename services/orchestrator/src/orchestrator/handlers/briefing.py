@@ -1,6 +1,6 @@
 """What workers are told: their task, who else is there, and what they would be given next."""
 
-from contracts.rpc import GetTask, ListWorkers, NextTask, TaskBrief, WorkersFound
+from contracts.rpc import AttemptStanding, ConfirmAttempt, GetTask, ListWorkers, NextTask, TaskBrief, WorkersFound
 from contracts.workers import WorkerView
 from orchestrator.decisions.masking import masked
 from orchestrator.decisions.outlook import Outlook, outlook
@@ -26,6 +26,13 @@ class Briefings:
         if brief is None:
             raise TaskNotShown(asked.task_id, worker_id)
         return brief
+
+    async def attempt(self, worker_id: str, asked: ConfirmAttempt) -> AttemptStanding:
+        """Whether the worker still has an attempt. Raises TaskNotNamed."""
+        if asked.task_id is None:
+            raise TaskNotNamed
+        before = await self._store.workers_before(asked.task_id, asked.attempt, worker_id)
+        return AttemptStanding(held=before is not None)
 
     async def workers(self, _worker_id: str, asked: ListWorkers) -> WorkersFound:
         """Who else is there."""

@@ -2,10 +2,16 @@
 
 from base64 import b64encode
 
+from prometheus_client import Counter
+
 from contracts import subjects
 from contracts.rpc import CheckpointFound, CheckpointPart, FindCheckpoint, ReadCheckpoint
+from orchestrator.decisions.fencing import is_stale
 from orchestrator.errors import AttemptNotHeld, CheckpointGone, TaskNotNamed
 from orchestrator.ports import Holders, KeptCheckpoints
+from servicekit.metrics import REGISTRY
+
+STALE = Counter("mews_checkpoints_stale", "Checkpoints not given out, since they came too late.", registry=REGISTRY)
 
 
 class Checkpoints:
@@ -16,12 +22,18 @@ class Checkpoints:
         self._kept = kept
 
     async def find(self, worker_id: str, asked: FindCheckpoint) -> CheckpointFound:
-        """The latest before the attempt that asks. Raises TaskNotNamed, AttemptNotHeld, CheckpointsAway."""
+        """The latest before the attempt that asks. Raises TaskNotNamed, AttemptNotHeld, CheckpointsAway.
+
+        What an earlier attempt has saved since the task was given to this one is stale, and is not found.
+        """
         before = await self._before(worker_id, asked.task_id, asked.attempt)
+        since = await self._store.assigned_at(asked.task_id or "", asked.attempt)
         for attempt in sorted(before, reverse=True):
             key = subjects.object_key(asked.task_id or "", attempt, asked.name)
             found = await self._kept.find(before[attempt], key)
-            if found is not None:
+            if found is not None and is_stale(found, since):
+                STALE.inc()
+            elif found is not None:
                 return found.model_copy(update={"saved_by_attempt": attempt})
         return CheckpointFound()
 

@@ -64,7 +64,7 @@ async def _moved(session: Session, event: DecidedEvent) -> Moved | None:
     if event.task_id is None or event.question_id is None:
         return None
     if event.kind is DecidedKind.question_asked and event.attempt is not None and event.data.get("waits", True):
-        return await session.ask(AttemptRef(event.task_id, event.attempt), event.question_id)
+        return await session.ask(AttemptRef(event.task_id, event.attempt), event.worker_id or "", event.question_id)
     if event.kind in CLOSING_KINDS:
         return await session.unask(event.task_id, event.question_id)
     return None

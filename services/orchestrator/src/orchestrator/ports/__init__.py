@@ -139,6 +139,10 @@ class Holders(Protocol):
         """Who had the attempts before this one, by number; None unless this worker has it and it is live."""
         ...
 
+    async def assigned_at(self, task_id: str, attempt: int) -> datetime | None:
+        """When an attempt was given to its worker; None for one that there is not."""
+        ...
+
 
 class Briefs(Protocol):
     """What workers are told."""

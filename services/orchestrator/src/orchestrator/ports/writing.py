@@ -70,8 +70,8 @@ class TaskWrites(Protocol):
         """Keep what a worker saw of an attempt that was cancelled here."""
         ...
 
-    async def ask(self, ref: AttemptRef, question_id: str) -> Moved | None:
-        """A question of the live attempt is open."""
+    async def ask(self, ref: AttemptRef, worker_id: str, question_id: str) -> Moved | None:
+        """A question of the live attempt, asked by the worker that holds it, is open."""
         ...
 
     async def unask(self, task_id: str, question_id: str) -> Moved | None:

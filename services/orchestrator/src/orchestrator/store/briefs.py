@@ -69,6 +69,7 @@ LINES = """
 """
 
 
+ASSIGNED_AT = "SELECT assigned_at FROM attempts WHERE task_id = $1 AND attempt = $2"
 BEFORE = """
     SELECT attempt, worker_id FROM attempts WHERE task_id = $1 AND attempt < $2
     UNION ALL
@@ -94,6 +95,11 @@ class BriefQueries:
         if attempt not in found:
             return None
         return {number: worker for number, worker in found.items() if number != attempt}
+
+    async def assigned_at(self, task_id: str, attempt: int) -> datetime | None:
+        """When an attempt was given to its worker; None for one that there is not."""
+        async with self.database.acquire() as conn:
+            return await conn.fetchval(ASSIGNED_AT, task_id, attempt)
 
     async def worker_briefs(self, wanted: ListWorkers) -> Page[WorkerBrief]:
         """Workers by id."""

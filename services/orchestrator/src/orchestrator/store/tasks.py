@@ -74,7 +74,8 @@ ASK = f"""
     UPDATE tasks AS task SET open_questions = array_append(array_remove(task.open_questions, $3), $3),
         status = CASE WHEN task.status = 'paused' THEN task.status ELSE 'waiting' END
     FROM tasks AS old
-    WHERE task.task_id = $1 AND old.task_id = $1 AND task.attempt = $2 AND task.status IN {LIVE}
+    WHERE task.task_id = $1 AND old.task_id = $1 AND task.attempt = $2 AND task.assigned_worker = $4
+        AND task.status IN {LIVE}
     RETURNING task.task_id, task.attempt, task.assigned_worker, old.status AS before, task.status AS after
 """
 UNASK = f"""
@@ -164,9 +165,9 @@ class TaskStatements:
         """Keep what a worker saw of an attempt that was cancelled here."""
         await self.conn.execute(ACKNOWLEDGE, ref.task_id, ref.attempt, analytics.decode())
 
-    async def ask(self, ref: AttemptRef, question_id: str) -> Moved | None:
-        """A question of the live attempt is open."""
-        row = await self.conn.fetchrow(ASK, ref.task_id, ref.attempt, question_id)
+    async def ask(self, ref: AttemptRef, worker_id: str, question_id: str) -> Moved | None:
+        """A question of the live attempt, asked by the worker that holds it, is open."""
+        row = await self.conn.fetchrow(ASK, ref.task_id, ref.attempt, question_id, worker_id)
         return rows.moved(row) if row else None
 
     async def unask(self, task_id: str, question_id: str) -> Moved | None:

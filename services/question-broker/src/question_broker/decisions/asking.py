@@ -7,11 +7,13 @@ from enum import StrEnum
 from contracts.base import JsonObject
 from contracts.events import CollaborationRequestEvent, QuestionEvent, ResourceRequestEvent
 from contracts.questions import QuestionKind, QuestionState
+from question_broker.decisions.fencing import Holder, is_foreign
 from question_broker.domain import Question
 
 Asked = QuestionEvent | ResourceRequestEvent | CollaborationRequestEvent
 
 ENDED = "the attempt had ended before the question arrived"
+NOT_HELD = "another worker holds this attempt"
 ASKED_ITSELF = (
     "nobody was asked: target_worker is the asking worker itself; name another (list_workers shows them), "
     "or leave it out for the best one"
@@ -25,13 +27,17 @@ class Approval(StrEnum):
     manager = "manager"
 
 
-def question_of(event: Asked, closed_through: int, approval: Approval = Approval.auto) -> Question:
-    """The question that an event asks: open, or withdrawn at once when its attempt is among the ended ones."""
+def question_of(
+    event: Asked, closed_through: int, approval: Approval = Approval.auto, holder: Holder | None = None
+) -> Question:
+    """The question that an event asks: open, or withdrawn at once when its attempt has ended, or is another's."""
     question = _read(event)
     if question.kind is QuestionKind.collaboration_request:
         question = replace(question, needs_approval=approval is Approval.manager)
     if event.attempt is not None and event.attempt <= closed_through:
         return question.withdrawn(ENDED, event.occurred_at)
+    if is_foreign(event, holder):
+        return question.withdrawn(NOT_HELD, event.occurred_at)
     if isinstance(event, CollaborationRequestEvent) and event.body.target_worker == event.worker_id:
         return question.answered(ASKED_ITSELF, None, "system", event.occurred_at)
     return question

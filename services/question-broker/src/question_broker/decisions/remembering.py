@@ -3,6 +3,7 @@
 import hashlib
 import re
 from collections.abc import Iterable
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, replace
 from datetime import datetime
 
@@ -23,16 +24,23 @@ class NewLearning:
     repository: str | None
     worker_id: str
     task_id: str | None
+    attempt: int | None
     confidence_percent: float | None
     times_shared: int
     shared_at: datetime
+    recorded_at: datetime
+    stale: bool
+    """Whether nobody shared it but attempts that had lost their task."""
 
 
-def learnings_of(events: Iterable[LearningEvent]) -> list[NewLearning]:
-    """What was shared, each thing once, in the order of the fingerprints: who writes the same waits in one order."""
+def learnings_of(events: Iterable[LearningEvent], stale: AbstractSet[str], now: datetime) -> list[NewLearning]:
+    """What was shared, each thing once, in the order of the fingerprints: who writes the same waits in one order.
+
+    `stale`: ids of the events from attempts that had lost their task; they add nothing to what others share.
+    """
     found: dict[str, NewLearning] = {}
     for event in events:
-        new = _learning(event)
+        new = _learning(event, now, stale=event.event_id in stale)
         known = found.get(new.fingerprint)
         found[new.fingerprint] = _again(known, new) if known else new
     return [found[fingerprint] for fingerprint in sorted(found)]
@@ -43,7 +51,7 @@ def loosened(query: str) -> str:
     return re.sub(r'(^|\s)-("[^"]*"|\S+)', " ", query)
 
 
-def _learning(event: LearningEvent) -> NewLearning:
+def _learning(event: LearningEvent, now: datetime, *, stale: bool) -> NewLearning:
     body = event.body
     repository = None if body.repository == EVERYWHERE else body.repository
     return NewLearning(
@@ -55,13 +63,18 @@ def _learning(event: LearningEvent) -> NewLearning:
         repository=repository,
         worker_id=event.worker_id,
         task_id=event.task_id,
+        attempt=event.attempt,
         confidence_percent=body.confidence_percent,
         times_shared=1,
         shared_at=event.occurred_at,
+        recorded_at=now,
+        stale=stale,
     )
 
 
 def _again(known: NewLearning, new: NewLearning) -> NewLearning:
+    if known.stale is not new.stale:
+        return new if known.stale else known
     shared_at = max(known.shared_at, new.shared_at)
     return replace(known, times_shared=known.times_shared + 1, shared_at=shared_at)
 

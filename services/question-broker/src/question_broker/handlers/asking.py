@@ -31,8 +31,12 @@ class AskingPolicy:
 
 async def ask(into: RuledWrites, asked: Sequence[Asked], policy: AskingPolicy, now: datetime) -> None:
     """Keep what workers asked; a question of an ended attempt is withdrawn at once."""
-    closed = await into.closed_through([event.task_id for event in asked if event.task_id])
-    read = [question_of(event, closed.get(event.task_id or "", 0), policy.approval) for event in asked]
+    tasks = [event.task_id for event in asked if event.task_id]
+    closed, holders = await into.closed_through(tasks), await into.holders(tasks)
+    read = [
+        question_of(event, closed.get(event.task_id or "", 0), policy.approval, holders.get(event.task_id or ""))
+        for event in asked
+    ]
     new = await into.add(read)
     kept = {question.question_id: question for question in new}
     kept |= await _within_quotas(into, kept.values(), policy.quotas, now)

@@ -8,6 +8,7 @@ from contracts.batches import Batch, ItemT
 from contracts.events import CollaborationResponseEvent
 from contracts.rules import Rule
 from question_broker.decisions.cycles import Waiting
+from question_broker.decisions.fencing import Holder
 from question_broker.decisions.quotas import Used
 from question_broker.decisions.remembering import NewLearning
 from question_broker.decisions.rules.trying import Hit
@@ -44,6 +45,14 @@ class QuestionWrites(Protocol):
 
     async def close_through(self, attempts: Mapping[str, int]) -> None:
         """Remember that these attempts, and all before them, have ended."""
+        ...
+
+    async def holders(self, task_ids: Sequence[str]) -> dict[str, Holder]:
+        """Who was given each task last, as far as it is known."""
+        ...
+
+    async def note_holders(self, holders: Mapping[str, Holder]) -> None:
+        """Remember who was given tasks, unless a later attempt is known."""
         ...
 
     async def close(self, questions: Sequence[Question], now: datetime) -> None:
@@ -124,4 +133,8 @@ class Transaction(RuledWrites, Protocol):
 
     async def remember(self, learnings: Sequence[NewLearning]) -> None:
         """Keep learnings; what was shared before is counted."""
+        ...
+
+    async def doubt_learnings(self, holders: Mapping[str, Holder]) -> None:
+        """Mark as stale what others than these holders have shared since these hold their tasks."""
         ...

@@ -8,9 +8,10 @@ from typing import Any
 from contracts import subjects
 from contracts.decided import DecidedEvent, DecidedKind
 from contracts.questions import QuestionState
+from question_broker.decisions.fencing import Holder
 from question_broker.decisions.telling import data_of
 from question_broker.domain import Question
-from question_broker.store.rows import COLUMNS, arrays, columns, read_question, two_columns
+from question_broker.store.rows import COLUMNS, arrays, columns, holder_columns, read_question, two_columns
 from servicekit import outbox
 from servicekit.ids import new_event_id
 from servicekit.pg import Connection
@@ -67,6 +68,19 @@ CLOSE_THROUGH = """
     ON CONFLICT (task_id) DO UPDATE SET attempt = excluded.attempt, noted_at = excluded.noted_at
     WHERE known.attempt < excluded.attempt
 """
+HOLDERS = """
+    SELECT task_id, assigned_attempt, assigned_worker, assigned_at FROM closed_attempts
+    WHERE task_id = ANY($1::text[]) AND assigned_attempt IS NOT NULL
+"""
+NOTE_HOLDERS = """
+    INSERT INTO closed_attempts AS known (task_id, attempt, assigned_attempt, assigned_worker, assigned_at)
+    SELECT task_id, attempt - 1, attempt, worker_id, since
+    FROM unnest($1::text[], $2::int[], $3::text[], $4::timestamptz[]) AS new (task_id, attempt, worker_id, since)
+    ORDER BY task_id
+    ON CONFLICT (task_id) DO UPDATE SET assigned_attempt = excluded.assigned_attempt,
+        assigned_worker = excluded.assigned_worker, assigned_at = excluded.assigned_at
+    WHERE COALESCE(known.assigned_attempt, 0) < excluded.assigned_attempt
+"""
 GET = "SELECT * FROM questions WHERE question_id = $1"
 PAGE = """
     SELECT * FROM questions
@@ -122,6 +136,17 @@ class QuestionStatements:
     async def close_through(self, attempts: Mapping[str, int]) -> None:
         """Remember that these attempts, and all before them, have ended."""
         await self.connection.execute(CLOSE_THROUGH, *two_columns(attempts))
+
+    async def holders(self, task_ids: Sequence[str]) -> dict[str, Holder]:
+        """Who was given each task last, as far as it is known."""
+        found = await self.connection.fetch(HOLDERS, list(task_ids))
+        return {
+            row["task_id"]: Holder(row["assigned_attempt"], row["assigned_worker"], row["assigned_at"]) for row in found
+        }
+
+    async def note_holders(self, holders: Mapping[str, Holder]) -> None:
+        """Remember who was given tasks, unless a later attempt is known."""
+        await self.connection.execute(NOTE_HOLDERS, *holder_columns(holders))
 
     async def close(self, questions: Sequence[Question], now: datetime) -> None:
         """Save closed questions, and promise the workers their answers and everybody the news."""

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import fields
+from datetime import datetime
 from typing import Any
 
 import asyncpg
@@ -9,6 +10,7 @@ import orjson
 from pydantic import BaseModel
 
 from contracts.questions import QuestionKind, QuestionState, RequestDecision
+from question_broker.decisions.fencing import Holder
 from question_broker.domain import Question
 
 COLUMNS = tuple(field.name for field in fields(Question))
@@ -53,6 +55,17 @@ def two_columns(attempts: Mapping[str, int]) -> tuple[list[str], list[int]]:
     """Attempts by task as two arrays, in the order of the tasks."""
     ordered = sorted(attempts.items())
     return [task_id for task_id, _ in ordered], [attempt for _, attempt in ordered]
+
+
+def holder_columns(holders: Mapping[str, Holder]) -> tuple[list[str], list[int], list[str], list[datetime]]:
+    """Holders by task as arrays, in the order of the tasks."""
+    ordered = sorted(holders.items())
+    return (
+        [task_id for task_id, _ in ordered],
+        [holder.attempt for _, holder in ordered],
+        [holder.worker_id for _, holder in ordered],
+        [holder.since for _, holder in ordered],
+    )
 
 
 def _plain(value: Any) -> Any:

@@ -14,7 +14,7 @@ def current_attempts(news: Iterable[DecidedEvent]) -> dict[str, Current]:
         if event.kind is DecidedKind.task_assigned and event.task_id and event.attempt and event.worker_id:
             known = newest.get(event.task_id)
             if known is None or known.attempt < event.attempt:
-                newest[event.task_id] = Current(event.attempt, event.worker_id)
+                newest[event.task_id] = Current(event.attempt, event.worker_id, event.occurred_at)
     return newest
 
 

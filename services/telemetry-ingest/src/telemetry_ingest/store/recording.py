@@ -17,13 +17,22 @@ from telemetry_ingest.decisions.staleness import current_attempts, judge
 from telemetry_ingest.domain import Current, Recorded, day_of
 from telemetry_ingest.store.producers import Origin, Producers, origins
 
-CURRENT = "SELECT task_id, attempt, worker_id FROM task_attempts WHERE task_id = ANY($1)"
+# Held until the events are committed: who notes a newer attempt at this moment then sees and judges them.
+CURRENT = "SELECT task_id, attempt, worker_id FROM task_attempts WHERE task_id = ANY($1) ORDER BY task_id FOR SHARE"
 NOTE = """
     INSERT INTO task_attempts AS known (task_id, attempt, worker_id)
     SELECT * FROM unnest($1::text[], $2::int[], $3::text[]) AS new (task_id, attempt, worker_id) ORDER BY task_id
     ON CONFLICT (task_id) DO UPDATE
         SET attempt = excluded.attempt, worker_id = excluded.worker_id, noted_at = excluded.noted_at
     WHERE known.attempt < excluded.attempt
+"""
+# What came after a task was given to somebody else, but before the news of that.
+JUDGE_AGAIN = """
+    UPDATE events SET stale = true
+    FROM unnest($1::text[], $2::int[], $3::timestamptz[]) AS new (task_id, attempt, since)
+    WHERE events.task_id = new.task_id AND events.attempt < new.attempt AND events.recorded_at >= new.since
+        AND NOT events.stale
+    RETURNING events.task_id
 """
 STAGE = "CREATE TEMPORARY TABLE staged (LIKE {table} INCLUDING DEFAULTS) ON COMMIT DROP"
 UNSTAGE = "INSERT INTO {table} SELECT * FROM staged ON CONFLICT DO NOTHING RETURNING event_id"
@@ -95,12 +104,15 @@ class Recording:
 
     async def record_decided(
         self, received: Sequence[Received[Batch[DecidedEvent]]], consumer: str, now: datetime
-    ) -> None:
-        """Write what services decided, each batch once, and the newest attempt of each task of which it speaks."""
+    ) -> set[str]:
+        """Write what services decided, each batch once, and the newest attempt of each task of which it speaks.
+
+        Gives the tasks of which events that were recorded before are stale since now.
+        """
         try:
-            await self._record_decided(received, consumer, now)
+            return await self._record_decided(received, consumer, now)
         except asyncpg.UniqueViolationError:
-            await self._record_decided(received, consumer, now, some_are_known=True)
+            return await self._record_decided(received, consumer, now, some_are_known=True)
 
     async def _record(
         self,
@@ -134,18 +146,19 @@ class Recording:
         now: datetime,
         *,
         some_are_known: bool = False,
-    ) -> None:
+    ) -> set[str]:
         async with self.database.transaction() as connection:
             fresh = await inbox.claim(connection, consumer, received)
             if not fresh:
-                return
+                return set()
             numbers = await self.producers.numbers_of(connection, fresh)
             events = [event for one in fresh for event in one.batch.events]
             pairs = zip(events, origins(fresh, numbers), strict=True)
             rows = [_decided_row(event, origin, now) for event, origin in pairs]
             await (_copy_new if some_are_known else _copy)(connection, DECIDED, rows)
-            await _note(connection, current_attempts(events))
+            judged = await _note(connection, current_attempts(events))
         self.producers.remember(numbers)
+        return judged
 
 
 async def _current(connection: Connection, events: list[Event]) -> dict[str, Current]:
@@ -154,11 +167,17 @@ async def _current(connection: Connection, events: list[Event]) -> dict[str, Cur
     return {row["task_id"]: Current(row["attempt"], row["worker_id"]) for row in rows}
 
 
-async def _note(connection: Connection, current: Mapping[str, Current]) -> None:
+async def _note(connection: Connection, current: Mapping[str, Current]) -> set[str]:
+    """Note who holds tasks now; the tasks of which recorded events are stale for it."""
     if current:
         attempts = [known.attempt for known in current.values()]
         workers = [known.worker_id for known in current.values()]
         await connection.execute(NOTE, list(current), attempts, workers)
+    later = {task_id: known for task_id, known in current.items() if known.attempt > 1}
+    if not later:
+        return set()
+    attempts, since = [known.attempt for known in later.values()], [known.since for known in later.values()]
+    return {row["task_id"] for row in await connection.fetch(JUDGE_AGAIN, list(later), attempts, since)}
 
 
 def _event_row(item: Recorded, origin: Origin, now: datetime) -> Row:

@@ -15,15 +15,21 @@ def request_of(assignment: Assignment, ending: Ending, verified: Verified | None
     The branch of a helper's task is that of the worker that asked, who alone may push to it.
     """
     requirements = assignment.requirements
-    is_own = requirements.branch is not None and assignment.collaboration is None
-    wanted = is_own and ending.status is OutcomeStatus.completed
+    push = to_be_pushed(assignment, ending)
     return PublishRequest(
-        push=wanted and requirements.repository is not None,
-        url=requirements.repository if wanted else None,
+        push=push,
+        url=requirements.repository if push else None,
         branch=requirements.branch,
         commit=verified.commit if verified is not None else None,
         timeout_ms=timeout_ms,
     )
+
+
+def to_be_pushed(assignment: Assignment, ending: Ending) -> bool:
+    """Whether a result goes to a branch of the task's repository."""
+    requirements = assignment.requirements
+    is_own = requirements.branch is not None and assignment.collaboration is None
+    return is_own and requirements.repository is not None and ending.status is OutcomeStatus.completed
 
 
 def is_elsewhere(published: WorkspacePublished | None) -> bool:

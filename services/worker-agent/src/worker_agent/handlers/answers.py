@@ -40,6 +40,12 @@ async def get_answer(attempt: Attempt, body: GetAnswer, desk: Desk, waiting: Wai
     return standing
 
 
+def _check_own(attempt: Attempt, view: QuestionView) -> None:
+    """A worker has asked for all its tasks; each attempt hears of its own task alone."""
+    if view.task_id not in (None, attempt.key.task_id):
+        raise ServiceRefused(f"question_id: {view.question_id!r} is no question of {attempt.key.task_id}")
+
+
 async def _ask_while_open(
     attempt: Attempt, body: GetAnswer, desk: Desk, delivered: asyncio.Future[Answer]
 ) -> QuestionView | None:
@@ -51,6 +57,7 @@ async def _ask_while_open(
         try:
             request = body.model_copy(update={"wait_ms": wait_ms, "task_id": attempt.key.task_id})
             view = cast(QuestionView, await desk.services.ask("get_answer", request, wait_ms))
+            _check_own(attempt, view)
         except (ServiceUnavailable, ServiceRefused):
             # Its own question may still be on its way there, and its answer comes here by itself.
             if attempt.question(body.question_id) is None:

@@ -9,6 +9,7 @@ from worker_agent.decisions.keys import object_key
 from worker_agent.domain import AttemptRecord, Target
 from worker_agent.errors import ObjectRefused, QuotaExceeded, SandboxRefused
 from worker_agent.handlers.attempt import Attempt
+from worker_agent.handlers.holding import refuse_if_lost
 from worker_agent.handlers.reports import Recorded
 from worker_agent.handlers.workshop import Workshop
 
@@ -28,15 +29,17 @@ class Published:
 async def publish_artifact(attempt: Attempt, workshop: Workshop, body: Artifact) -> Published:
     """Keep a file of the workspace, or a text. The same name again replaces it, and is an event of its own.
 
-    Raises ObjectRefused, QuotaExceeded, ObjectsUnavailable, and the errors of the sandbox and the spool.
+    Raises ObjectRefused, QuotaExceeded, RateLimited, AttemptLost, ObjectsUnavailable, and what sandbox and spool raise.
     """
     attempt.reporter.check(body)
     if (body.path is None) == (body.content is None):
         raise ObjectRefused("give exactly one of path (a file of the workspace) and content (the text itself)")
+    await refuse_if_lost(attempt, workshop)
     async with attempt.depositing:
         content, is_text = _without_secrets(attempt, await _content(attempt, workshop, body))
         key = object_key(attempt.key, attempt.redactor.text(body.name))
         sizes = _sizes(attempt.record, key, len(content), attempt.quota(Target.artifact_mb))
+        attempt.throttle.deposit(len(content))
         media_type = body.media_type or guessed_media_type(body.name, is_text=is_text)
         stored = await workshop.objects.put(ARTIFACTS.name, key, content, media_type)
         await attempt.update(artifacts=sizes)

@@ -39,7 +39,9 @@ async def end_session(attempt: Attempt, body: SessionEnd, desk: Desk) -> Recorde
 
 @asynccontextmanager
 async def seen(attempt: Attempt, tool: str, body: Report, clock: Clock) -> AsyncGenerator[None]:
-    """Record, once the block is over, that a tool was called and how that went."""
+    """Record, once the block is over, that a tool was called and how that went. Raises RateLimited."""
+    # Its own event is short, and is recorded whatever becomes of the call.
+    attempt.throttle.report("tool_call", len(tool))
     begun = clock.monotonic()
 
     def call(error: str | None) -> ToolCall:

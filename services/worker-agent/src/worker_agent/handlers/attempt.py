@@ -16,6 +16,7 @@ from contracts.questions import Answer, RequestResources
 from servicekit.clock import Clock
 from servicekit.ids import new_event_id, new_id
 from worker_agent.decisions.grants import granted, granted_tools, with_note
+from worker_agent.decisions.rates import SendLimits
 from worker_agent.decisions.redaction import Redactor
 from worker_agent.domain import (
     HELD,
@@ -33,6 +34,7 @@ from worker_agent.domain import (
 from worker_agent.errors import QuotaExceeded
 from worker_agent.handlers.changes import Changes
 from worker_agent.handlers.reports import Reporter
+from worker_agent.handlers.throttling import Throttle
 from worker_agent.ports import EventSpool, Journal
 
 CANCELLABLE = HELD - {Phase.reporting}
@@ -49,13 +51,17 @@ class Attempt:
         spool: EventSpool,
         clock: Clock,
         quotas: Mapping[Target, int],
+        send_limits: SendLimits,
         secrets: Mapping[str, str] = MappingProxyType({}),
     ) -> None:
         # The token opens this attempt's tools for as long as it runs, and agents like to print their environment.
         redactor = Redactor({**secrets, **record.assignment.requirements.env, "MEWS_MCP_TOKEN": record.token})
         self.record = record
         self.redactor = redactor
-        self.reporter = Reporter(record.assignment.worker_id, record.key, record.starts, redactor, spool, clock)
+        self.throttle = Throttle(send_limits, clock)
+        self.reporter = Reporter(
+            record.assignment.worker_id, record.key, record.starts, redactor, spool, clock, self.throttle
+        )
         self.depositing = asyncio.Lock()
         """Held while something large is on its way to or from the object store: one thing at a time, bounded memory."""
         self.cancelled = asyncio.Event()

@@ -3,6 +3,7 @@
 import asyncio
 import secrets
 from datetime import timedelta
+from hashlib import sha256
 
 from contracts.questions import Answer
 from contracts.tasks import Assignment
@@ -40,7 +41,8 @@ class Attempts:
         self._workshop = workshop
         self._spool = spool
         self._attempts: dict[AttemptKey, Attempt] = {}
-        self._by_token: dict[str, Attempt] = {}
+        self._by_token: dict[bytes, Attempt] = {}
+        """By the digest: how long a look-up takes says nothing about the token."""
         self._tasks: dict[AttemptKey, asyncio.Task[None]] = {}
         self._rescue = Rescue(workshop)
         self._tidying = Tidying(workshop)
@@ -61,8 +63,10 @@ class Attempts:
 
     def by_token(self, token: str) -> Attempt | None:
         """The attempt that a token stands for; None when it has ended, or never was."""
-        attempt = self._by_token.get(token)
-        return attempt if attempt is not None and attempt.record.phase in (Phase.starting, Phase.running) else None
+        attempt = self._by_token.get(_digest(token))
+        if attempt is None or not secrets.compare_digest(_digest(attempt.record.token), _digest(token)):
+            return None
+        return attempt if attempt.record.phase in (Phase.starting, Phase.running) else None
 
     async def resume(self) -> None:
         """Take up what the last run of the worker-agent left, unless it was away for longer than the lease."""
@@ -194,16 +198,22 @@ class Attempts:
     def _know(self, record: AttemptRecord) -> Attempt:
         workshop = self._workshop
         attempt = Attempt(
-            record, workshop.journal, self._spool, workshop.clock, workshop.quotas, workshop.agent_secrets
+            record,
+            workshop.journal,
+            self._spool,
+            workshop.clock,
+            workshop.quotas,
+            workshop.send_limits,
+            workshop.agent_secrets,
         )
         self._attempts[record.key] = attempt
         if record.held:
-            self._by_token[record.token] = attempt
+            self._by_token[_digest(record.token)] = attempt
         return attempt
 
     def _forget(self, key: AttemptKey) -> None:
         attempt = self._attempts.pop(key)
-        self._by_token.pop(attempt.record.token, None)
+        self._by_token.pop(_digest(attempt.record.token), None)
 
     def _start(self, attempt: Attempt) -> None:
         task = asyncio.create_task(self._run(attempt), name=f"attempt-{attempt.key.workspace}")
@@ -213,7 +223,7 @@ class Attempts:
     def _ended(self, attempt: Attempt) -> None:
         self._tasks.pop(attempt.key, None)
         if not attempt.record.held:
-            self._by_token.pop(attempt.record.token, None)
+            self._by_token.pop(_digest(attempt.record.token), None)
 
     async def _run(self, attempt: Attempt) -> None:
         # Who asked for help may hold a slot until it is there: help waits for none, or both would wait for each other.
@@ -243,3 +253,7 @@ class Attempts:
             await self._workshop.sandbox.stop(attempt.key.agent, self._workshop.patience.grace_ms)
         except SandboxUnavailable as error:
             log.warning("agent_not_stopped", task_id=attempt.key.task_id, error=error.detail)
+
+
+def _digest(token: str) -> bytes:
+    return sha256(token.encode(errors="replace")).digest()

@@ -14,6 +14,7 @@ from worker_agent.decisions.archives import MOST_FILES, SavedFile, pack, unpack
 from worker_agent.decisions.keys import object_key, safe_name
 from worker_agent.errors import ObjectRefused, SandboxRefused
 from worker_agent.handlers.attempt import Attempt
+from worker_agent.handlers.holding import refuse_if_lost
 from worker_agent.handlers.reports import Recorded
 from worker_agent.handlers.workshop import Workshop
 
@@ -44,14 +45,16 @@ async def save_checkpoint(attempt: Attempt, workshop: Workshop, body: Checkpoint
     """Keep data and files under a name that is this attempt's own; the same name again replaces it.
 
     Files are kept as they are, the data without the task's secrets: the next attempt has those from its own
-    environment. Raises ObjectRefused, ObjectsUnavailable, and the errors of the sandbox and the spool.
+    environment. Raises ObjectRefused, RateLimited, AttemptLost, ObjectsUnavailable, and what sandbox and spool raise.
     """
     attempt.reporter.check(body)
+    await refuse_if_lost(attempt, workshop)
     async with attempt.depositing:
         found = await _found(attempt, workshop, body.paths)
         files = [file async for file in _read(attempt, workshop, found, body)]
         manifest = _manifest(attempt, workshop, attempt.redactor.body(body), files)
         content = await asyncio.to_thread(pack, manifest, files)
+        attempt.throttle.deposit(len(content))
         key = object_key(attempt.key, manifest.name)
         stored = await workshop.objects.put(CHECKPOINTS.name, key, content, MEDIA_TYPE)
     told = body.model_copy(update={"data": {}})

@@ -10,10 +10,12 @@ from worker_agent.decisions.discrepancies import discrepancies
 from worker_agent.decisions.limits import AttemptLimits
 from worker_agent.decisions.observation import Found, all_changed, observed
 from worker_agent.decisions.outcome import Ending, after_verification, before_verification, outcome
+from worker_agent.decisions.publishing import to_be_pushed
 from worker_agent.domain import AttemptRecord, Phase
 from worker_agent.errors import EventTooLarge, SandboxRefused, SandboxUnavailable
 from worker_agent.handlers.attempt import Attempt
 from worker_agent.handlers.evidence import reports_in
+from worker_agent.handlers.holding import still_held
 from worker_agent.handlers.publishing import bring_out
 from worker_agent.handlers.verification import abandon, verify
 from worker_agent.handlers.workshop import Workshop, insist, patiently
@@ -28,6 +30,8 @@ async def conclude(attempt: Attempt, workshop: Workshop, limits: AttemptLimits) 
     diff, found = await _diff(attempt.record, workshop), await _reports(attempt.record, workshop)
     if ending is None:
         ending, verified = await _verify_unless_cancelled(attempt, workshop, limits)
+    if to_be_pushed(attempt.record.assignment, ending) and not await still_held(attempt, workshop):
+        ending = before_verification(attempt.record, None) or ending
     result = await bring_out(attempt, workshop, ending, verified)
     seen = observed(attempt.record, diff, verified, found, result)
     disagreements = discrepancies(attempt.record.claim, seen, verified, all_changed(diff))

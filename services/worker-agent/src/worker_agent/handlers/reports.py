@@ -14,6 +14,7 @@ from servicekit.ids import new_event_id
 from worker_agent.decisions.redaction import Redactor
 from worker_agent.domain import SEQ_PER_START, AttemptKey
 from worker_agent.errors import AttemptEnded, WrongTask
+from worker_agent.handlers.throttling import Throttle
 from worker_agent.ports import EventSpool
 
 
@@ -30,9 +31,18 @@ class Reporter:
     """Makes the events of one attempt, in order, without its secrets."""
 
     def __init__(
-        self, worker_id: str, key: AttemptKey, starts: int, redactor: Redactor, spool: EventSpool, clock: Clock
+        self,
+        worker_id: str,
+        key: AttemptKey,
+        starts: int,
+        redactor: Redactor,
+        spool: EventSpool,
+        clock: Clock,
+        throttle: Throttle,
     ) -> None:
         self.key = key
+        self.throttle = throttle
+        """How much it may send."""
         self.heard_at = clock.monotonic()
         """When the agent last reported or wrote something."""
         self._worker_id = worker_id
@@ -61,9 +71,12 @@ class Reporter:
         self.touch()
 
     async def report(self, kind: str, body: Report, **fields: Any) -> Recorded:
-        """Record what the agent says. Raises AttemptEnded, WrongTask, and the errors of the spool."""
+        """Record what the agent says. Raises AttemptEnded, WrongTask, RateLimited, and the errors of the spool."""
         self.check(body)
-        return await self.record(kind, body, Evidence.reported, **fields)
+        event = self.event(kind, body, Evidence.reported, **fields)
+        payload = self.encoded(event)
+        self.throttle.report(kind, len(payload))
+        return Recorded(event.event_id, event.seq, await self.store(event, payload))
 
     async def record(
         self,

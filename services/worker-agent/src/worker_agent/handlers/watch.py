@@ -1,7 +1,7 @@
 """Watching over a running agent: its output and its use of resources become events, and its limits are kept."""
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, NamedTuple
@@ -21,6 +21,7 @@ from worker_agent.domain import Target
 from worker_agent.errors import SandboxRefused, SandboxUnavailable, SpoolFull, SpoolUnavailable
 from worker_agent.handlers.attempt import Attempt
 from worker_agent.handlers.pausing import stood_still
+from worker_agent.handlers.throttling import Thinning
 from worker_agent.handlers.workshop import RETRY_S, Workshop, insist
 from worker_agent.ports import AgentReader, SandboxBackend
 
@@ -48,6 +49,7 @@ class OutputPump:
         self._workshop = workshop
         self._lines = Lines()
         self._test_runs = TestRuns()
+        self._thinning = Thinning(attempt.throttle)
         self._offset = 0
         self._reported = workshop.journal.output_mark(attempt.key)
         self._heard = False
@@ -102,18 +104,28 @@ class OutputPump:
         """What has no line end, and what the reader has kept back: the end of the output is one more than all of it."""
         end, at = self._offset + 1, process.ended_at
         bodies = [body for line in self._lines.finish(end) for body in self._reader.read(line.stream, line.text, at)]
-        await self._report(self._noted([*bodies, *self._reader.rest()]), end, at)
+        await self._report(self._noted([*bodies, *self._reader.rest()]), end, at, is_last=True)
 
-    async def _report(self, bodies: list[Report], end: int, seen_at: datetime | None) -> None:
+    async def _report(self, bodies: list[Report], end: int, seen_at: datetime | None, *, is_last: bool = False) -> None:
         """Record what the output up to `end` tells, unless it was recorded before a restart."""
         if end <= self._reported:
             return
         if seen_at is not None:
-            for index, body in enumerate(joined(bodies)):
+            for index, body in enumerate(self._thinned(joined(bodies), is_last=is_last)):
                 event_id = output_event_id(self._process_id, end, index, seen_at)
                 await self._record(body, event_id, seen_at)
         self._reported = end
         self._workshop.journal.mark_output(self._attempt.key, self._reported)
+
+    def _thinned(self, bodies: Iterable[Report], *, is_last: bool) -> Iterator[Report]:
+        """As many of them as may go; before the next that goes, and at the end, how many did not."""
+        for body in bodies:
+            if self._thinning.keeps(body):
+                if (told := self._thinning.told()) is not None:
+                    yield told
+                yield body
+        if is_last and (told := self._thinning.told()) is not None:
+            yield told
 
     def _read(self, line: Line, seen_at: datetime) -> list[Report]:
         told = self._noted(self._reader.read(line.stream, line.text, seen_at))

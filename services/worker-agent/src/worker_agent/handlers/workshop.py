@@ -9,9 +9,10 @@ from servicekit.clock import Clock
 from servicekit.logs import get_logger
 from worker_agent.decisions.grants import Policy
 from worker_agent.decisions.limits import AttemptLimits, ObjectLimits
+from worker_agent.decisions.rates import SendLimits
 from worker_agent.domain import Target, ToolProfile
 from worker_agent.errors import SandboxUnavailable, SpoolFull, SpoolUnavailable
-from worker_agent.ports import AgentAdapter, Journal, ObjectStore, SandboxBackend
+from worker_agent.ports import AgentAdapter, Journal, ObjectStore, SandboxBackend, Services
 
 RETRY_S = 0.5
 KEEPER_PAUSE_S = 1.0
@@ -59,6 +60,7 @@ class Workshop:
 
     sandbox: SandboxBackend
     objects: ObjectStore
+    services: Services
     adapters: Mapping[str, AgentAdapter]
     journal: Journal
     clock: Clock
@@ -70,6 +72,8 @@ class Workshop:
     quotas: Mapping[Target, int]
     """How much of the platform an attempt may use without a grant."""
     policy: Policy
+    send_limits: SendLimits
+    """How fast each attempt may send events and objects."""
     agent_secrets: Mapping[str, str] = field(default_factory=dict[str, str])
     """The worker's own keys for its agents: they are masked in all that is reported."""
     agent_versions: dict[str, str] = field(default_factory=dict[str, str])

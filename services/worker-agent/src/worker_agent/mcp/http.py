@@ -10,6 +10,7 @@ import uvicorn
 from mcp.server import Server
 from mcp.server.transport_security import TransportSecuritySettings
 from starlette.types import ASGIApp, Receive, Scope, Send
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from servicekit.logs import get_logger
 from worker_agent.handlers.attempt import Attempt
@@ -22,6 +23,7 @@ REFUSAL = (
     b'{"error":"invalid_token","error_description":"send the MEWS_MCP_TOKEN of a running attempt as bearer token"}'
 )
 BACKLOG = 128
+MOST_HEAD_BYTES = 64 * 1024
 
 log = get_logger(__name__)
 
@@ -83,9 +85,9 @@ def url_of(listening: socket.socket) -> str:
 
 
 @asynccontextmanager
-async def serving(app: ASGIApp, listening: socket.socket) -> AsyncGenerator[None]:
-    """Serve while the block runs."""
-    server = McpHttp(app)
+async def serving(app: ASGIApp, listening: socket.socket, most_connections: int) -> AsyncGenerator[None]:
+    """Serve while the block runs; a connection beyond the most is answered with 503."""
+    server = McpHttp(app, most_connections)
     running = asyncio.create_task(server.serve(sockets=[listening]), name="mcp-http")
     try:
         yield
@@ -94,15 +96,42 @@ async def serving(app: ASGIApp, listening: socket.socket) -> AsyncGenerator[None
         await running
 
 
+class BoundedHead(HttpToolsProtocol):
+    """HTTP/1.1 whose request line and headers have a bound: the parser itself keeps whatever comes."""
+
+    _head_bytes: int | None = None
+    """Of the request whose headers are being read; None between them."""
+
+    def data_received(self, data: bytes) -> None:
+        """Read on, unless the headers go on for too long."""
+        super().data_received(data)
+        if self._head_bytes is not None:
+            self._head_bytes += len(data)
+            if self._head_bytes > MOST_HEAD_BYTES:
+                log.warning("mcp_head_too_large", at_least_bytes=self._head_bytes)
+                self.transport.close()
+
+    def on_message_begin(self) -> None:
+        """A request begins."""
+        self._head_bytes = 0
+        super().on_message_begin()
+
+    def on_headers_complete(self) -> None:
+        """Its headers are read."""
+        self._head_bytes = None
+        super().on_headers_complete()
+
+
 class McpHttp(uvicorn.Server):
     """Uvicorn inside another server's life: it handles no signals."""
 
-    def __init__(self, app: ASGIApp) -> None:
+    def __init__(self, app: ASGIApp, most_connections: int) -> None:
         super().__init__(
             uvicorn.Config(
                 app,
                 loop="none",
-                http="httptools",
+                http=BoundedHead,
+                limit_concurrency=most_connections,
                 ws="none",
                 lifespan="on",
                 log_config=None,

@@ -5,11 +5,20 @@ from typing import Any, cast
 
 from pydantic import BaseModel
 
+from contracts.base import MOST_ITEMS, MOST_KEYS
+
 Schema = dict[str, Any]
 NULL: Schema = {"type": "null"}
 KEYS_OF_NAMES = frozenset({"properties", "$defs"})
 EMPTY_DEFAULTS = (None, [], {})
-NOISE = {"title": None, "pattern": None, "maximum": 2**53, "maxLength": 65_536}
+NOISE = {
+    "title": None,
+    "pattern": None,
+    "maximum": 2**53,
+    "maxLength": 65_536,
+    "maxItems": MOST_ITEMS,
+    "maxProperties": MOST_KEYS,
+}
 """Keywords left out: always, or when they say what no agent comes near. The contract holds them all the same."""
 
 

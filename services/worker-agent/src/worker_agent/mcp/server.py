@@ -79,7 +79,8 @@ async def _called(
     try:
         _check_access(attempt, tool)
         body = tool.body.model_validate(arguments, extra="forbid")
-        return "ok", await tool.act(Call(ctx, attempt, tool, body, desk))
+        with attempt.throttle.calling():
+            return "ok", await tool.act(Call(ctx, attempt, tool, body, desk))
     except ValidationError as error:
         return "wrong_arguments", refused(complaint(tool.name, tool.body, error))
     except WorkerError as error:
