@@ -18,6 +18,10 @@ class LeaseBook:
         self._leases.pop(ref, None)
         self._leases[ref] = (now + self._lease_s, worker_id)
 
+    def has(self, ref: AttemptRef) -> bool:
+        """Whether it has a lease."""
+        return ref in self._leases
+
     def renew(self, ref: AttemptRef, worker_id: str, now: float) -> bool:
         """Give a full lease again, if there is one and it is this worker's."""
         lease = self._leases.get(ref)
