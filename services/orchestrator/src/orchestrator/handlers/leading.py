@@ -162,6 +162,16 @@ class Leader:
         self.leases.refill(now)
         self._seen = {worker_id: (now, incarnation) for worker_id, (_, incarnation) in self._seen.items()}
 
+    async def reconcile(self) -> None:
+        """Take from the database which attempts are live: another process may have closed some."""
+        known = set(self.leases)
+        live = {one.ref: one.worker_id for one in await self._store.live_attempts()}
+        self.forget(known - live.keys())
+        now = self._clock.monotonic()
+        for ref, worker_id in live.items():
+            if not self.leases.has(ref):
+                self.leases.grant(ref, worker_id, now)
+
     def silent_workers(self) -> Sequence[str]:
         """Workers that count as present and were not heard for too long."""
         before = self._clock.monotonic() - self._offline_after_s

@@ -1,5 +1,7 @@
 """The leases of live attempts, in memory. All are equally long: their order is that of their last renewal."""
 
+from collections.abc import Iterator
+
 from orchestrator.domain import AttemptRef
 
 
@@ -17,6 +19,9 @@ class LeaseBook:
         """Give a full lease."""
         self._leases.pop(ref, None)
         self._leases[ref] = (now + self._lease_s, worker_id)
+
+    def __iter__(self) -> Iterator[AttemptRef]:
+        return iter(self._leases)
 
     def has(self, ref: AttemptRef) -> bool:
         """Whether it has a lease."""

@@ -29,10 +29,14 @@ class Strays:
         self._clock = clock
         self._named_for_s = min(NAMED_FOR_S, leader.lease_ms / 1000)
         self._told: dict[AttemptRef, float] = {}
+        self._reconciled_at = float("-inf")
 
     async def tick(self) -> None:
         """Look at what heartbeats have named for some time."""
         epoch, now = self._leader.epoch, self._clock.monotonic()
+        if epoch is not None and now - self._reconciled_at >= self._named_for_s:
+            self._reconciled_at = now
+            await self._leader.reconcile()
         found = dict(self._leader.strays(self._named_for_s)) if epoch is not None else {}
         self._told = {ref: at for ref, at in self._told.items() if ref in found and now - at < TOLD_AGAIN_S}
         fresh = [(ref, worker_id) for ref, worker_id in found.items() if ref not in self._told]
@@ -51,10 +55,7 @@ class Strays:
         facts = await session.facts_of([ref for ref, _ in named])
         for ref, worker_id in named:
             known = facts.get(ref)
-            if known is not None and known.state in LIVE_ATTEMPTS and known.worker_id == worker_id:
-                self._leader.leases.grant(ref, worker_id, self._clock.monotonic())
-                log.error("a live attempt had no lease", task_id=ref.task_id, attempt=ref.attempt)
-            else:
+            if known is None or known.state not in LIVE_ATTEMPTS or known.worker_id != worker_id:
                 session.command([_cancel(ref, worker_id, self._clock)])
                 STRAY_ATTEMPTS.inc()
                 log.warning("closed attempt goes on", task_id=ref.task_id, attempt=ref.attempt, worker_id=worker_id)
