@@ -22,7 +22,7 @@ from tests.support.waiting import eventually
 
 TAKEOVER_S = 5.0
 ROUNDS, TASKS_A_ROUND = 4, 40
-WORKERS, SLOTS = 3, 4
+WORKERS, SLOTS = 3, 30
 DEFAULT_LEASE_MS: int = Settings.model_fields["leader_lease_ms"].default
 
 
