@@ -20,6 +20,8 @@ from tests.support.orchestrating import Orchestra, Replica, frozen, outlast, rep
 from tests.support.stack import Database, TestNats, TestPostgres
 from tests.support.waiting import eventually
 
+pytestmark = pytest.mark.timeout(400)
+
 TAKEOVER_S = 5.0
 ROUNDS, TASKS_A_ROUND = 4, 40
 WORKERS, SLOTS = 3, 30

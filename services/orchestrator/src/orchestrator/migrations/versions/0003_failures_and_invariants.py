@@ -34,24 +34,47 @@ COLUMNS = (
         ADD COLUMN IF NOT EXISTS resumed_at TIMESTAMP WITH TIME ZONE
     """,
 )
-# The row as it is at the end of the transaction counts, and not as the event that called had left it.
-AGREE = f"""
+# Each looks at the other side alone: for a row that agrees there is no more to do. Where it does not, the rows count as
+# they are at the end of the transaction, and not as the event that called had left them.
+DISAGREE = f"""
+    PERFORM FROM tasks AS task WHERE task.task_id = about AND (task.{LIVE_TASK}) <> EXISTS (
+        SELECT FROM attempts AS attempt WHERE attempt.task_id = about AND attempt.attempt = task.attempt
+            AND attempt.ended_at IS NULL
+    );
+    IF FOUND THEN
+        RAISE check_violation USING CONSTRAINT = 'task_agrees_with_attempt', TABLE = TG_TABLE_NAME,
+            MESSAGE = format('task %s would be live without a live attempt of its number, or the reverse', about);
+    END IF;
+    RETURN NULL;
+"""
+FUNCTIONS = (
+    f"""
     CREATE OR REPLACE FUNCTION task_agrees_with_attempt() RETURNS trigger LANGUAGE plpgsql AS $$
     DECLARE
-        about text := CASE TG_OP WHEN 'DELETE' THEN OLD.task_id ELSE NEW.task_id END;
+        about CONSTANT text := NEW.task_id;
     BEGIN
-        PERFORM FROM tasks AS task WHERE task.task_id = about AND (task.{LIVE_TASK}) <> EXISTS (
-            SELECT FROM attempts AS attempt WHERE attempt.task_id = about AND attempt.attempt = task.attempt
-                AND attempt.ended_at IS NULL
-        );
-        IF FOUND THEN
-            RAISE check_violation USING CONSTRAINT = 'task_agrees_with_attempt', TABLE = TG_TABLE_NAME,
-                MESSAGE = format('task %s would be live without a live attempt of its number, or the reverse', about);
+        PERFORM FROM attempts WHERE task_id = NEW.task_id AND attempt = NEW.attempt AND ended_at IS NULL;
+        IF FOUND = (NEW.{LIVE_TASK}) THEN
+            RETURN NULL;
         END IF;
-        RETURN NULL;
+        {DISAGREE}
     END
     $$
-"""
+    """,
+    f"""
+    CREATE OR REPLACE FUNCTION attempt_agrees_with_task() RETURNS trigger LANGUAGE plpgsql AS $$
+    DECLARE
+        about CONSTANT text := OLD.task_id;
+    BEGIN
+        PERFORM FROM tasks WHERE task_id = OLD.task_id AND attempt = OLD.attempt AND {LIVE_TASK};
+        IF NOT FOUND AND OLD.ended_at IS NULL THEN
+            RETURN NULL;
+        END IF;
+        {DISAGREE}
+    END
+    $$
+    """,
+)
 # A statement's new attempts are looked at together: to count a worker's slots for each would cost too much. A task that
 # another worker asked for may be one above them.
 PLACED = f"""
@@ -84,14 +107,18 @@ PLACED = f"""
     $$
 """
 TRIGGERS = {
-    ("tasks", "tasks_agree_when_made"): f"AFTER INSERT|WHEN (NEW.{LIVE_TASK})",
-    ("tasks", "tasks_agree_when_moved"): f"""
-        AFTER UPDATE|WHEN ((OLD.{LIVE_TASK}) <> (NEW.{LIVE_TASK}) OR OLD.attempt <> NEW.attempt)
-    """,
-    ("attempts", "attempts_agree_when_ended"): """
-        AFTER UPDATE|WHEN ((OLD.ended_at IS NULL) <> (NEW.ended_at IS NULL))
-    """,
-    ("attempts", "attempts_agree_when_removed"): "AFTER DELETE|WHEN (OLD.ended_at IS NULL)",
+    ("tasks", "tasks_agree_when_made"): ("task_agrees_with_attempt", "INSERT", f"NEW.{LIVE_TASK}"),
+    ("tasks", "tasks_agree_when_moved"): (
+        "task_agrees_with_attempt",
+        "UPDATE",
+        f"(OLD.{LIVE_TASK}) <> (NEW.{LIVE_TASK}) OR OLD.attempt <> NEW.attempt",
+    ),
+    ("attempts", "attempts_agree_when_ended"): (
+        "attempt_agrees_with_task",
+        "UPDATE",
+        "(OLD.ended_at IS NULL) <> (NEW.ended_at IS NULL)",
+    ),
+    ("attempts", "attempts_agree_when_removed"): ("attempt_agrees_with_task", "DELETE", "OLD.ended_at IS NULL"),
 }
 INDEXES = {
     "tasks_queue_until": "ON tasks (queue_until) WHERE status = 'queued' AND queue_until IS NOT NULL",
@@ -105,14 +132,13 @@ def upgrade() -> None:
     for (table, name), condition in CHECKS.items():
         op.execute(f"ALTER TABLE {table} DROP CONSTRAINT IF EXISTS {name}")
         op.execute(f"ALTER TABLE {table} ADD CONSTRAINT {name} CHECK ({condition}) NOT VALID")
-    op.execute(AGREE)
-    op.execute(PLACED)
-    for (table, name), events in TRIGGERS.items():
-        when, _, condition = events.partition("|")
+    for function in (*FUNCTIONS, PLACED):
+        op.execute(function)
+    for (table, name), (function, event, condition) in TRIGGERS.items():
         op.execute(f"DROP TRIGGER IF EXISTS {name} ON {table}")
         op.execute(
-            f"CREATE CONSTRAINT TRIGGER {name} {when} ON {table} DEFERRABLE INITIALLY DEFERRED "
-            f"FOR EACH ROW {condition} EXECUTE FUNCTION task_agrees_with_attempt()"
+            f"CREATE CONSTRAINT TRIGGER {name} AFTER {event} ON {table} DEFERRABLE INITIALLY DEFERRED "
+            f"FOR EACH ROW WHEN ({condition}) EXECUTE FUNCTION {function}()"
         )
     op.execute("DROP TRIGGER IF EXISTS attempts_placed ON attempts")
     op.execute(
