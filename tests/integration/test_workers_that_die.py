@@ -26,6 +26,7 @@ from tests.support.worker_agent import WorkerProcess, free_port, worker_process
 pytestmark = pytest.mark.timeout(400)
 
 LEASE_MS = 4_000
+CRASHES = 2
 STOPS_WITHIN_S = 5.0
 # A machine that is busy starts a worker slowly: that is no reason to fail.
 PATIENCE_S = 100.0
@@ -54,7 +55,13 @@ def fleet(postgres: TestPostgres, nats: TestNats, tmp_path_factory: pytest.TempP
     for name in ("one", "two"):
         (folder / name).mkdir()
     run(run_migrations(app.MIGRATIONS, app.SCHEMA, settings_for(database, nats)))
-    given = FAST | {"http_port": port, "log_level": "warning", "lease_ms": LEASE_MS, "offline_after_ms": 3_000}
+    given = FAST | {
+        "http_port": port,
+        "log_level": "warning",
+        "lease_ms": LEASE_MS,
+        "offline_after_ms": 3_000,
+        "quarantine_after": CRASHES,
+    }
     env = database.env(app.SCHEMA) | nats.env() | {name.upper(): str(value) for name, value in given.items()}
     with (folder / "orchestrator.log").open("wb") as log:
         process = subprocess.Popen([sys.executable, "-m", "orchestrator", "serve"], env=os.environ | env, stderr=log)
@@ -162,15 +169,17 @@ def note(file: Path, pid: int | None) -> None:
 async def supervised(worker: WorkerProcess, pid_file: Path) -> AsyncIterator[None]:
     """Start the worker again whenever it has died, and write down its process id once it is at work."""
 
+    def is_dead() -> bool:
+        return worker.process is not None and worker.process.poll() is not None
+
     async def supervise() -> None:
         while True:
-            assert worker.process is not None
-            if worker.process.poll() is not None:
+            if is_dead():
                 worker.start()
             with suppress(AssertionError):
                 await worker.ready(PATIENCE_S)
-                note(pid_file, worker.process.pid)
-            await eventually(lambda: worker.process is not None and worker.process.poll() is not None, within=600)
+                note(pid_file, worker.process.pid if worker.process is not None else None)
+                await eventually(is_dead, within=6 * PATIENCE_S)
 
     supervising = asyncio.create_task(supervise())
     try:
@@ -190,7 +199,7 @@ async def test_a_task_that_kills_its_workers_is_quarantined_and_they_work_on(
         poison = await o.create(worker_id="w1", max_attempts=9, requirements={"agent": "command", "command": kill})
         failed = await o.reaches(poison.task_id, "failed", within=3 * PATIENCE_S)
         assert failed.failure_class is FailureClass.poison
-        assert failed.crashes >= 3
+        assert failed.crashes >= CRASHES
         assert failed.reason is not None
         assert failed.reason.startswith("quarantined: workers died")
         harmless = await o.create(worker_id="w1", requirements={"agent": "command", "command": "true"})
