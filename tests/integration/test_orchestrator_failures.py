@@ -1,6 +1,7 @@
 """Classes of failure, quarantine, deadlines, and attempts that go on after their end, on real servers."""
 
 from collections.abc import AsyncGenerator
+from typing import Any
 
 import pytest
 
@@ -11,7 +12,7 @@ from tests.support.orchestrating import Orchestra, orchestra
 from tests.support.stack import Database, TestNats
 from tests.support.waiting import eventually
 
-QUICK = {"lease_ms": 400, "offline_after_ms": 60_000, "quarantine_after": 2}
+QUICK: dict[str, Any] = {"lease_ms": 400, "offline_after_ms": 60_000, "quarantine_after": 2}
 
 
 @pytest.fixture

@@ -92,6 +92,11 @@ async def test_the_database_refuses_what_can_never_be(conn: asyncpg.Connection) 
                 await conn.execute(f"UPDATE {table} SET {column} = {value}")
 
 
+def broken(error: asyncpg.PostgresError) -> str | None:
+    """The constraint that a statement would have broken."""
+    return getattr(error, "constraint_name", None)
+
+
 @pytest.mark.parametrize(
     "wrong",
     [
@@ -108,7 +113,7 @@ async def test_a_task_is_live_as_long_as_its_attempt_and_no_longer(conn: asyncpg
     await conn.execute(TASK, "free", "queued")
     with pytest.raises(asyncpg.CheckViolationError) as refused:
         await conn.execute(wrong)
-    assert refused.value.constraint_name == "task_agrees_with_attempt"
+    assert broken(refused.value) == "task_agrees_with_attempt"
     rows = await conn.fetch(
         "SELECT task.status, attempt.state FROM tasks AS task JOIN attempts AS attempt USING (task_id)"
     )
@@ -118,7 +123,7 @@ async def test_a_task_is_live_as_long_as_its_attempt_and_no_longer(conn: asyncpg
 async def test_a_task_cannot_be_made_live(conn: asyncpg.Connection) -> None:
     with pytest.raises(asyncpg.CheckViolationError) as refused:
         await conn.execute(TASK, "t1", "running")
-    assert refused.value.constraint_name == "task_agrees_with_attempt"
+    assert broken(refused.value) == "task_agrees_with_attempt"
 
 
 async def test_what_one_transaction_ends_in_two_steps_is_looked_at_when_both_are_done(conn: asyncpg.Connection) -> None:
@@ -136,13 +141,13 @@ async def test_no_worker_holds_more_than_its_slots_and_one_helping_task(conn: as
     await begin(conn, "t1")
     with pytest.raises(asyncpg.CheckViolationError) as refused:
         await begin(conn, "t2")
-    assert refused.value.constraint_name == "attempts_within_slots"
+    assert broken(refused.value) == "attempts_within_slots"
     for task_id in ("help-1", "help-2"):
         await conn.execute(TASK, task_id, "queued")
     await conn.execute("UPDATE tasks SET collaboration = '{}' WHERE task_id LIKE 'help-%'")
     await conn.execute(BEGIN, "help-1", 1)
     with pytest.raises(asyncpg.CheckViolationError) as refused:
         await conn.execute(BEGIN, "help-2", 1)
-    assert refused.value.constraint_name == "attempts_within_slots"
+    assert broken(refused.value) == "attempts_within_slots"
     # What runs already goes on when a worker has fewer slots than before.
     await conn.execute("UPDATE workers SET slots_total = 0")

@@ -4,7 +4,7 @@ import asyncio
 import os
 import subprocess
 import sys
-from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Mapping
+from collections.abc import AsyncGenerator, Iterator, Mapping
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -87,7 +87,7 @@ async def o(fleet: Fleet) -> AsyncGenerator[Orchestra]:
         async def all_there() -> bool:
             with suppress(httpx.TransportError):
                 items = (await client.get("/v1/workers", params={"status": "online"})).json()["items"]
-                return {item["worker_id"] for item in items} == fleet.workers.keys()
+                return {item["worker_id"] for item in items} == set(fleet.workers)
             return False
 
         await eventually(all_there, within=PATIENCE_S)
@@ -166,7 +166,7 @@ def note(file: Path, pid: int | None) -> None:
 
 
 @asynccontextmanager
-async def supervised(worker: WorkerProcess, pid_file: Path) -> AsyncIterator[None]:
+async def supervised(worker: WorkerProcess, pid_file: Path) -> AsyncGenerator[None]:
     """Start the worker again whenever it has died, and write down its process id once it is at work."""
 
     def is_dead() -> bool:

@@ -21,7 +21,7 @@ FAILED = Ending(AttemptState.failed, "broken", retryable=True)
 
 
 def closed(**more: Any) -> Closed:
-    plain = {"burned": 0, "max_attempts": 3, "refusals": 0, "work_key": "k", "started_at": None}
+    plain: dict[str, Any] = {"burned": 0, "max_attempts": 3, "refusals": 0, "work_key": "k", "started_at": None}
     return Closed(AttemptRef("t", 1), "w1", **(plain | more))
 
 

@@ -154,9 +154,9 @@ class DispatchStatements:
             try:
                 written = await conn.fetch(ASSIGN, *columns, now, *terms, *heading)
             except CheckViolationError as error:
-                if error.constraint_name != WITHIN_SLOTS:
+                if getattr(error, "constraint_name", None) != WITHIN_SLOTS:
                     raise
-                log.warning("a worker has fewer slots than was thought", error=error.message)
+                log.warning("a worker has fewer slots than was thought", error=str(error))
                 written = []
             if not written:
                 await self._lease.assert_epoch(conn, epoch)
