@@ -15,7 +15,7 @@ import pytest
 from typer.testing import CliRunner
 
 from contracts.questions import QuestionState
-from contracts.tasks import TaskState
+from contracts.tasks import FailureClass, TaskState
 from devstack.cli.app import app
 from devstack.errors import DevstackError
 from mcp_gateway.decisions.access import AuthMode
@@ -140,6 +140,11 @@ async def test_tasks_and_workers_are_tables_for_people_and_json_for_programs(mew
     assert [task["task_id"] for task in everything.json["tasks"]] == ["task-b"]
     rest = await mews("tasks", "--cursor", everything.json["next_cursor"], "--json")
     assert [task["task_id"] for task in rest.json["tasks"]] == ["task-a"]
+    world.put(
+        queued_task("task-c").model_copy(update={"status": TaskState.failed, "failure_class": FailureClass.poison})
+    )
+    held = await mews("tasks", "--quarantined", "--json")
+    assert [task["task_id"] for task in held.json["tasks"]] == ["task-c"]
 
     assert "worker-1" in (await mews("workers")).out
     assert [worker["worker_id"] for worker in (await mews("workers", "--json")).json["workers"]] == ["worker-1"]

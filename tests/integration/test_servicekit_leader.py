@@ -2,10 +2,12 @@
 
 import asyncio
 
+import asyncpg
 import pytest
 
 from servicekit.leader import LeaderLease, Leadership, LostLeadershipError
 from servicekit.pg import Database as Pg
+from servicekit.pg import is_transient
 from tests.support.buskit import connected
 from tests.support.fakes import FakeClock
 from tests.support.stack import Database
@@ -140,3 +142,23 @@ async def test_leases_of_different_names_are_independent(database: Database) -> 
     async with connected(database) as db:
         assert await LeaderLease(db, "scheduler", "a", 30).acquire_or_renew() is not None
         assert await LeaderLease(db, "janitor", "b", 30).acquire_or_renew() is not None
+
+
+async def test_a_holder_that_freezes_in_the_middle_of_a_transaction_keeps_nobody_waiting(database: Database) -> None:
+    async with connected(database) as db, db.acquire() as connection:
+        a, b = candidate(db, "a", ttl_s=0.5), candidate(db, "b")
+        transaction = connection.transaction()
+        await transaction.start()
+        # From here on it says nothing more, as a process does that is stopped.
+        await a.assert_epoch(connection, (await leads(a)).epoch)
+        assert (await eventually(b.acquire_or_renew)).epoch == 2
+        with pytest.raises((asyncpg.PostgresError, asyncpg.InterfaceError)) as lost:
+            await connection.fetchval("SELECT 1")
+        assert is_transient(lost.value)
+
+
+async def test_whoever_stands_by_does_not_wait_for_the_leaders_statements(database: Database) -> None:
+    async with connected(database) as db, db.transaction() as connection:
+        a, b = candidate(db, "a"), candidate(db, "b")
+        await a.assert_epoch(connection, (await leads(a)).epoch)
+        assert await b.acquire_or_renew() is None

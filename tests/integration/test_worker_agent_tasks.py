@@ -130,3 +130,16 @@ async def test_a_task_can_be_cancelled_while_it_is_verified(worker: WorkerProces
     await eventually(lambda: journal_of(worker, "task-w").get("phase") == "ended", within=10)
     await side.command(CommandAction.cancel, task_id="task-w")
     assert (await side.outcome("task-w")).status == "cancelled"
+
+
+async def test_an_assignment_that_was_cancelled_before_it_came_is_not_begun(
+    worker: WorkerProcess, side: OtherSide, tmp_path: Path
+) -> None:
+    marks = tmp_path / "marks"
+    await side.command(CommandAction.cancel, task_id="task-late", attempt=1, reason="no longer needed")
+    await eventually(lambda: "task-late" in (worker.data / "worker.json").read_text())
+    await side.assign("task-late", agent="command", command=f"echo first >> {marks}")
+    await eventually(lambda: [one for one in worker.logged("assignment_ignored") if one["task_id"] == "task-late"])
+    await side.assign("task-late", attempt=2, agent="command", command=f"echo second >> {marks}")
+    assert (await side.outcome("task-late")).status == "completed"
+    assert marks.read_text() == "second\n"

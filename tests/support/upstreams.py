@@ -15,7 +15,7 @@ from contracts.commands import Command, NewCommand
 from contracts.problems import MEDIA_TYPE, Problem
 from contracts.questions import NewAnswer, QuestionKind, QuestionState, QuestionView, RequestDecision
 from contracts.rules import Rule
-from contracts.tasks import CancelTask, NewTask, TaskState, TaskView
+from contracts.tasks import CancelTask, FailureClass, NewTask, TaskState, TaskView
 from contracts.telemetry import TailEntry, TaskFacts
 from contracts.workers import WorkerView
 from tests.support.reporting import Reports, serve_reports
@@ -115,6 +115,7 @@ def _serve_tasks(app: FastAPI, world: World) -> None:
         status: Types = [],  # noqa: B006
         worker_id: str | None = None,
         since: datetime | None = None,
+        quarantined: bool = False,
         cursor: int = 0,
         limit: int = 50,
     ) -> Response:
@@ -124,6 +125,7 @@ def _serve_tasks(app: FastAPI, world: World) -> None:
             if (not status or task.status in status)
             and worker_id in {None, task.assigned_worker}
             and (since is None or task.created_at >= since)
+            and (not quarantined or task.failure_class is FailureClass.poison)
         ]
         return _page(found, cursor, limit)
 

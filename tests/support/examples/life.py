@@ -122,6 +122,7 @@ LIFE: dict[str, dict[str, Any]] = {
             "coverage": [{"path": "lcov.info", "line_percent": 91.5, "branch_percent": 80.0}],
         },
         "discrepancies": ["it says that it changed b.py, which does not differ from the base"],
+        "crashes": 2,
     },
     "registered": {
         "worker_id": "worker-1",

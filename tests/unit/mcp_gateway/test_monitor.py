@@ -1,11 +1,13 @@
 """The text of monitor_task."""
 
+from contracts.tasks import FailureClass, TaskState
 from contracts.telemetry import Tail
 from mcp_gateway.decisions.summaries import monitor_report, summary
 from mcp_gateway.domain.outputs import TaskList
 from mcp_gateway.mcp.text.monitor import monitored
 from mcp_gateway.mcp.text.tasking import listed
 from tests.support.views import (
+    completed_task,
     example_facts,
     example_outcome,
     example_streams,
@@ -123,3 +125,13 @@ def test_an_attempt_beyond_those_of_one_try_does_not_claim_to_be_one_of_them() -
     assert "(attempt 2 of 3)" in monitored(monitor_report(running_task(attempt=2, max_attempts=3)))
     assert "(attempt 4)" in monitored(monitor_report(running_task(attempt=4, max_attempts=3)))
     assert "  4  " in listed(TaskList(tasks=[summary(running_task(attempt=4, max_attempts=3))]))
+
+
+def test_a_task_in_quarantine_says_so_and_how_to_lift_it() -> None:
+    how = {"status": TaskState.failed, "failure_class": FailureClass.poison, "crashes": 3}
+    task = completed_task(reason="quarantined: why", **how)
+    text = monitored(monitor_report(task))
+    assert "  Failure: poison - QUARANTINED" in text
+    assert "retry_task" in text
+    assert "  Crashes of workers: 3" in text
+    assert "quarantined" in listed(TaskList(tasks=[summary(task)]))

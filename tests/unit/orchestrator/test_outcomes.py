@@ -1,5 +1,6 @@
 """How an attempt ends, and what becomes of its task."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -9,9 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from contracts.events.recovery import Outcome
-from contracts.tasks import AttemptState, TaskState
+from contracts.tasks import AttemptState, FailureClass, TaskState
 from orchestrator.decisions.outcomes import Ending, ending_of, fate_of
-from orchestrator.decisions.retries import RetryPolicy, backoff
+from orchestrator.decisions.retries import RetryPolicy, backoff, queue_until
 from orchestrator.domain import AttemptRef, Closed
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
@@ -20,7 +21,7 @@ FAILED = Ending(AttemptState.failed, "broken", retryable=True)
 
 
 def closed(**more: Any) -> Closed:
-    plain = {"burned": 0, "max_attempts": 3, "refusals": 0, "work_key": "k", "started_at": None}
+    plain: dict[str, Any] = {"burned": 0, "max_attempts": 3, "refusals": 0, "work_key": "k", "started_at": None}
     return Closed(AttemptRef("t", 1), "w1", **(plain | more))
 
 
@@ -127,3 +128,82 @@ def test_pauses_grow_and_stay_within_their_bounds(failures: int, jitter: float) 
 def test_jitter_spreads_the_upper_half() -> None:
     assert backoff(POLICY, 3, 0) == timedelta(seconds=2)
     assert backoff(POLICY, 3, 0.5) == timedelta(seconds=3)
+
+
+@pytest.mark.parametrize(
+    ("ending", "known"),
+    [
+        (FAILED, FailureClass.retryable),
+        (replace(FAILED, retryable=False), FailureClass.permanent),
+        (replace(FAILED, state=AttemptState.timed_out), FailureClass.retryable),
+        (replace(FAILED, state=AttemptState.lost), FailureClass.retryable),
+        (replace(FAILED, state=AttemptState.lost, burns=False), None),
+        (replace(FAILED, state=AttemptState.cancelled, retryable=False), None),
+        (replace(FAILED, state=AttemptState.refused, burns=False), None),
+        (replace(FAILED, state=AttemptState.completed), None),
+    ],
+)
+def test_the_class_of_a_failure_says_whether_another_attempt_could_end_differently(
+    ending: Ending, known: FailureClass | None
+) -> None:
+    assert ending.failure_class is known
+
+
+def test_a_task_that_is_given_up_has_the_class_of_its_last_failure() -> None:
+    for ending in (FAILED, replace(FAILED, retryable=False)):
+        fate = fate_of(closed(burned=2), ending, POLICY, now=NOW, jitter=0)
+        assert (fate.status, fate.failure_class) == (TaskState.failed, ending.failure_class)
+    again = fate_of(closed(), FAILED, POLICY, now=NOW, jitter=0)
+    assert (again.status, again.failure_class) == (TaskState.queued, None)
+
+
+@pytest.mark.parametrize(
+    ("before", "now", "after", "attempts", "state"),
+    [
+        (0, 1, 3, 9, TaskState.queued),
+        (1, 1, 3, 9, TaskState.queued),
+        (2, 1, 3, 9, TaskState.failed),
+        # One attempt may cost a worker more than one of its lives.
+        (0, 3, 3, 9, TaskState.failed),
+        (7, 1, 0, 9, TaskState.queued),
+    ],
+)
+def test_a_task_that_workers_do_not_survive_is_quarantined(
+    before: int, now: int, after: int, attempts: int, state: TaskState
+) -> None:
+    policy, lost = replace(POLICY, quarantine_after=after), Ending(AttemptState.lost, "gone", True, crashes=now)
+    fate = fate_of(closed(crashes=before, max_attempts=attempts), lost, policy, now=NOW, jitter=0)
+    assert (fate.status, fate.crashes) == (state, before + now)
+    is_quarantined = state is TaskState.failed
+    assert (fate.failure_class is FailureClass.poison) is is_quarantined
+    assert ("quarantined" in (fate.reason or "")) is is_quarantined
+
+
+def test_crashes_alone_put_nothing_into_quarantine_that_ended_otherwise() -> None:
+    worn = closed(crashes=9, max_attempts=9)
+    assert fate_of(worn, FAILED, POLICY, now=NOW, jitter=0).status is TaskState.queued
+    for state in (AttemptState.completed, AttemptState.cancelled):
+        ending = Ending(state, None, retryable=False, crashes=9)
+        assert fate_of(worn, ending, POLICY, now=NOW, jitter=0).failure_class is None
+
+
+def test_with_fewer_attempts_than_crashes_allowed_the_ordinary_rule_ends_a_task_first() -> None:
+    lost = Ending(AttemptState.lost, "gone", retryable=True, crashes=1)
+    fate = fate_of(closed(burned=1, max_attempts=2, crashes=1), lost, POLICY, now=NOW, jitter=0)
+    assert (fate.status, fate.failure_class) == (TaskState.failed, FailureClass.retryable)
+
+
+@pytest.mark.parametrize(
+    ("default_ms", "asked_ms", "waits_ms"), [(0, None, None), (5, None, 5), (5, 7, 7), (5, 0, None)]
+)
+def test_a_wait_in_the_queue_ends_when_the_task_or_else_the_platform_says(
+    default_ms: int, asked_ms: int | None, waits_ms: int | None
+) -> None:
+    until = queue_until(replace(POLICY, queue_ms=default_ms), asked_ms, NOW)
+    assert until == (None if waits_ms is None else NOW + timedelta(milliseconds=waits_ms))
+
+
+def test_a_task_that_is_tried_again_waits_anew_from_when_it_is_due() -> None:
+    fate = fate_of(closed(queue_ms=5_000), FAILED, POLICY, now=NOW, jitter=0)
+    assert fate.next_attempt_at is not None
+    assert fate.queue_until == fate.next_attempt_at + timedelta(seconds=5)

@@ -3,7 +3,7 @@
 import pytest
 
 from contracts.workers import WorkerStatus
-from orchestrator.decisions.placement import busy, obstacle
+from orchestrator.decisions.placement import busy, obstacle, overdue_reason
 from orchestrator.domain import Demand, Worker
 
 
@@ -51,3 +51,9 @@ def test_full_slots_are_counted() -> None:
     helping = Demand(tags=frozenset({"linux"}), but_not="z")
     text = "waiting for a free slot: 2 workers fit, with 6 slots in all, those for help included"
     assert busy(helping, FLEET) == text
+
+
+def test_a_task_that_nobody_took_in_time_says_why() -> None:
+    assert overdue_reason(Demand(worker_id="b"), FLEET, 1_500) == "no worker took it within 1.5 s: worker b is paused"
+    text = overdue_reason(Demand(tags=frozenset({"linux"})), FLEET, 60_000)
+    assert text == "no worker took it within 60 s: waiting for a free slot: 2 workers fit, with 4 slots in all"

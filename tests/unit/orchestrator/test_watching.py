@@ -30,6 +30,7 @@ class QuietStore:
 
     def __init__(self) -> None:
         self.unpublished_asked = 0
+        self.never_published: list[Assigned] = []
 
     async def live_attempts(self) -> list[LiveAttempt]:
         return [LiveAttempt(ref, "w1", AttemptState.running) for ref in (HELD, OTHER)]
@@ -46,17 +47,20 @@ class QuietStore:
     async def unpublished(self, older_than: datetime, lease_ms: int, limit: int) -> list[Assigned]:
         del older_than, lease_ms, limit
         self.unpublished_asked += 1
-        return []
+        return self.never_published
 
     def transaction(self) -> Any:
         raise Believed
 
 
 class Couriers:
-    """Carries nothing."""
+    """Notes what it is to carry."""
+
+    def __init__(self) -> None:
+        self.sent: list[Assigned] = []
 
     def send(self, assigned: Sequence[Assigned]) -> None:
-        raise AssertionError(assigned)
+        self.sent += assigned
 
     def on_the_way(self, ref: AttemptRef) -> bool:
         del ref
@@ -82,7 +86,8 @@ class Scene:
         store: Any = self.store
         self.leader = Leader(store, self.clock, LEASE_S * 1000, OFFLINE_S * 1000)
         policy = RetryPolicy()
-        self.watch = Watch(store, self.leader, Couriers(), self.link, self.clock, policy, lambda: None)
+        self.couriers = Couriers()
+        self.watch = Watch(store, self.leader, self.couriers, self.link, self.clock, policy, lambda: None)
 
     async def reign(self, epoch: int = 1) -> bool:
         return await self.leader.reign(Leadership(epoch, until=float("inf")))
@@ -176,6 +181,36 @@ async def test_a_new_reign_begins_with_full_leases(scene: Scene) -> None:
     assert await scene.reign(epoch=2)
     await scene.lives(LEASE_S - 1, HELD)
     assert len(scene.leader.leases) == 2
+
+
+async def test_an_assignment_whose_commit_was_never_heard_of_has_a_lease_once_it_is_published(scene: Scene) -> None:
+    forgotten = Assigned(AttemptRef("forgotten", 1), "w1", NOW, b"{}")
+    scene.store.never_published = [forgotten]
+    await scene.lives(LEASE_S - 1, HELD, OTHER)
+    scene.store.never_published = []
+    assert forgotten in scene.couriers.sent
+    with pytest.raises(Believed):
+        await scene.lives(LEASE_S, HELD, OTHER)
+    assert scene.leader.leases.expired(scene.clock.monotonic()) == [(forgotten.ref, "w1")]
+
+
+async def test_what_is_closed_and_named_all_the_same_is_a_stray_after_a_while(scene: Scene) -> None:
+    closed = AttemptRef("closed", 1)
+    scene.beat(HELD, closed)
+    scene.clock.advance(5)
+    scene.beat(HELD, closed)
+    assert scene.leader.strays(for_s=6) == []
+    scene.clock.advance(1)
+    assert scene.leader.strays(for_s=6) == [(closed, "w1")]
+    scene.beat(HELD)
+    assert scene.leader.strays(for_s=0) == []
+
+
+async def test_what_workers_let_their_agents_run_is_known_from_their_last_heartbeat(scene: Scene) -> None:
+    running = [{"task_id": "held", "attempt": 1, "run_ms": 5_000}, {"task_id": "other", "attempt": 1}]
+    beat = {"worker_id": "w1", "incarnation": "inc-2", "sent_at": NOW, "slots_total": 3, "slots_free": 1}
+    scene.leader.hear(Heartbeat.model_validate(beat | {"running": running}))
+    assert scene.leader.run_ms_said() == {HELD: 5_000}
 
 
 async def test_who_does_not_lead_hears_and_does_nothing() -> None:

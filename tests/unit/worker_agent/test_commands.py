@@ -1,5 +1,6 @@
 """Commands: obeyed once, and remembered."""
 
+from collections.abc import Iterable
 from typing import Any
 
 import pytest
@@ -8,7 +9,7 @@ from contracts.commands import Command, CommandAction, WorkerConfig
 from contracts.tasks import Limits
 from tests.support.examples import NOW
 from worker_agent.decisions.limits import AttemptLimits, limits_of
-from worker_agent.domain import WorkerState
+from worker_agent.domain import AttemptKey, WorkerState
 from worker_agent.handlers.commands import Commands, with_config
 from worker_agent.handlers.slots import Slots
 from worker_agent.handlers.workshop import Defaults
@@ -28,12 +29,17 @@ class Recorded:
         self.resumed: list[tuple[Any, ...]] = []
         self.changes = 0
         self.configs: list[WorkerConfig] = []
+        self.forestalled: list[AttemptKey] = []
 
     async def save_state(self, state: WorkerState) -> None:
         self.saved.append(state)
 
     async def cancel(self, *arguments: Any) -> None:
         self.cancelled.append(arguments)
+        self.forestalled.append(AttemptKey(arguments[0], arguments[1]))
+
+    def forestall(self, keys: Iterable[AttemptKey]) -> None:
+        self.forestalled += keys
 
     async def pause(self, *arguments: Any) -> None:
         self.paused.append(arguments)
@@ -124,3 +130,11 @@ async def test_a_cancellation_of_no_task_changes_nothing(commands: Commands, tol
 def test_the_memory_limit_of_a_configuration_is_a_default() -> None:
     assert with_config(DEFAULTS, WorkerConfig(memory_limit_mb=64)).limits.memory_mb == 64
     assert limits_of(Limits(memory_mb=8), with_config(DEFAULTS, WorkerConfig(memory_limit_mb=64)).limits).memory_mb == 8
+
+
+async def test_what_was_cancelled_before_it_came_is_known_after_a_restart(told: Recorded, commands: Commands) -> None:
+    await commands.obey(command(CommandAction.cancel, task_id="t", attempt=2))
+    assert told.saved[-1].forestalled == [AttemptKey("t", 2)]
+    kept, again = WorkerState.model_validate_json(told.saved[-1].to_json()), Recorded()
+    Commands(kept, again, again, again.changed, again.configs.append)  # pyright: ignore[reportArgumentType]
+    assert again.forestalled == [AttemptKey("t", 2)]

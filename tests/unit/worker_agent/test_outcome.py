@@ -116,3 +116,19 @@ def test_the_outcome_carries_claim_observation_and_verification() -> None:
     made = record(claim=claim(CompletionStatus.completed), started_at=NOW)
     body = outcome(made, after_verification(verified), None, verified, [], NOW)
     assert (body.claimed, body.verified, body.started_at, body.ended_at) == (made.claim, verified, NOW, NOW)
+
+
+@pytest.mark.parametrize(
+    ("crashes", "end", "told"),
+    [
+        (0, EndReason.EXITED, 0),
+        (2, EndReason.EXITED, 2),
+        (0, EndReason.LOST, 1),
+        # The pod went down with both of them: that is one crash.
+        (1, EndReason.LOST, 1),
+        (5_000, EndReason.EXITED, 1_000),
+    ],
+)
+def test_the_outcome_tells_how_often_its_worker_died(crashes: int, end: EndReason, told: int) -> None:
+    ended = record(crashes=crashes, process=process(reason=end))
+    assert outcome(ended, after_verification(None), None, None, [], NOW).crashes == told

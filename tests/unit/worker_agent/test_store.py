@@ -87,3 +87,10 @@ def test_when_it_last_lived_comes_back(journal: FileJournal) -> None:
     journal.mark_alive(NOW)
     journal.mark_alive(NOW + timedelta(seconds=5))
     assert journal.last_alive() == NOW + timedelta(seconds=5)
+
+
+def test_an_orderly_end_is_remembered_once(journal: FileJournal) -> None:
+    assert not journal.stopped_in_order()
+    journal.mark_stopped()
+    assert journal.stopped_in_order()
+    assert not journal.stopped_in_order()

@@ -33,6 +33,8 @@ class DecidedKind(StrEnum):
     task_failed = "task.failed"
     task_cancelled = "task.cancelled"
     task_timed_out = "task.timed_out"
+    task_quarantined = "task.quarantined"
+    """Besides `task.failed`: workers crashed again and again while they had it; `data` says how often."""
     task_stale_report = "task.stale_report"
     task_refused = "task.refused"
     """A task that another worker asked for was not made; `data` says why, and for which request."""

@@ -26,6 +26,8 @@ class Durable:
 
     name: str
     subjects: tuple[str, ...] = ()
+    ack_wait_s: int = 60
+    """How long a process that took messages and froze may keep them from the others."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +50,8 @@ class Stream:
     republish: Republish | None = None
 
 
+ORCHESTRATOR_ACK_WAIT_S = 15
+"""Slots are taken until outcomes are heard: another replica must hear them within a part of the attempts' lease."""
 ORCHESTRATOR_TELEMETRY = ("worker.registered.*", "worker.progress.*", "worker.completion.*")
 
 STREAMS: tuple[Stream, ...] = (
@@ -74,7 +78,7 @@ STREAMS: tuple[Stream, ...] = (
         durables=(
             Durable("telemetry-ingest"),
             Durable("analytics-query"),
-            Durable("orchestrator", ORCHESTRATOR_TELEMETRY),
+            Durable("orchestrator", ORCHESTRATOR_TELEMETRY, ORCHESTRATOR_ACK_WAIT_S),
         ),
         republish=Republish("worker.registered.*", "worker.registered"),
     ),
@@ -97,7 +101,7 @@ STREAMS: tuple[Stream, ...] = (
             Durable("telemetry-ingest-events"),
             Durable("analytics-query-events"),
             Durable("question-broker-events", ("event.task.*",)),
-            Durable("orchestrator-events", ("event.question.*",)),
+            Durable("orchestrator-events", ("event.question.*",), ORCHESTRATOR_ACK_WAIT_S),
             Durable("mcp-gateway-audit"),
         ),
     ),

@@ -67,6 +67,14 @@ class AttemptState(StrEnum):
     refused = "refused"
 
 
+class FailureClass(StrEnum):
+    """Why a failure is one. `poison`: workers crashed again and again while they had the task; it is quarantined."""
+
+    retryable = "retryable"
+    permanent = "permanent"
+    poison = "poison"
+
+
 def _open_schema(schema: dict[str, Any]) -> None:
     schema["properties"].pop("free", None)
     schema["additionalProperties"] = True
@@ -79,6 +87,11 @@ def _one_or_many(value: object) -> object:
 class Limits(Model):
     """What one attempt may use; a field left out takes the worker's own limit."""
 
+    queue_ms: Milliseconds | None = None
+    """Longest time that the task waits for a worker each time it is queued, before it is `timed_out`; 0: without end.
+
+    Left out: the orchestrator's own limit.
+    """
     run_ms: Milliseconds | None = None
     """Wall time of the agent."""
     silence_ms: Milliseconds | None = None
@@ -201,6 +214,10 @@ class AttemptView(Model):
     started_at: UtcTime | None = None
     ended_at: UtcTime | None = None
     reason: OptionalText | None = None
+    failure_class: FailureClass | None = None
+    """Set where it failed: whether another attempt could end differently."""
+    crashes: Count = 0
+    """How often its worker or sandbox died meanwhile."""
 
 
 class TaskProgress(Model):
@@ -242,6 +259,10 @@ class TaskView(Model):
     parent_task_id: TaskId | None = None
     """The task whose worker asked for this one."""
     collaboration: CollaborationTerms | None = None
+    failure_class: FailureClass | None = None
+    """Set once it has failed; `poison`: it is quarantined, and only a manager's retry lifts that."""
+    crashes: Count = 0
+    """How often workers or their sandboxes died while they had it, since it was created or last retried."""
 
 
 class CancelTask(Model):

@@ -10,6 +10,7 @@ from contracts.base import (
     Count,
     JsonObject,
     Megabytes,
+    Milliseconds,
     Model,
     Name,
     OptionalText,
@@ -49,6 +50,8 @@ class RunningAttempt(Model):
 
     task_id: TaskId
     attempt: AttemptNumber
+    run_ms: Milliseconds | None = None
+    """How long its agent may run, with what was granted, if the worker says so."""
 
 
 class Heartbeat(Model):

@@ -28,9 +28,15 @@ TAKE = """
     WHERE l.holder = excluded.holder OR l.expires_at <= clock_timestamp()
     RETURNING epoch
 """
+# Whoever stands by only looks: it takes no lock that the leader's statements would have to wait for.
+LOOK = "SELECT 1 FROM leader_lease WHERE name = $1 AND holder <> $2 AND expires_at > clock_timestamp()"
 RELEASE = "UPDATE leader_lease SET expires_at = clock_timestamp() WHERE name = $1 AND holder = $2"
-# The lock keeps a successor waiting until the transaction that asked has ended.
-ASSERT = "SELECT 1 FROM leader_lease WHERE name = $1 AND holder = $2 AND epoch = $3 FOR SHARE"
+# The lock keeps a successor waiting until the transaction that asked has ended. If its process freezes in the middle,
+# the server ends it: no lock of a reign may outlast the lease.
+ASSERT = """
+    SELECT set_config('idle_in_transaction_session_timeout', $4, true)
+    FROM leader_lease WHERE name = $1 AND holder = $2 AND epoch = $3 FOR SHARE
+"""
 
 
 class LostLeadershipError(Exception):
@@ -74,6 +80,8 @@ class LeaderLease:
         """
         asked_at = self._clock.monotonic()
         async with self._db.acquire() as connection:
+            if await connection.fetchval(LOOK, self._name, self._holder):
+                return None
             epoch = await connection.fetchval(TAKE, self._name, self._holder, self._ttl_s)
         return None if epoch is None else Leadership(epoch, asked_at + self._ttl_s)
 
@@ -88,7 +96,8 @@ class LeaderLease:
 
     async def assert_epoch(self, connection: Connection, epoch: int) -> None:
         """Call it first in each transaction that only the leader may make. Raises LostLeadershipError."""
-        if await connection.fetchval(ASSERT, *self.terms(epoch)) is None:
+        longest_ms = str(max(1, round(self._ttl_s * 1000)))
+        if await connection.fetchval(ASSERT, *self.terms(epoch), longest_ms) is None:
             raise LostLeadershipError(self._name, epoch)
 
 

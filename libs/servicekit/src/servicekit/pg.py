@@ -27,6 +27,8 @@ JSONB_VERSION = b"\x01"
 # The server's own timeout comes first and says more; the client's is for a server that no longer answers.
 CLIENT_TIMEOUT_MARGIN_S = 5.0
 IDLE_TIMEOUTS = "SET idle_session_timeout = {0}; SET idle_in_transaction_session_timeout = {0}"
+# The last: while its transaction stood idle for too long, and the pool took it back.
+CLOSED_BY_SERVER = ("connection is closed", "closed in the middle", "released back to the pool")
 TRANSIENT = (
     OSError,
     asyncpg.PostgresConnectionError,
@@ -173,7 +175,7 @@ def is_transient(error: BaseException) -> bool:
     """Whether the same work may succeed when it is done again: a lost connection, a deadlock, a server starting up."""
     if isinstance(error, asyncpg.InterfaceError):
         # asyncpg says so, and nothing more precise, about a connection that the server has closed.
-        return "connection is closed" in str(error) or "closed in the middle" in str(error)
+        return any(words in str(error) for words in CLOSED_BY_SERVER)
     return isinstance(error, TRANSIENT)
 
 

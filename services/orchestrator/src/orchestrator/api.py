@@ -60,11 +60,12 @@ async def list_tasks(
     worker_id: WorkerId | None = None,
     priority: Level | None = None,
     since: UtcTime | None = None,
+    quarantined: bool = False,
     cursor: PageCursor = None,
     limit: PageLimit = DEFAULT_LIMIT,
 ) -> Response:
-    """Tasks, newest first."""
-    chosen = TaskFilter(tuple(status or ()), worker_id, priority.value if priority else None, since)
+    """Tasks, newest first; with `quarantined` only those in quarantine."""
+    chosen = TaskFilter(tuple(status or ()), worker_id, priority.value if priority else None, since, quarantined)
     return _json(await services.views.task_page(chosen, cursor, limit))
 
 

@@ -9,10 +9,10 @@ from fastapi import FastAPI
 from orchestrator import loops, rpc, store, subscriptions
 from orchestrator.api import Services, router
 from orchestrator.bus import AssignmentCouriers, Link, SavedCheckpoints, WorkerMailboxes
-from orchestrator.decisions.retries import RetryPolicy
 from orchestrator.handlers.briefing import Briefings
 from orchestrator.handlers.checkpoints import Checkpoints
 from orchestrator.handlers.creating import Creator
+from orchestrator.handlers.deadlines import Deadlines
 from orchestrator.handlers.leading import Leader
 from orchestrator.handlers.managing import Manager
 from orchestrator.handlers.questions import Questions
@@ -20,6 +20,7 @@ from orchestrator.handlers.reports import Applied, Reports
 from orchestrator.handlers.sampling import Sampler
 from orchestrator.handlers.scheduling import Scheduler
 from orchestrator.handlers.sessions import Sessions
+from orchestrator.handlers.strays import Strays
 from orchestrator.handlers.watching import Watch
 from orchestrator.settings import Settings
 from servicekit.bus import Bus, DeadLetters, declare_again, keep_declared
@@ -80,9 +81,11 @@ async def _start(
     alarm.belong_to(leader)
     couriers = AssignmentCouriers(bus, tasks, clock)
     link = Link(bus, settings.lease_ms)
-    policy = RetryPolicy(settings.retry_base_ms, settings.retry_cap_ms, settings.max_refusals)
-    creator = Creator(tasks, clock, alarm.ring)
+    policy = settings.retries
+    creator = Creator(tasks, clock, policy, alarm.ring)
     watch = Watch(tasks, leader, couriers, link, clock, policy, alarm.ring_for_fleet)
+    deadlines = Deadlines(tasks, leader, link, clock, policy, settings.backstop, alarm.ring)
+    strays = Strays(tasks, leader, clock)
     scheduler = Scheduler(tasks, leader, couriers, link, clock)
     reports = Reports(tasks, clock, policy, dead_letters, partial(_remember, leader, alarm))
     manager = Manager(tasks, clock, policy, alarm.ring, alarm.ring_for_fleet)
@@ -95,7 +98,9 @@ async def _start(
     background.start("create", creator.run)
     background.start("lead", loops.lead(lease, leader, watch, alarm, settings.leader_lease_ms))
     background.start("schedule", loops.schedule(scheduler, alarm, settings.schedule_tick_ms))
-    background.start("watch", loops.watch_over(watch, settings.watch_tick_ms))
+    background.start("watch", loops.keep(watch.tick, settings.watch_tick_ms))
+    background.start("deadlines", loops.keep(deadlines.tick, settings.watch_tick_ms))
+    background.start("strays", loops.keep(strays.tick, settings.watch_tick_ms))
     if settings.fleet_sample_ms:
         sampler = Sampler(tasks, leader, clock, settings.fleet_sample_ms)
         background.start("sample", loops.sample_fleet(sampler, settings.fleet_sample_ms))

@@ -5,14 +5,14 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import NamedTuple
 
-from contracts.tasks import TERMINAL_STATES, AttemptState, NewTask, TaskState
+from contracts.tasks import TERMINAL_STATES, AttemptState, FailureClass, NewTask, TaskState
 from contracts.workers import WorkerStatus
 from orchestrator.errors import IllegalTransition
 
 _ENDS = TERMINAL_STATES | {TaskState.queued}
 
 TRANSITIONS: Mapping[TaskState, frozenset[TaskState]] = {
-    TaskState.queued: frozenset({TaskState.assigned, TaskState.cancelled}),
+    TaskState.queued: frozenset({TaskState.assigned, TaskState.cancelled, TaskState.timed_out}),
     TaskState.assigned: _ENDS | {TaskState.running, TaskState.paused, TaskState.waiting},
     TaskState.running: _ENDS | {TaskState.paused, TaskState.waiting},
     TaskState.paused: _ENDS | {TaskState.running, TaskState.waiting},
@@ -73,6 +73,8 @@ class NewTaskRow:
     work_key: str
     rank_at: datetime
     created_at: datetime
+    queue_until: datetime | None = None
+    """When it is `timed_out` if no worker has taken it."""
 
 
 class Traits(NamedTuple):
@@ -169,6 +171,29 @@ class Closed:
     started_at: datetime | None
     question_id: str | None = None
     """The request for collaboration that the task is for."""
+    crashes: int = 0
+    """How often workers died while they had the task, this attempt not yet."""
+    queue_ms: int | None = None
+    """How long the task may wait in the queue, if it says so."""
+
+
+class Overdue(NamedTuple):
+    """A queued task that no worker has taken in time; `queue_ms` as the task says it."""
+
+    ref: AttemptRef
+    demand_key: str
+    queue_ms: int | None
+    question_id: str | None
+
+
+class LiveRun(NamedTuple):
+    """A live attempt that is not paused, with the limits that its task names. `since`: it was assigned, or went on."""
+
+    ref: AttemptRef
+    worker_id: str
+    since: datetime
+    run_ms: int | None
+    verify_ms: int | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,6 +210,9 @@ class Fate:
     started_at: datetime | None = None
     execution_time_ms: int | None = None
     analytics: bytes | None = None
+    failure_class: FailureClass | None = None
+    crashes: int = 0
+    queue_until: datetime | None = None
 
 
 def check_transition(source: TaskState, target: TaskState) -> None:

@@ -13,7 +13,9 @@ from servicekit.leader import LeaderLease
 from servicekit.logs import get_logger
 from servicekit.pg import is_transient
 
-RENEWALS_A_LEASE = 3
+RENEWALS_A_LEASE = 4
+LOOKS_A_LEASE = 6
+"""How often whoever stands by looks whether the lease is free."""
 TELL_PAUSE_S = 0.005
 GATHER_S = 0.005
 AWAY_PAUSE_S = 0.5
@@ -110,10 +112,11 @@ def lead(lease: LeaderLease, leader: Leader, watch: Watch, alarm: Alarm, ttl_ms:
     """A loop that takes the lease when it is free, and keeps it; with the database away, a reign runs out by itself."""
 
     async def candidacy() -> None:
-        if await leader.reign(await lease.acquire_or_renew()):
+        leadership = await lease.acquire_or_renew()
+        if await leader.reign(leadership):
             await watch.relay()
             alarm.ring()
-        await asyncio.sleep(ttl_ms / 1000 / RENEWALS_A_LEASE)
+        await asyncio.sleep(ttl_ms / 1000 / (LOOKS_A_LEASE if leadership is None else RENEWALS_A_LEASE))
 
     async def loop() -> None:
         try:
@@ -136,11 +139,11 @@ def schedule(scheduler: Scheduler, alarm: Alarm, tick_ms: int) -> Loop:
     return patiently(rounds)
 
 
-def watch_over(watch: Watch, tick_ms: int) -> Loop:
-    """A loop that sees to heartbeats, leases and lost publications."""
+def keep(work: Loop, tick_ms: int) -> Loop:
+    """A loop that does `work` at every tick."""
 
     async def tick() -> None:
-        await watch.tick()
+        await work()
         await asyncio.sleep(tick_ms / 1000)
 
     return patiently(tick)

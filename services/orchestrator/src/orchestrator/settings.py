@@ -2,7 +2,11 @@
 
 from pydantic import Field, model_validator
 
+from orchestrator.decisions.overruns import Backstop
+from orchestrator.decisions.retries import RetryPolicy
 from servicekit.settings import ServiceSettings
+
+HOUR_MS = 3_600_000
 
 
 class Settings(ServiceSettings):
@@ -12,8 +16,14 @@ class Settings(ServiceSettings):
     """How long an attempt lives without a heartbeat that names it."""
     offline_after_ms: int = Field(default=15_000, ge=100)
     """How long a worker may be silent before it counts as offline."""
-    leader_lease_ms: int = Field(default=6_000, ge=100)
-    """How long a leader that has died keeps others from leading."""
+    leader_lease_ms: int = Field(default=3_000, ge=100)
+    """How long a leader that has died keeps others from leading. It renews four times as often.
+
+    A lease that is too short does no harm but that the leader changes, since every statement of the leader asks for it.
+    """
+    postgres_idle_in_transaction_timeout_ms: int = Field(default=5_000, ge=1)
+    """How long a transaction may stand idle before the server ends it: below POSTGRES_LOCK_TIMEOUT_MS, so that a
+    process that freezes in one holds others up, but fails none."""
     schedule_tick_ms: int = Field(default=250, ge=10)
     """How often the queue is looked at when nothing calls for it: for backoffs that end, and calls that were lost."""
     watch_tick_ms: int = Field(default=1_000, ge=10)
@@ -24,6 +34,18 @@ class Settings(ServiceSettings):
     """Longest pause before another attempt."""
     max_refusals: int = Field(default=10, ge=0)
     """How often workers may give a task back before each further time costs one of its attempts."""
+    quarantine_after: int = Field(default=3, ge=0)
+    """How often workers or their sandboxes may die while they have a task before it is quarantined: it is `failed`, and
+    only a retry by a manager tries it again; 0: never."""
+    queue_timeout_ms: int = Field(default=0, ge=0)
+    """How long a task without `limits.queue_ms` may wait for a worker before it is `timed_out`; 0: without end."""
+    backstop_run_ms: int = Field(default=2 * HOUR_MS, ge=1)
+    """How long an agent may run, if neither its task nor its worker says so: the limit of the worker-agent counts, and
+    this is for a worker that lives and does not keep it."""
+    backstop_verify_ms: int = Field(default=900_000, ge=0)
+    """The same for the verification, if the task does not say so."""
+    backstop_grace_ms: int = Field(default=HOUR_MS, ge=1)
+    """How much longer than both an attempt may take, for its workspace and its result, before it is taken away."""
 
     task_retention_days: int = Field(default=365, ge=0)
     """How long a task is kept after its end, with its attempts and its idempotency key; 0: for ever."""
@@ -44,3 +66,15 @@ class Settings(ServiceSettings):
         if self.retry_cap_ms < self.retry_base_ms:
             raise ValueError("RETRY_CAP_MS must not be below RETRY_BASE_MS")
         return self
+
+    @property
+    def retries(self) -> RetryPolicy:
+        """When tasks are tried again."""
+        return RetryPolicy(
+            self.retry_base_ms, self.retry_cap_ms, self.max_refusals, self.quarantine_after, self.queue_timeout_ms
+        )
+
+    @property
+    def backstop(self) -> Backstop:
+        """When an attempt is taken from a worker that lives and does not end it."""
+        return Backstop(self.backstop_run_ms, self.backstop_verify_ms, self.backstop_grace_ms)

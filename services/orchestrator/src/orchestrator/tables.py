@@ -26,6 +26,7 @@ ID = String(255, collation="C")
 MOMENT = DateTime(timezone=True)
 TASK_STATES = ["queued", "assigned", "running", "paused", "waiting", "completed", "failed", "cancelled", "timed_out"]
 ATTEMPT_STATES = ["assigned", "running", "completed", "failed", "cancelled", "timed_out", "lost", "refused"]
+FAILURE_CLASSES = ["retryable", "permanent", "poison"]
 WORKER_STATES = ["online", "paused", "draining", "offline"]
 HOT = {"fillfactor": "80", "autovacuum_vacuum_scale_factor": "0.02", "autovacuum_analyze_scale_factor": "0.05"}
 LIVE = text("state IN ('assigned', 'running')")
@@ -34,6 +35,9 @@ LIVE = text("state IN ('assigned', 'running')")
 def one_of(column: str, values: list[str]) -> str:
     """A condition that holds a column to known values."""
     return f"{column} IN ({', '.join(repr(value) for value in values)})"
+
+
+KNOWN_CLASS = f"failure_class IS NULL OR {one_of('failure_class', FAILURE_CLASSES)}"
 
 
 class Base(SQLModel):
@@ -51,6 +55,8 @@ class TaskRow(Base, table=True):
         CheckConstraint("priority IN ('critical', 'high', 'medium', 'low')", name="tasks_priority_known"),
         CheckConstraint("attempt >= 0 AND burned >= 0 AND refusals >= 0", name="tasks_counts_not_negative"),
         CheckConstraint("max_attempts >= 1 AND burned <= max_attempts", name="tasks_budget_kept"),
+        CheckConstraint(KNOWN_CLASS, name="tasks_failure_class_known"),
+        CheckConstraint("crashes >= 0", name="tasks_crashes_not_negative"),
         Index(
             "tasks_idempotency_key",
             "idempotency_key",
@@ -58,6 +64,12 @@ class TaskRow(Base, table=True):
             postgresql_where=text("idempotency_key IS NOT NULL"),
         ),
         Index("tasks_queue", "demand_key", "rank_at", "task_id", postgresql_where=text("status = 'queued'")),
+        Index(
+            "tasks_queue_until",
+            "queue_until",
+            postgresql_where=text("status = 'queued' AND queue_until IS NOT NULL"),
+        ),
+        Index("tasks_in_quarantine", "task_id", postgresql_where=text("failure_class = 'poison'")),
         Index("tasks_not_completed", "status", "task_id", postgresql_where=text("status <> 'completed'")),
         Index("tasks_by_worker", "assigned_worker", "task_id", postgresql_where=text("assigned_worker IS NOT NULL")),
         Index("tasks_by_parent", "parent_task_id", "task_id", postgresql_where=text("parent_task_id IS NOT NULL")),
@@ -96,6 +108,9 @@ class TaskRow(Base, table=True):
     avoid_worker: str | None = Field(sa_column=Column(ID))
     parent_task_id: str | None = Field(sa_column=Column(ID))
     collaboration: dict[str, Any] | None = Field(sa_column=Column(JSONB))
+    failure_class: str | None = Field(sa_column=Column(String(20)))
+    crashes: int = Field(sa_column=Column(Integer, nullable=False, server_default="0"))
+    queue_until: datetime | None = Field(sa_column=Column(MOMENT))
 
 
 class WorkerRow(Base, table=True):
@@ -132,13 +147,15 @@ class WorkerRow(Base, table=True):
 
 
 class AttemptRow(Base, table=True):
-    """One attempt of a task on a worker; a task has at most one that is live."""
+    """One attempt of a task on a worker; a task has one that is live while it is so itself, and no other (triggers)."""
 
     __tablename__ = "attempts"  # pyright: ignore[reportAssignmentType]
     __table_args__ = (
         CheckConstraint(one_of("state", ATTEMPT_STATES), name="attempts_state_known"),
         CheckConstraint("attempt >= 1", name="attempts_attempt_positive"),
         CheckConstraint("(state IN ('assigned', 'running')) = (ended_at IS NULL)", name="attempts_live_until_ended"),
+        CheckConstraint(KNOWN_CLASS, name="attempts_failure_class_known"),
+        CheckConstraint("crashes >= 0", name="attempts_crashes_not_negative"),
         Index("attempts_one_live", "task_id", unique=True, postgresql_where=LIVE),
         Index("attempts_live_by_worker", "worker_id", "task_id", "attempt", postgresql_where=LIVE),
         {"postgresql_with": HOT},
@@ -157,6 +174,9 @@ class AttemptRow(Base, table=True):
     ended_at: datetime | None = Field(sa_column=Column(MOMENT))
     reason: str | None = Field(sa_column=Column(Text))
     stale_reported: bool = Field(sa_column_kwargs={"server_default": text("false")}, default=False)
+    failure_class: str | None = Field(sa_column=Column(String(20)))
+    crashes: int = Field(sa_column=Column(Integer, nullable=False, server_default="0"))
+    resumed_at: datetime | None = Field(sa_column=Column(MOMENT))
 
 
 class ExperienceRow(Base, table=True):

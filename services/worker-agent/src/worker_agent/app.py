@@ -262,6 +262,7 @@ def _workshop(
         settings.unsaved_retention_ms / 1000,
         settings.pause_grace_ms / 1000,
         settings.result_linger_ms / 1000,
+        settings.attempt_max_crashes,
     )
     host = AgentHost(settings.agent_python, settings.agent_path, settings.agent_variables, settings.agent_models)
     return Workshop(

@@ -218,6 +218,8 @@ class AttemptRecord(Model):
     token: str
     starts: int = 0
     """How often the worker-agent was started since it has this attempt."""
+    crashes: int = 0
+    """How often the worker-agent or the sandbox died while they had it."""
     accepted_at: UtcTime
     agent: str = ""
     started_at: UtcTime | None = None
@@ -286,3 +288,5 @@ class WorkerState(Model):
     """The port that running agents know."""
     commands: list[str] = []
     """Ids of the last commands that were obeyed."""
+    forestalled: list[AttemptKey] = []
+    """Attempts that were cancelled before their assignment was here, the last ones: none of them is begun."""

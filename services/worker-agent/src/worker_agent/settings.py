@@ -110,8 +110,8 @@ class Settings(ServiceSettings):
     """Longest run of all verify commands of a task that names no limit."""
     memory_limit_mb: int | None = Field(default=None, ge=1)
     """Memory of an agent whose task names no limit; the sandbox's own limit if left out."""
-    stop_grace_ms: int = Field(default=5_000, ge=0)
-    """Time between TERM and KILL for an agent that is cancelled."""
+    stop_grace_ms: int = Field(default=3_000, ge=0)
+    """Time between TERM and KILL for an agent that is cancelled: it is to be gone within 5 s."""
     completion_linger_ms: int = Field(default=60_000, ge=0)
     """How long an agent may stay after report_completion before it is ended; its work counts all the same."""
     pause_grace_ms: int = Field(default=2_000, ge=0)
@@ -120,6 +120,8 @@ class Settings(ServiceSettings):
     """How long a tool waits for a service of the platform that does not answer."""
     result_linger_ms: int = Field(default=15_000, ge=0)
     """How long an agent's program may stay after its last result before it is ended; its result counts all the same."""
+    attempt_max_crashes: int = Field(default=3, ge=1)
+    """How often this worker-agent may die while it has an attempt and take it up again, before it gives it up."""
     sandbox_patience_ms: int = Field(default=60_000, ge=0)
     """How long the sandbox may be away before an attempt that needs it fails."""
     push_ms: int = Field(default=2 * MINUTE_MS, ge=1_000)

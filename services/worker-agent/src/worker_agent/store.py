@@ -17,7 +17,7 @@ from worker_agent.domain import AttemptKey, AttemptRecord, WorkerState
 
 Result = TypeVar("Result")
 
-RECORD, MARK, STATE, ALIVE = ".json", ".offset", "worker.json", "alive"
+RECORD, MARK, STATE, ALIVE, STOPPED = ".json", ".offset", "worker.json", "alive", "stopped"
 MARK_BYTES = 8
 PERCENT = struct.Struct("<d")
 """How the percent lies in the file of marks, behind the offset."""
@@ -30,7 +30,7 @@ class FileJournal:
 
     def __init__(self, folder: Path) -> None:
         self._attempts = folder / "attempts"
-        self._state, self._alive = folder / STATE, folder / ALIVE
+        self._state, self._alive, self._stopped = folder / STATE, folder / ALIVE, folder / STOPPED
         self._attempts.mkdir(parents=True, exist_ok=True, mode=0o700)
         self._marks: dict[AttemptKey, int] = {}
         self._thread = ThreadPoolExecutor(1, "journal")
@@ -77,6 +77,17 @@ class FileJournal:
         with suppress(FileNotFoundError, ValueError):
             return datetime.fromisoformat(self._alive.read_text())
         return None
+
+    def mark_stopped(self) -> None:
+        """Note that this worker ends in order."""
+        self._stopped.touch()
+
+    def stopped_in_order(self) -> bool:
+        """Whether it ended in order the last time; asking forgets it."""
+        with suppress(FileNotFoundError):
+            self._stopped.unlink()
+            return True
+        return False
 
     async def save_state(self, state: WorkerState) -> None:
         """Write what commands changed about this worker."""

@@ -234,6 +234,8 @@ class Outcome(Model):
     verified: Verified | None = None
     discrepancies: Annotated[list[Text], Field(max_length=20)] = []
     """Where the claim and what was seen do not agree, a sentence each."""
+    crashes: Annotated[int, Field(ge=0, le=1_000)] = 0
+    """How often the worker-agent or its sandbox died while they had the attempt."""
 
 
 class SessionEnd(Report):

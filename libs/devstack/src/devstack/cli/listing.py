@@ -28,6 +28,9 @@ def tasks(
     ] = None,
     worker: Annotated[str | None, typer.Option("--worker", help="Only those of this worker.")] = None,
     priority: Annotated[Level | None, typer.Option("--priority", "-p", help="Only of this priority.")] = None,
+    quarantined: Annotated[
+        bool, typer.Option("--quarantined", help="Only those that workers did not survive, until they are retried.")
+    ] = False,
     limit: Limit = 20,
     cursor: Cursor = None,
     gateway: GatewayUrl = None,
@@ -35,7 +38,14 @@ def tasks(
     as_json: AsJson = False,
 ) -> None:
     """List tasks, newest first."""
-    asked = given(status=status, worker_id=worker, priority=priority, limit=limit, cursor=cursor)
+    asked = given(
+        status=status,
+        worker_id=worker,
+        priority=priority,
+        quarantined=quarantined or None,
+        limit=limit,
+        cursor=cursor,
+    )
     print_answer(call_once(target_of(gateway, token), "list_tasks", asked), as_json)
 
 

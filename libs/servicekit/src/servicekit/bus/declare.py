@@ -109,7 +109,8 @@ async def _declare(
     wanted = _stream_config(stream, replicas, max_bytes, compression)
     found = await _found_or_made(js, wanted)
     for durable in stream.durables:
-        await _ensure_durable(js, stream.name, _consumer(durable.name, durable.subjects, MAX_ACK_PENDING))
+        consumer = _consumer(durable.name, durable.subjects, MAX_ACK_PENDING, float(durable.ack_wait_s))
+        await _ensure_durable(js, stream.name, consumer)
     if _differs(wanted, found):
         await js.update_stream(_merged(found, wanted))
 
@@ -194,14 +195,16 @@ def _bucket_config(bucket: streams.Bucket, replicas: int, max_bytes: int | None)
     )
 
 
-def _consumer(name: str, filters: tuple[str, ...], max_ack_pending: int) -> ConsumerConfig:
+def _consumer(
+    name: str, filters: tuple[str, ...], max_ack_pending: int, ack_wait_s: float = ACK_WAIT_S
+) -> ConsumerConfig:
     return ConsumerConfig(
         durable_name=name,
         filter_subject=filters[0] if len(filters) == 1 else None,
         filter_subjects=list(filters) if len(filters) > 1 else None,
         deliver_policy=DeliverPolicy.ALL,
         ack_policy=AckPolicy.EXPLICIT,
-        ack_wait=ACK_WAIT_S,
+        ack_wait=ack_wait_s,
         max_deliver=-1,
         max_ack_pending=max_ack_pending,
     )

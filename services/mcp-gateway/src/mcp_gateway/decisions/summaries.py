@@ -35,6 +35,7 @@ def summary(task: TaskView) -> TaskSummary:
         started_at=task.started_at,
         completed_at=task.completed_at,
         execution_time_ms=task.execution_time_ms,
+        failure_class=task.failure_class,
     )
 
 
@@ -66,6 +67,8 @@ def monitor_report(
         started_at=task.started_at,
         completed_at=task.completed_at,
         execution_time_ms=task.execution_time_ms,
+        failure_class=task.failure_class,
+        crashes=task.crashes,
         attempts=task.attempts,
         milestones=facts.milestones if facts else [],
         streams=tail.entries if tail else None,

@@ -4,7 +4,7 @@ from contracts.base import Count, JsonObject, Level, Milliseconds, Model, Name, 
 from contracts.commands import Command
 from contracts.events.recovery import Completion, Observed, Verified
 from contracts.questions import QuestionView
-from contracts.tasks import AttemptView, TaskState
+from contracts.tasks import AttemptView, FailureClass, TaskState
 from contracts.telemetry import MilestoneFact, TailEntry
 from contracts.workers import WorkerView
 
@@ -29,6 +29,8 @@ class TaskSummary(Model):
     started_at: UtcTime | None = None
     completed_at: UtcTime | None = None
     execution_time_ms: Milliseconds | None = None
+    failure_class: FailureClass | None = None
+    """Set once it has failed; `poison`: it is quarantined, and only retry_task lifts that."""
 
 
 class TaskList(Model):
@@ -73,6 +75,10 @@ class MonitorReport(Model):
     started_at: UtcTime | None = None
     completed_at: UtcTime | None = None
     execution_time_ms: Milliseconds | None = None
+    failure_class: FailureClass | None = None
+    """Set once it has failed; `poison`: it is quarantined, and only retry_task lifts that."""
+    crashes: Count = 0
+    """How often workers or their sandboxes died while they had it."""
     attempts: list[AttemptView] = []
     milestones: list[MilestoneFact] = []
     streams: list[TailEntry] | None = None

@@ -102,7 +102,8 @@ TOOLS: tuple[ToolEntry[Any, Any], ...] = (
     ToolEntry(
         name="retry_task",
         title="Retry a task",
-        description="Queues a task that failed, was cancelled, or timed out once more, with fresh attempts.",
+        description="Queues a task that failed, was cancelled, or timed out once more, with fresh attempts; "
+        "nothing else lifts a quarantine.",
         takes=inputs.RetryTask,
         gives=outputs.TaskSummary,
         handler=tasks.retry_task,

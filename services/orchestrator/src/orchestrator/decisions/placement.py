@@ -33,6 +33,12 @@ def busy(demand: Demand, workers: Sequence[Worker]) -> str:
     return f"waiting for a free slot: {fit} fit, with {full} in all{those_for_help}"
 
 
+def overdue_reason(demand: Demand | None, workers: Sequence[Worker], limit_ms: int) -> str:
+    """Why nobody took a task in time, as far as it is known now."""
+    why = (obstacle(demand, workers) or busy(demand, workers)) if demand is not None else "it was no longer queued"
+    return f"no worker took it within {limit_ms / 1000:g} s: {why}"
+
+
 def misfit(demand: Demand, worker: Worker) -> str | None:
     """What keeps this worker from ever taking it; None if it fits."""
     if demand.worker_id not in {None, worker.worker_id}:

@@ -5,15 +5,18 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 
-from contracts.tasks import AttemptState, TaskState
+from contracts.tasks import AttemptState, FailureClass, TaskState
 from orchestrator.decisions.outcomes import fate_of
 from orchestrator.decisions.retries import RetryPolicy
 from orchestrator.domain import AttemptRef, Closed, Fate
-from orchestrator.handlers.counting import ATTEMPTS_CLOSED, TASKS_ENDED
-from orchestrator.handlers.telling import about_completion, about_fate
+from orchestrator.handlers.counting import ATTEMPTS_CLOSED, TASKS_ENDED, TASKS_QUARANTINED, WORKER_CRASHES
+from orchestrator.handlers.telling import about_completion, about_fate, about_quarantine
 from orchestrator.ports import Closing, Session, WorkerTally
+from servicekit.logs import get_logger
 
 NOT_THE_WORKERS_DOING = frozenset({AttemptState.cancelled, AttemptState.refused})
+
+log = get_logger(__name__)
 
 
 async def close_attempts(
@@ -27,11 +30,14 @@ async def close_attempts(
     fates = [fate_of(one, endings[one.ref], policy, now=now, jitter=random.random()) for one in closed]
     await session.settle(fates, now)
     session.emit(about_fate(one, fate, now, actor) for one, fate in zip(closed, fates, strict=True))
+    quarantined = [pair for pair in zip(closed, fates, strict=True) if pair[1].failure_class is FailureClass.poison]
+    session.emit(about_quarantine(one, fate, now, actor) for one, fate in quarantined)
     states = [endings[one.ref].state for one in closed]
     tallies = _tallies(closed, states, fates)
     if tallies:
         await session.count_ended(tallies, now)
     _count(states, fates)
+    _count_crashes([endings[one.ref].crashes for one in closed], quarantined)
     return {fate.ref: fate for fate in fates}
 
 
@@ -50,6 +56,13 @@ def _count(states: Iterable[AttemptState], fates: Iterable[Fate]) -> None:
     for status, many in Counter(fate.status for fate in fates).items():
         if status is not TaskState.queued:
             TASKS_ENDED.labels(status.value).inc(many)
+
+
+def _count_crashes(crashes: Iterable[int], quarantined: Sequence[tuple[Closed, Fate]]) -> None:
+    WORKER_CRASHES.inc(sum(crashes))
+    TASKS_QUARANTINED.inc(len(quarantined))
+    for closed, fate in quarantined:
+        log.error("task quarantined", task_id=fate.ref.task_id, worker_id=closed.worker_id, crashes=fate.crashes)
 
 
 def _tallies(closed: Sequence[Closed], states: Sequence[AttemptState], fates: Sequence[Fate]) -> list[WorkerTally]:

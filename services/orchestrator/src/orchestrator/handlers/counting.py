@@ -12,6 +12,17 @@ REPORTS_REFUSED = Counter(
     "mews_reports_refused", "Reports that changed nothing, by why.", ["standing"], registry=REGISTRY
 )
 LEASES_EXPIRED = Counter("mews_leases_expired", "Attempts lost without a sign of life.", registry=REGISTRY)
+WORKER_CRASHES = Counter(
+    "mews_worker_crashes", "Times that a worker or its sandbox died while it had a task.", registry=REGISTRY
+)
+TASKS_QUARANTINED = Counter("mews_tasks_quarantined", "Tasks that workers do not survive.", registry=REGISTRY)
+QUEUE_TIMEOUTS = Counter("mews_queue_timeouts", "Tasks that no worker took in time.", registry=REGISTRY)
+RUNS_CUT_OFF = Counter(
+    "mews_runs_cut_off", "Attempts that their worker did not end in time, and the platform did.", registry=REGISTRY
+)
+STRAY_ATTEMPTS = Counter(
+    "mews_stray_attempts", "Attempts that a worker went on with after they were closed.", registry=REGISTRY
+)
 WORKERS_SUPERSEDED = Counter("mews_workers_superseded", "Processes that ran beside their successor.", registry=REGISTRY)
 HEARTBEATS = Counter("mews_heartbeats", "Heartbeats heard.", registry=REGISTRY)
 LEADS = Gauge("mews_orchestrator_leads", "1 while this process leads.", registry=REGISTRY)

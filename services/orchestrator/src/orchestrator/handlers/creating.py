@@ -13,6 +13,7 @@ from contracts.problems import FieldError
 from contracts.tasks import NewTask, TaskState
 from orchestrator.decisions.demands import body_hash, demand_key, demand_of, work_key
 from orchestrator.decisions.ranking import rank_at
+from orchestrator.decisions.retries import RetryPolicy, queue_until
 from orchestrator.domain import AttemptRef, NewTaskRow, Traits
 from orchestrator.errors import IdempotencyConflict, InvalidTask, OrchestratorError
 from orchestrator.handlers.counting import TASKS_CREATED
@@ -24,6 +25,8 @@ from servicekit.ids import new_id
 MANAGER = "manager"
 NUL = "\x00"
 MOST_AT_ONCE = 2_000
+PATIENT = RetryPolicy()
+"""For what another worker asked for: it waits as long as the request is open."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,9 +53,10 @@ class Order:
 class Creator:
     """Takes orders and writes them in groups; see `run`."""
 
-    def __init__(self, store: Store, clock: Clock, wake: Wake) -> None:
+    def __init__(self, store: Store, clock: Clock, policy: RetryPolicy, wake: Wake) -> None:
         self._store = store
         self._clock = clock
+        self._policy = policy
         self._wake = wake
         self._orders: deque[Order] = deque()
         self._has_orders = asyncio.Event()
@@ -67,7 +71,7 @@ class Creator:
     async def create_many(self, tasks: Sequence[NewTask]) -> list[Answer]:
         """Queue tasks, each accepted or refused on its own; the answers are in order."""
         now = self._clock.now()
-        prepared = [_unstorable(task) or prepare(task, now) for task in tasks]
+        prepared = [_unstorable(task) or prepare(task, now, policy=self._policy) for task in tasks]
         order = Order(
             [row for row in prepared if isinstance(row, NewTaskRow)], any(task.idempotency_key for task in tasks)
         )
@@ -132,7 +136,7 @@ class Creator:
         return [answers.get(row.task_id) or _created(row) for row in rows]
 
 
-def prepare(task: NewTask, now: datetime, asker: str | None = None) -> NewTaskRow:
+def prepare(task: NewTask, now: datetime, asker: str | None = None, policy: RetryPolicy = PATIENT) -> NewTaskRow:
     """A task as it will be written. `asker`: the worker that asked for it, if one did."""
     requirements_json = task.requirements.to_json().decode() if "requirements" in task.model_fields_set else "{}"
     return NewTaskRow(
@@ -144,6 +148,7 @@ def prepare(task: NewTask, now: datetime, asker: str | None = None) -> NewTaskRo
         work_key=work_key(task.requirements),
         rank_at=rank_at(task.priority, now),
         created_at=now,
+        queue_until=queue_until(policy, task.requirements.limits.queue_ms, now),
     )
 
 
@@ -175,6 +180,7 @@ def view_json(row: NewTaskRow) -> bytes:
         "attempt": 0,
         "max_attempts": task.max_attempts,
         "attempts": [],
+        "crashes": 0,
     }
     if task.worker_id is not None:
         view["worker_id"] = task.worker_id

@@ -39,6 +39,7 @@ class Leader:
         self._members: dict[str, Member] = {}
         self._seen: dict[str, tuple[float, str]] = {}
         self._last: dict[str, Heartbeat] = {}
+        self._strays: dict[str, dict[AttemptRef, float]] = {}
         self._fleet_is_stale = True
         self._fleet_read_at = float("-inf")
         self._experience: defaultdict[str, dict[str, Experience]] = defaultdict(dict)
@@ -80,6 +81,7 @@ class Leader:
         self.leases.clear()
         self._seen.clear()
         self._last.clear()
+        self._strays.clear()
         self.heard.clear()
         LEADS.set(0)
 
@@ -123,8 +125,25 @@ class Leader:
         now = self._clock.monotonic()
         self._seen[heartbeat.worker_id] = (now, heartbeat.incarnation)
         self._last[heartbeat.worker_id] = heartbeat
-        for attempt in heartbeat.running:
-            self.leases.renew(AttemptRef(attempt.task_id, attempt.attempt), heartbeat.worker_id, now)
+        refs = [AttemptRef(attempt.task_id, attempt.attempt) for attempt in heartbeat.running]
+        unknown = [ref for ref in refs if not self.leases.renew(ref, heartbeat.worker_id, now)]
+        before = self._strays.pop(heartbeat.worker_id, {})
+        if unknown:
+            self._strays[heartbeat.worker_id] = {ref: before.get(ref, now) for ref in unknown}
+
+    def strays(self, for_s: float) -> list[tuple[AttemptRef, str]]:
+        """Attempts that workers have named for so long though they have no lease, with the worker of each."""
+        before = self._clock.monotonic() - for_s
+        return [(ref, worker) for worker, named in self._strays.items() for ref, at in named.items() if at <= before]
+
+    def run_ms_said(self) -> dict[AttemptRef, int]:
+        """How long attempts may run, as the last heartbeats of their workers say."""
+        return {
+            AttemptRef(attempt.task_id, attempt.attempt): attempt.run_ms
+            for heartbeat in self._last.values()
+            for attempt in heartbeat.running
+            if attempt.run_ms is not None
+        }
 
     def last_heartbeats(self) -> list[Heartbeat]:
         """The last heartbeat of each worker that is there, and was heard in this reign."""
@@ -143,6 +162,16 @@ class Leader:
         self.leases.refill(now)
         self._seen = {worker_id: (now, incarnation) for worker_id, (_, incarnation) in self._seen.items()}
 
+    async def reconcile(self) -> None:
+        """Take from the database which attempts are live: another process may have closed some."""
+        known = set(self.leases)
+        live = {one.ref: one.worker_id for one in await self._store.live_attempts()}
+        self.forget(known - live.keys())
+        now = self._clock.monotonic()
+        for ref, worker_id in live.items():
+            if not self.leases.has(ref):
+                self.leases.grant(ref, worker_id, now)
+
     def silent_workers(self) -> Sequence[str]:
         """Workers that count as present and were not heard for too long."""
         before = self._clock.monotonic() - self._offline_after_s
@@ -160,6 +189,7 @@ class Leader:
         self.leases.clear()
         self._seen.clear()
         self._last.clear()
+        self._strays.clear()
         now = self._clock.monotonic()
         for live in await self._store.live_attempts():
             self.leases.grant(live.ref, live.worker_id, now)

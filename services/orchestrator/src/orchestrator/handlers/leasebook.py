@@ -1,5 +1,7 @@
 """The leases of live attempts, in memory. All are equally long: their order is that of their last renewal."""
 
+from collections.abc import Iterator
+
 from orchestrator.domain import AttemptRef
 
 
@@ -17,6 +19,13 @@ class LeaseBook:
         """Give a full lease."""
         self._leases.pop(ref, None)
         self._leases[ref] = (now + self._lease_s, worker_id)
+
+    def __iter__(self) -> Iterator[AttemptRef]:
+        return iter(self._leases)
+
+    def has(self, ref: AttemptRef) -> bool:
+        """Whether it has a lease."""
+        return ref in self._leases
 
     def renew(self, ref: AttemptRef, worker_id: str, now: float) -> bool:
         """Give a full lease again, if there is one and it is this worker's."""

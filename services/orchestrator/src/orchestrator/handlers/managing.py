@@ -6,7 +6,7 @@ from contracts.tasks import CancelTask, TaskState, TaskView
 from contracts.workers import WorkerStatus
 from orchestrator.decisions.liveness import told_by
 from orchestrator.decisions.ranking import rank_at
-from orchestrator.decisions.retries import RetryPolicy
+from orchestrator.decisions.retries import RetryPolicy, queue_until
 from orchestrator.domain import LIVE_STATES, RETRYABLE_STATES, AttemptRef
 from orchestrator.errors import ConfigMissing, NotCancellable, NotRetryable, NotSteerable, TaskNotFound, WorkerNotFound
 from orchestrator.handlers.cancelling import cancel_task
@@ -43,13 +43,18 @@ class Manager:
         return view
 
     async def retry(self, task_id: str) -> TaskView:
-        """Queue an ended task again, with a fresh budget of attempts. Raises TaskNotFound, NotRetryable."""
+        """Queue an ended task again, with a fresh budget of attempts; this lifts a quarantine.
+
+        Raises TaskNotFound, NotRetryable.
+        """
         now = self._clock.now()
         async with self._store.transaction() as session:
             task = await session.read_task(task_id)
             if task is None:
                 raise TaskNotFound(task_id)
-            if task.status not in RETRYABLE_STATES or not await session.requeue(task_id, rank_at(task.priority, now)):
+            until = queue_until(self._policy, task.requirements.limits.queue_ms, now)
+            rank = rank_at(task.priority, now)
+            if task.status not in RETRYABLE_STATES or not await session.requeue(task_id, rank, until):
                 raise NotRetryable(task_id, task.status.value)
             ref = AttemptRef(task_id, task.attempt)
             session.emit([about_task(DecidedKind.task_requeued, ref, now, actor=MANAGER, data={"reason": "retried"})])

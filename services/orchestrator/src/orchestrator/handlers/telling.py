@@ -94,9 +94,27 @@ def about_fate(closed: Closed, fate: Fate, now: datetime, actor: str) -> Said:
         data["execution_time_ms"] = fate.execution_time_ms
     if fate.next_attempt_at is not None:
         data["next_attempt_at"] = fate.next_attempt_at.isoformat()
+    if fate.failure_class is not None:
+        data["failure_class"] = fate.failure_class
+    if fate.crashes:
+        data["crashes"] = fate.crashes
     kind = KIND_OF_STATE[fate.status]
     return about_task(
         kind, fate.ref, now, worker_id=closed.worker_id, question_id=closed.question_id, actor=actor, data=data
+    )
+
+
+def about_quarantine(closed: Closed, fate: Fate, now: datetime, actor: str) -> Said:
+    """A domain event about a task that workers do not survive."""
+    data = {"reason": fate.reason, "crashes": fate.crashes}
+    return about_task(
+        DecidedKind.task_quarantined,
+        fate.ref,
+        now,
+        worker_id=closed.worker_id,
+        question_id=closed.question_id,
+        actor=actor,
+        data=data,
     )
 
 

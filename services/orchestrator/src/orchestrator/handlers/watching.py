@@ -80,6 +80,10 @@ class Watch:
         before = self._clock.now() - older_than
         found = await self._store.unpublished(before, self._leader.lease_ms, RELAY_AT_ONCE)
         forgotten = [one for one in found if not self._couriers.on_the_way(one.ref)]
+        for one in forgotten:
+            # It was committed though its leader never heard so: without a lease it would never be missed.
+            if not self._leader.leases.has(one.ref):
+                self._leader.leases.grant(one.ref, one.worker_id, self._clock.monotonic())
         if forgotten:
             log.info("assignments that were committed are published now", assignments=len(forgotten))
             self._couriers.send(forgotten)
@@ -157,7 +161,7 @@ class Watch:
         now = self._clock.now()
         seconds = self._leader.lease_ms / 1000
         reason = f"no sign of life for {seconds:g} s"
-        ending = Ending(AttemptState.lost, reason, retryable=True)
+        ending = Ending(AttemptState.lost, reason, retryable=True, crashes=1)
         closings = [Closing(ref, worker_id, ending) for ref, worker_id in expired]
         fates = await close_attempts(session, closings, self._policy, now)
         holders = dict(expired)

@@ -9,7 +9,17 @@ from contracts.base import Page
 from contracts.rpc import CheckpointFound, ListWorkers, Mailbox, TaskBrief, WorkerBrief
 from contracts.tasks import QueueView, TaskView
 from contracts.workers import WorkerStatus, WorkerView
-from orchestrator.domain import Assigned, AttemptRef, Demand, Experience, Line, NewTaskRow, Queued
+from orchestrator.domain import (
+    Assigned,
+    AttemptRef,
+    Demand,
+    Experience,
+    Line,
+    LiveRun,
+    NewTaskRow,
+    Overdue,
+    Queued,
+)
 from orchestrator.ports.values import (
     AttemptFacts,
     Closing,
@@ -75,7 +85,8 @@ class Dispatch(Protocol):
     async def assign(self, placings: Sequence[Placing], *, epoch: int, lease_ms: int, now: datetime) -> list[Assigned]:
         """Write the attempts of all tasks that are still queued, on workers that are still online, and say so.
 
-        Raises LostLeadershipError if this process does not lead under `epoch`.
+        None is written if that would be more than a worker has slots. Raises LostLeadershipError if this process does
+        not lead under `epoch`.
         """
         ...
 
@@ -101,6 +112,14 @@ class LeaderReads(Protocol):
 
     async def unpublished(self, older_than: datetime, lease_ms: int, limit: int) -> list[Assigned]:
         """Attempts that were committed and may not have reached the broker."""
+        ...
+
+    async def overdue(self, now: datetime, limit: int) -> list[Overdue]:
+        """Queued tasks that have waited too long, the longest first."""
+        ...
+
+    async def live_runs(self, before: datetime) -> list[LiveRun]:
+        """Live attempts that were assigned, or last went on after a pause, before that; none that is paused."""
         ...
 
     async def explain(self, reasons: Mapping[str, str], older_than: datetime, now: datetime) -> None:

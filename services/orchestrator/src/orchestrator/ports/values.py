@@ -40,6 +40,11 @@ class Moved:
     before: TaskState
     after: TaskState
 
+    @property
+    def went_on(self) -> bool:
+        """Whether a pause has ended."""
+        return self.before is TaskState.paused and self.after is not TaskState.paused
+
 
 @dataclass(frozen=True, slots=True)
 class AttemptFacts:
@@ -93,6 +98,8 @@ class TaskFilter:
     worker_id: str | None = None
     priority: str | None = None
     since: datetime | None = None
+    quarantined: bool = False
+    """Only those in quarantine."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -39,8 +39,12 @@ class TaskWrites(Protocol):
         """End a task that is still queued; whether it was."""
         ...
 
-    async def requeue(self, task_id: str, rank_at: datetime) -> bool:
+    async def requeue(self, task_id: str, rank_at: datetime, queue_until: datetime | None) -> bool:
         """Queue an ended task again, with a fresh budget; whether it had ended so that it may be."""
+        ...
+
+    async def time_out_queued(self, overdue: Mapping[AttemptRef, str], now: datetime) -> set[AttemptRef]:
+        """End tasks (with the reason of each) that are still queued; those that were."""
         ...
 
     async def complete(self, closings: Sequence[Closing], told: Sequence[bytes], now: datetime) -> set[AttemptRef]:

@@ -21,15 +21,17 @@ from servicekit.traces import inject_headers
 
 CLOSE = """
     UPDATE attempts AS attempt SET state = said.state, reason = said.reason, ended_at = $7,
+        failure_class = said.failure_class, crashes = said.crashes,
         published_at = COALESCE(attempt.published_at, $7),
         started_at = COALESCE(attempt.started_at, GREATEST(attempt.assigned_at, LEAST($7, said.started_at)))
-    FROM unnest($1::text[], $2::int[], $3::text[], $4::text[], $5::text[], $6::timestamptz[])
-        AS said(task_id, attempt, worker_id, state, reason, started_at)
+    FROM unnest($1::text[], $2::int[], $3::text[], $4::text[], $5::text[], $6::timestamptz[], $8::text[], $9::int[])
+        AS said(task_id, attempt, worker_id, state, reason, started_at, failure_class, crashes)
     JOIN tasks AS task ON task.task_id = said.task_id
     WHERE attempt.task_id = said.task_id AND attempt.attempt = said.attempt AND attempt.worker_id = said.worker_id
         AND attempt.ended_at IS NULL AND task.attempt = attempt.attempt
     RETURNING attempt.task_id, attempt.attempt, attempt.worker_id, task.burned, task.max_attempts, task.refusals,
-        task.work_key, attempt.started_at, task.collaboration ->> 'question_id' AS question_id
+        task.work_key, attempt.started_at, task.collaboration ->> 'question_id' AS question_id, task.crashes,
+        (task.requirements #>> '{limits,queue_ms}')::bigint AS queue_ms
 """
 # A worker that asked for the task gets the helper's own account of it, unless it was told more before.
 OVERVIEW = "left(analytics::jsonb #>> '{claimed,summary,overview}', 8000)"
@@ -125,6 +127,8 @@ class AttemptStatements:
             [closing.ending.reason for closing in ordered],
             [closing.ending.started_at for closing in ordered],
             now,
+            [closing.ending.failure_class for closing in ordered],
+            [closing.ending.crashes for closing in ordered],
         )
         return [rows.closed(row) for row in closed]
 

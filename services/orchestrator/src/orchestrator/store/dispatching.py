@@ -8,6 +8,8 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
+from asyncpg import CheckViolationError
+
 from contracts import subjects
 from contracts.decided import DecidedKind
 from orchestrator.domain import Assigned, AttemptRef, Demand, NewTaskRow, Queued, Traits
@@ -15,6 +17,7 @@ from orchestrator.ports import Placing
 from orchestrator.store import rows
 from orchestrator.store.attempts import MARK_PUBLISHED, ref_columns
 from servicekit.leader import LeaderLease
+from servicekit.logs import get_logger
 from servicekit.pg import Database
 from servicekit.traces import inject_headers
 
@@ -23,21 +26,22 @@ from servicekit.traces import inject_headers
 QUEUED = "(status || '') = 'queued'"
 INSERT = """
     INSERT INTO tasks (task_id, description, status, priority, created_at, worker_id, requirements,
-        estimated_duration_ms, max_attempts, idempotency_key, body_hash, demand_key, work_key, rank_at)
+        estimated_duration_ms, max_attempts, idempotency_key, body_hash, demand_key, work_key, rank_at, queue_until)
     SELECT task_id, description, 'queued', priority, $13, worker_id, requirements::jsonb,
-        estimated_duration_ms, max_attempts, idempotency_key, body_hash, demand_key, work_key, rank_at
+        estimated_duration_ms, max_attempts, idempotency_key, body_hash, demand_key, work_key, rank_at, queue_until
     FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::bigint[], $7::int[], $8::text[],
-        $9::text[], $10::text[], $11::text[], $12::timestamptz[])
+        $9::text[], $10::text[], $11::text[], $12::timestamptz[], $14::timestamptz[])
         AS new(task_id, description, priority, worker_id, requirements, estimated_duration_ms, max_attempts,
-            idempotency_key, body_hash, demand_key, work_key, rank_at)
+            idempotency_key, body_hash, demand_key, work_key, rank_at, queue_until)
     ON CONFLICT (idempotency_key) WHERE idempotency_key IS NOT NULL DO NOTHING
     RETURNING task_id
 """
 CREATE = f"""
     WITH written AS ({INSERT})
     INSERT INTO outbox (subject, items, payload, headers)
-    SELECT $14, items, payload, $15 FROM unnest($16::int[], $17::bytea[]) AS said(items, payload)
+    SELECT $15, items, payload, $16 FROM unnest($17::int[], $18::bytea[]) AS said(items, payload)
 """
+WITHIN_SLOTS = "attempts_within_slots"
 QUEUED_FIELDS = len(Queued._fields) - 1
 # A loose scan: one descent of the index for each line, however many tasks wait in it.
 LINES = """
@@ -97,6 +101,9 @@ ASSIGN = f"""
 """
 
 
+log = get_logger(__name__)
+
+
 class DispatchStatements:
     """Part of the store: the hot path. Each method is one statement, and so one transaction."""
 
@@ -133,7 +140,8 @@ class DispatchStatements:
     async def assign(self, placings: Sequence[Placing], *, epoch: int, lease_ms: int, now: datetime) -> list[Assigned]:
         """Write the attempts of all tasks that are still queued, on workers that are still online, and say so.
 
-        Raises LostLeadershipError if this process does not lead under `epoch`.
+        None is written if that would be more than a worker has slots. Raises LostLeadershipError if this process does
+        not lead under `epoch`.
         """
         columns = (
             [placing.ref.task_id for placing in placings],
@@ -143,7 +151,13 @@ class DispatchStatements:
         )
         terms, heading = self._lease.terms(epoch), _heading(DecidedKind.task_assigned)
         async with self.database.acquire() as conn:
-            written = await conn.fetch(ASSIGN, *columns, now, *terms, *heading)
+            try:
+                written = await conn.fetch(ASSIGN, *columns, now, *terms, *heading)
+            except CheckViolationError as error:
+                if getattr(error, "constraint_name", None) != WITHIN_SLOTS:
+                    raise
+                log.warning("a worker has fewer slots than was thought", error=str(error))
+                written = []
             if not written:
                 await self._lease.assert_epoch(conn, epoch)
         self._on_news()
@@ -171,6 +185,7 @@ def task_columns(new: Sequence[NewTaskRow]) -> tuple[Any, ...]:
         [row.work_key for row in new],
         [row.rank_at for row in new],
         new[0].created_at,
+        [row.queue_until for row in new],
     )
 
 

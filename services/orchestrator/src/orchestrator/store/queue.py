@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from datetime import datetime
 
-from orchestrator.domain import Assigned, Experience
+from orchestrator.domain import Assigned, AttemptRef, Experience, LiveRun, Overdue
 from orchestrator.ports import LiveAttempt, Member
 from orchestrator.store import rows
 from orchestrator.store.dispatching import QUEUED, assigned
@@ -30,6 +30,20 @@ UNPUBLISHED = """
     FROM attempts AS attempt JOIN tasks AS task ON task.task_id = attempt.task_id
     WHERE attempt.state IN ('assigned', 'running') AND attempt.published_at IS NULL AND attempt.assigned_at <= $1
     ORDER BY attempt.assigned_at LIMIT $2
+"""
+OVERDUE = """
+    SELECT task_id, attempt, demand_key, (requirements #>> '{limits,queue_ms}')::bigint AS queue_ms,
+        collaboration ->> 'question_id' AS question_id
+    FROM tasks WHERE status = 'queued' AND queue_until <= $1 ORDER BY queue_until LIMIT $2
+"""
+LIVE_RUNS = """
+    SELECT attempt.task_id, attempt.attempt, attempt.worker_id,
+        COALESCE(attempt.resumed_at, attempt.assigned_at) AS since,
+        (task.requirements #>> '{limits,run_ms}')::bigint AS run_ms,
+        (task.requirements #>> '{limits,verify_ms}')::bigint AS verify_ms
+    FROM attempts AS attempt JOIN tasks AS task ON task.task_id = attempt.task_id
+    WHERE attempt.state IN ('assigned', 'running') AND COALESCE(attempt.resumed_at, attempt.assigned_at) <= $1
+        AND task.status <> 'paused'
 """
 EXPLAIN = f"""
     UPDATE tasks AS task SET reason = line.reason FROM (
@@ -68,6 +82,18 @@ class LeaderQueries:
         """Attempts that were committed and may not have reached the broker."""
         async with self.database.acquire() as conn:
             return [assigned(row, lease_ms) for row in await conn.fetch(UNPUBLISHED, older_than, limit)]
+
+    async def overdue(self, now: datetime, limit: int) -> list[Overdue]:
+        """Queued tasks that have waited too long, the longest first."""
+        async with self.database.acquire() as conn:
+            found = await conn.fetch(OVERDUE, now, limit)
+        return [Overdue(AttemptRef(task_id, attempt), *rest) for task_id, attempt, *rest in found]
+
+    async def live_runs(self, before: datetime) -> list[LiveRun]:
+        """Live attempts that were assigned, or last went on after a pause, before that; none that is paused."""
+        async with self.database.acquire() as conn:
+            found = await conn.fetch(LIVE_RUNS, before)
+        return [LiveRun(AttemptRef(task_id, attempt), *rest) for task_id, attempt, *rest in found]
 
     async def explain(self, reasons: Mapping[str, str], older_than: datetime, now: datetime) -> None:
         """Write the reason of due tasks by demand key, where it is another; so many at once and no more."""

@@ -10,6 +10,7 @@ from contracts.tasks import (
     AttemptState,
     AttemptView,
     CollaborationTerms,
+    FailureClass,
     Requirements,
     TaskProgress,
     TaskState,
@@ -50,6 +51,8 @@ def task_view(row: Row, attempts: Iterable[Row] = ()) -> TaskView:
         attempts=[attempt_view(attempt) for attempt in attempts],
         parent_task_id=row["parent_task_id"],
         collaboration=CollaborationTerms.model_validate(row["collaboration"]) if row["collaboration"] else None,
+        failure_class=_failure_class(row),
+        crashes=row["crashes"],
     )
 
 
@@ -63,6 +66,8 @@ def attempt_view(row: Row) -> AttemptView:
         started_at=row["started_at"],
         ended_at=row["ended_at"],
         reason=row["reason"],
+        failure_class=_failure_class(row),
+        crashes=row["crashes"],
     )
 
 
@@ -133,6 +138,10 @@ def assignment_json(row: Row, lease_ms: int) -> bytes:
     if row["collaboration_json"] is not None:
         fields["collaboration"] = orjson.Fragment(row["collaboration_json"])
     return orjson.dumps(fields, option=orjson.OPT_UTC_Z)
+
+
+def _failure_class(row: Row) -> FailureClass | None:
+    return FailureClass(row["failure_class"]) if row["failure_class"] else None
 
 
 def _analytics(row: Row) -> dict[str, Any] | None:

@@ -7,6 +7,7 @@ from contracts.tasks import TaskView
 from orchestrator.domain import LIVE_STATES, RETRYABLE_STATES, AttemptRef, Fate, NewTaskRow
 from orchestrator.ports import Moved, ProgressMade
 from orchestrator.store import rows
+from orchestrator.store.attempts import ref_columns
 from orchestrator.store.dispatching import INSERT, QUEUED, task_columns
 from servicekit.pg import Connection
 
@@ -18,10 +19,17 @@ CANCEL = f"""
     UPDATE tasks SET status = 'cancelled', reason = $2, completed_at = $3, next_attempt_at = NULL
     WHERE task_id = $1 AND {QUEUED} RETURNING true
 """
+TIME_OUT = f"""
+    UPDATE tasks AS task SET status = 'timed_out', reason = late.reason, completed_at = $4, next_attempt_at = NULL
+    FROM unnest($1::text[], $2::int[], $3::text[]) AS late(task_id, attempt, reason)
+    WHERE task.task_id = late.task_id AND task.attempt = late.attempt AND {QUEUED} AND task.queue_until <= $4
+    RETURNING task.task_id, task.attempt
+"""
 REQUEUE = """
     UPDATE tasks SET status = 'queued', reason = NULL, rank_at = $2, burned = 0, refusals = 0, next_attempt_at = NULL,
         assigned_worker = NULL, started_at = NULL, completed_at = NULL, execution_time_ms = NULL, analytics = NULL,
-        claim = NULL, progress = NULL, open_questions = '{}', avoid_worker = NULL
+        claim = NULL, progress = NULL, open_questions = '{}', avoid_worker = NULL, failure_class = NULL, crashes = 0,
+        queue_until = $4
     WHERE task_id = $1 AND status = ANY($3::text[]) RETURNING true
 """
 SETTLE = """
@@ -30,11 +38,12 @@ SETTLE = """
         completed_at = CASE WHEN fate.status = 'queued' THEN NULL ELSE $12::timestamptz END,
         started_at = COALESCE(fate.started_at, task.started_at), execution_time_ms = fate.execution_time_ms,
         analytics = COALESCE(fate.analytics::jsonb, task.analytics), open_questions = '{}',
-        assigned_worker = CASE WHEN fate.status = 'queued' THEN NULL ELSE task.assigned_worker END
+        assigned_worker = CASE WHEN fate.status = 'queued' THEN NULL ELSE task.assigned_worker END,
+        failure_class = fate.failure_class, crashes = fate.crashes, queue_until = fate.queue_until
     FROM unnest($1::text[], $2::int[], $3::text[], $4::text[], $5::int[], $6::int[], $7::timestamptz[],
-        $8::text[], $9::timestamptz[], $10::int[], $11::text[])
+        $8::text[], $9::timestamptz[], $10::int[], $11::text[], $13::text[], $14::int[], $15::timestamptz[])
         AS fate(task_id, attempt, status, reason, burned, refusals, next_attempt_at, avoid_worker, started_at,
-            execution_time_ms, analytics)
+            execution_time_ms, analytics, failure_class, crashes, queue_until)
     WHERE task.task_id = fate.task_id AND task.attempt = fate.attempt
 """
 MADE = """
@@ -58,6 +67,11 @@ ADVANCE = f"""
     WHERE task.task_id = made.task_id AND task.attempt = made.attempt AND task.assigned_worker = made.worker_id
         AND task.status IN {LIVE}
     RETURNING task.task_id, task.attempt, task.assigned_worker, old.status AS before, task.status AS after
+"""
+# A pause does not count against the time that an attempt may run.
+WENT_ON = """
+    UPDATE attempts AS attempt SET resumed_at = $3 FROM unnest($1::text[], $2::int[]) AS moved(task_id, attempt)
+    WHERE attempt.task_id = moved.task_id AND attempt.attempt = moved.attempt AND attempt.ended_at IS NULL
 """
 CLAIM = f"""
     UPDATE tasks AS task SET claim = said.claim::jsonb
@@ -113,9 +127,15 @@ class TaskStatements:
         """End a task that is still queued; whether it was."""
         return bool(await self.conn.fetchval(CANCEL, task_id, reason, now))
 
-    async def requeue(self, task_id: str, rank_at: datetime) -> bool:
+    async def requeue(self, task_id: str, rank_at: datetime, queue_until: datetime | None) -> bool:
         """Queue an ended task again, with a fresh budget; whether it had ended so that it may be."""
-        return bool(await self.conn.fetchval(REQUEUE, task_id, rank_at, sorted(RETRYABLE_STATES)))
+        return bool(await self.conn.fetchval(REQUEUE, task_id, rank_at, sorted(RETRYABLE_STATES), queue_until))
+
+    async def time_out_queued(self, overdue: Mapping[AttemptRef, str], now: datetime) -> set[AttemptRef]:
+        """End tasks (with the reason of each) that are still queued; those that were."""
+        ordered = sorted(overdue)
+        columns = (*ref_columns(ordered), [overdue[ref] for ref in ordered])
+        return {AttemptRef(row["task_id"], row["attempt"]) for row in await self.conn.fetch(TIME_OUT, *columns, now)}
 
     async def settle(self, fates: Sequence[Fate], now: datetime) -> None:
         """Write what became of tasks whose attempts were closed in this transaction."""
@@ -133,6 +153,9 @@ class TaskStatements:
             [fate.execution_time_ms for fate in fates],
             [_text(fate.analytics) for fate in fates],
             now,
+            [fate.failure_class for fate in fates],
+            [fate.crashes for fate in fates],
+            [fate.queue_until for fate in fates],
         )
 
     async def advance(self, made: Sequence[ProgressMade], now: datetime) -> list[Moved]:
@@ -148,7 +171,11 @@ class TaskStatements:
             now,
         )
         await self.conn.execute(BEGIN, *columns)
-        return [rows.moved(row) for row in await self.conn.fetch(ADVANCE, *columns)]
+        moved = [rows.moved(row) for row in await self.conn.fetch(ADVANCE, *columns)]
+        went_on = [move.ref for move in moved if move.went_on]
+        if went_on:
+            await self.conn.execute(WENT_ON, *ref_columns(went_on), now)
+        return moved
 
     async def keep_claims(self, claims: Mapping[tuple[AttemptRef, str], bytes]) -> set[tuple[AttemptRef, str]]:
         """Store the agents' claims of completion (JSON by attempt and worker); those whose attempt is live."""

@@ -32,6 +32,13 @@ TASKS_OF_STATUS = """
     ) AS task
     ORDER BY task_id DESC LIMIT $7
 """
+TASKS_IN_QUARANTINE = """
+    SELECT * FROM tasks
+    WHERE failure_class = 'poison' AND ($1::text IS NULL OR task_id < $1) AND ($2::text IS NULL OR task_id >= $2)
+        AND ($3::timestamptz IS NULL OR created_at >= $3) AND ($4::text[] IS NULL OR status = ANY($4))
+        AND ($5::text IS NULL OR assigned_worker = $5) AND ($6::text IS NULL OR priority = $6)
+    ORDER BY task_id DESC LIMIT $7
+"""
 WORKERS = """
     SELECT worker.*, live.running_tasks, live.running_attempts
     FROM workers AS worker CROSS JOIN LATERAL (
@@ -78,6 +85,7 @@ class ViewQueries:
         before = str(decode_cursor(cursor, 1)[0]) if cursor else None
         statuses = [status.value for status in chosen.status] or None
         statement = TASKS_OF_STATUS if statuses and "completed" not in statuses else TASKS
+        statement = TASKS_IN_QUARANTINE if chosen.quarantined else statement
         first_id = _first_id_since(chosen.since) if chosen.since else None
         values = (before, first_id, chosen.since, statuses, chosen.worker_id, chosen.priority, limit + 1)
         async with self.database.acquire() as conn:

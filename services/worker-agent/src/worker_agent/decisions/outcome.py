@@ -7,6 +7,7 @@ from contracts.events.recovery import Completion, CompletionStatus, Observed, Ou
 from contracts.sandbox import EndReason, Process
 from worker_agent.domain import AttemptRecord
 
+MOST_CRASHES = 1_000
 REASONS = {
     EndReason.CPU_LIMIT: "the agent used more CPU time than it may",
     EndReason.OUTPUT_LIMIT: "the agent wrote more output than it may",
@@ -83,7 +84,14 @@ def outcome(
         observed=observed,
         verified=verified,
         discrepancies=discrepancies,
+        crashes=_crashes(record),
     )
+
+
+def _crashes(record: AttemptRecord) -> int:
+    """A sandbox that dies together with the worker-agent is one crash."""
+    lost = record.process is not None and record.process.reason is EndReason.LOST
+    return min(MOST_CRASHES, max(record.crashes, 1) if lost else record.crashes)
 
 
 def _of_the_run(record: AttemptRecord, process: Process, agent_failure: str | None) -> Ending | None:

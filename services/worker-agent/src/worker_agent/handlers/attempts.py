@@ -2,6 +2,7 @@
 
 import asyncio
 import secrets
+from collections.abc import Iterable
 from datetime import timedelta
 from hashlib import sha256
 
@@ -10,7 +11,9 @@ from contracts.tasks import Assignment
 from contracts.workers import RunningAttempt
 from servicekit.logs import get_logger
 from worker_agent.decisions.admission import Verdict, admit
-from worker_agent.domain import AttemptKey, AttemptRecord, Cancellation, Phase, ToolAccess
+from worker_agent.decisions.grants import granted
+from worker_agent.decisions.limits import limits_of
+from worker_agent.domain import AttemptKey, AttemptRecord, Cancellation, Phase, Target, ToolAccess
 from worker_agent.errors import SandboxUnavailable
 from worker_agent.handlers.attempt import Attempt
 from worker_agent.handlers.grants import note_decision
@@ -26,6 +29,7 @@ TOKEN_BYTES = 32
 AFTER_CRASH_S = 1.0
 # Longer than any other use of a workspace takes, such as the agents' self-test.
 ABANDONED_AFTER_S = 600.0
+MOST_FORESTALLED = 1_000
 LEASE_OVER = "the worker-agent was away for longer than the lease"
 
 log = get_logger(__name__)
@@ -46,12 +50,13 @@ class Attempts:
         self._tasks: dict[AttemptKey, asyncio.Task[None]] = {}
         self._rescue = Rescue(workshop)
         self._tidying = Tidying(workshop)
+        self._forestalled: dict[AttemptKey, None] = {}
 
     @property
     def held(self) -> list[RunningAttempt]:
         """Attempts whose lease a heartbeat must renew: until the broker has their outcome."""
         return [
-            RunningAttempt(task_id=attempt.key.task_id, attempt=attempt.key.attempt)
+            RunningAttempt(task_id=attempt.key.task_id, attempt=attempt.key.attempt, run_ms=self._run_ms(attempt))
             for attempt in self._attempts.values()
             if not self._is_over(attempt.record)
         ]
@@ -71,14 +76,19 @@ class Attempts:
     async def resume(self) -> None:
         """Take up what the last run of the worker-agent left, unless it was away for longer than the lease."""
         now, last_alive = self._workshop.clock.now(), self._workshop.journal.last_alive()
+        crashed = 0 if self._workshop.journal.stopped_in_order() else 1
         for record in await self._workshop.journal.load():
-            attempt = self._know(record.model_copy(update={"starts": record.starts + 1}) if record.held else record)
+            again = {"starts": record.starts + 1, "crashes": record.crashes + crashed}
+            attempt = self._know(record.model_copy(update=again) if record.held else record)
             if not record.held:
                 continue
             await attempt.update()
             lease = timedelta(milliseconds=record.assignment.lease_ms)
             if last_alive is not None and now - last_alive > lease:
                 await attempt.cancel(Cancellation(reason=LEASE_OVER, by_manager=False))
+            elif attempt.record.crashes >= self._workshop.patience.most_crashes:
+                reason = f"the worker-agent died {attempt.record.crashes} times while it had this attempt"
+                await attempt.cancel(Cancellation(reason=reason, by_manager=False))
             log.info("attempt_resumed", task_id=record.key.task_id, attempt=record.key.attempt, phase=record.phase)
             self._start(attempt)
 
@@ -92,6 +102,10 @@ class Attempts:
             reason = f"attempt {assignment.attempt} of the same task has begun"
             await self._attempts[key].cancel(Cancellation(reason=reason, by_manager=False))
         await self.slots.tell()
+        key = AttemptKey(assignment.task_id, assignment.attempt)
+        if key in self._forestalled:
+            log.info("assignment_ignored", task_id=key.task_id, attempt=key.attempt, why="it was cancelled before")
+            return
         record = AttemptRecord(
             assignment=assignment,
             token=secrets.token_urlsafe(TOKEN_BYTES),
@@ -107,10 +121,23 @@ class Attempts:
         self._start(attempt)
 
     async def cancel(self, task_id: str, attempt: int | None, reason: str) -> None:
-        """End the attempts of a task, or one of them; harmless when there is none."""
+        """End the attempts of a task, or one of them. One that is not here yet is not begun when it comes."""
+        if attempt is not None:
+            self.forestall([AttemptKey(task_id, attempt)])
         for found in self._named(task_id, attempt):
             await found.cancel(Cancellation(reason=reason))
         await self.slots.tell()
+
+    @property
+    def forestalled(self) -> list[AttemptKey]:
+        """The last attempts that were cancelled, whether they were here or not."""
+        return list(self._forestalled)
+
+    def forestall(self, keys: Iterable[AttemptKey]) -> None:
+        """Do not begin these when their assignments come: commands and assignments come in no order."""
+        self._forestalled |= dict.fromkeys(keys)
+        for key in list(self._forestalled)[:-MOST_FORESTALLED]:
+            del self._forestalled[key]
 
     async def pause(self, task_id: str | None, attempt: int | None, reason: str) -> None:
         """Let the attempts of a task stand still, or all."""
@@ -170,6 +197,11 @@ class Attempts:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+        self._workshop.journal.mark_stopped()
+
+    def _run_ms(self, attempt: Attempt) -> int:
+        limits = limits_of(attempt.record.assignment.requirements.limits, self.defaults.limits)
+        return limits.run_ms + granted(attempt.record.grants, Target.run_ms)
 
     async def leave(self) -> None:
         """Let go of all attempts, and end their agents: their tasks are moved to other workers."""

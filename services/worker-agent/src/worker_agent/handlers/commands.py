@@ -30,6 +30,7 @@ class Commands:
         apply_elsewhere: Callable[[WorkerConfig], None],
     ) -> None:
         self.state = state
+        attempts.forestall(state.forestalled)
         self._attempts = attempts
         self._journal = journal
         self._changed = changed
@@ -68,6 +69,7 @@ class Commands:
             case CommandAction.cancel if command.task_id is not None:
                 reason = command.reason or "cancelled by the manager"
                 await self._attempts.cancel(command.task_id, command.attempt, reason)
+                return {"forestalled": self._attempts.forestalled}
             case CommandAction.pause:
                 await self._attempts.pause(command.task_id, command.attempt, command.reason or PAUSED)
                 return {"paused": True} if command.task_id is None else {}

@@ -69,21 +69,25 @@ class Run:
                 await self._attempt.update(phase=Phase.ended, process=await self._stop_agent(), failure="cancelled")
                 return
             await work
-        except (SandboxUnavailable, SandboxRefused) as error:
-            await self._fail(error.detail, retryable=getattr(error, "reason", "") not in NOT_FIXED_BY_RETRY)
+        except SandboxUnavailable as error:
+            await self._fail(error.detail, crashed=True)
+        except SandboxRefused as error:
+            await self._fail(error.detail, retryable=error.reason not in NOT_FIXED_BY_RETRY)
         except TaskUnusable as error:
             await self._fail(error.detail, retryable=False)
         except ProcessLost:
-            await self._fail("the agent's process is gone: the sandbox was started anew, or never had it")
+            await self._fail("the agent's process is gone: the sandbox was started anew, or never had it", crashed=True)
         finally:
             for task in (work, cancelled):
                 task.cancel()
             await asyncio.gather(work, cancelled, return_exceptions=True)
 
-    async def _fail(self, reason: str, *, retryable: bool = True) -> None:
-        shown = self._attempt.reporter.without_secrets(reason)
-        log.warning("attempt_failed", task_id=self._attempt.key.task_id, reason=shown)
-        await self._attempt.update(phase=Phase.ended, failure=reason, retryable=retryable)
+    async def _fail(self, reason: str, *, retryable: bool = True, crashed: bool = False) -> None:
+        """End the attempt; `crashed`: its sandbox died, perhaps together with the worker-agent."""
+        attempt = self._attempt
+        log.warning("attempt_failed", task_id=attempt.key.task_id, reason=attempt.reporter.without_secrets(reason))
+        crashes = max(1, attempt.record.crashes) if crashed else attempt.record.crashes
+        await attempt.update(phase=Phase.ended, failure=reason, retryable=retryable, crashes=crashes)
 
     async def _prepare(self) -> None:
         attempt, workshop = self._attempt, self._workshop

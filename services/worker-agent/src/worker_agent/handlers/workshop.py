@@ -43,6 +43,8 @@ class Patience:
     """How long `check_commands` tells of a pause before the agent is stopped."""
     result_linger_s: float
     """How long an agent's program may stay after the last line of its output."""
+    most_crashes: int
+    """How often the worker-agent may die with an attempt before it gives it up."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -46,6 +46,14 @@ class Journal(Protocol):
         """When this worker was last known to live; None if it is new."""
         ...
 
+    def mark_stopped(self) -> None:
+        """Note that this worker ends in order."""
+        ...
+
+    def stopped_in_order(self) -> bool:
+        """Whether it ended in order the last time; asking forgets it."""
+        ...
+
     async def save_state(self, state: WorkerState) -> None:
         """Write what commands changed about this worker."""
         ...

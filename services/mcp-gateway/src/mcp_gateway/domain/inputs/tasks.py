@@ -80,6 +80,8 @@ class ListTasks(Paged):
     """Only tasks of this priority."""
     since: UtcTime | None = None
     """Only tasks created at or after this time (RFC 3339)."""
+    quarantined: bool = False
+    """Only tasks in quarantine: workers crashed again and again while they had them. retry_task lifts that."""
 
 
 class CancelTaskInput(Model):
@@ -95,7 +97,7 @@ class RetryTask(Model):
     """Input of `retry_task`."""
 
     task_id: TaskId
-    """Task that failed, was cancelled, or timed out."""
+    """Task that failed, was cancelled, or timed out; this lifts a quarantine."""
 
 
 class ViewStreams(Model):

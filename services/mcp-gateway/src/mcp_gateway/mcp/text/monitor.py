@@ -5,12 +5,17 @@ import json
 from contracts.base import JsonObject
 from contracts.events.recovery import Completion, Observed, Verified
 from contracts.events.reporting import AnalyticsType
-from contracts.tasks import TERMINAL_STATES
+from contracts.tasks import TERMINAL_STATES, FailureClass
 from mcp_gateway.domain.outputs import Evidence, MonitorReport
 from mcp_gateway.mcp.text.layout import cell, duration, lines_below, number, section
 from mcp_gateway.mcp.text.questioning import open_line
 from mcp_gateway.mcp.text.streaming import entry_line
 
+_FAILURES = {
+    FailureClass.retryable: "retryable - the attempts are used up; retry_task tries again",
+    FailureClass.permanent: "permanent - another attempt would end the same way",
+    FailureClass.poison: "poison - QUARANTINED, since workers did not survive it; only retry_task tries it again",
+}
 _ORDER = {kind.value: position for position, kind in enumerate(AnalyticsType)}
 
 
@@ -57,6 +62,10 @@ def _details(report: MonitorReport) -> str:
         lines.append(f"  Execution time: {duration(report.execution_time_ms)}")
     if report.reason:
         lines.append(f"  Reason: {lines_below(report.reason, '    ')}")
+    if report.failure_class is not None:
+        lines.append(f"  Failure: {_FAILURES[report.failure_class]}")
+    if report.crashes:
+        lines.append(f"  Crashes of workers: {report.crashes}")
     return section("Details:", lines)
 
 

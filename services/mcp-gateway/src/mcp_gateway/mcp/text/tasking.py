@@ -1,5 +1,6 @@
 """Tasks in text."""
 
+from contracts.tasks import FailureClass
 from mcp_gateway.domain.outputs import TaskList, TaskSummary
 from mcp_gateway.mcp.text.layout import cell, lines_below, moment, more, number, table
 
@@ -32,7 +33,7 @@ def _row(task: TaskSummary) -> tuple[str, ...]:
     progress = "-" if task.percent_complete is None else f"{number(task.percent_complete)}%"
     return (
         task.task_id,
-        task.status.value,
+        "quarantined" if task.failure_class is FailureClass.poison else task.status.value,
         task.priority.value,
         progress,
         cell(task.assigned_worker),
