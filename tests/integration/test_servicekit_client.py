@@ -1,4 +1,5 @@
 import asyncio
+import hashlib
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import UTC, datetime
@@ -78,8 +79,11 @@ async def live() -> StreamingResponse:
 
 
 @asynccontextmanager
-async def carts_client(token: str | None = "s3cret", timeout_s: float = 5) -> AsyncIterator[ServiceClient]:
-    settings = ServiceSettings.model_validate({"service_token": "s3cret"})
+async def carts_client(
+    token: str | None = "s3cret", timeout_s: float = 5, caller: str = "mcp-gateway"
+) -> AsyncIterator[ServiceClient]:
+    digest = hashlib.sha256(b"s3cret").hexdigest()
+    settings = ServiceSettings.model_validate({"service_callers": f"{caller}:{digest}"})
     app: FastAPI = create_http_app(
         service="carts", settings=settings, routers=[router], readiness=Readiness(FakeClock())
     )
@@ -150,6 +154,15 @@ async def test_a_wrong_token_is_this_services_fault_and_not_the_callers() -> Non
         assert (error.category, error.detail) == (
             "unavailable",
             "carts refuses the token of this service (SERVICE_TOKEN)",
+        )
+
+
+async def test_a_service_that_is_not_admitted_says_so_of_itself() -> None:
+    async with carts_client(caller="horse") as client:
+        error = await refused(lambda: client.get("/carts", Page[Cart]))
+        assert (error.category, error.detail) == (
+            "unavailable",
+            "carts does not admit this service: horse may not call GET /carts: mcp-gateway may",
         )
 
 

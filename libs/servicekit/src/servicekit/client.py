@@ -162,11 +162,13 @@ class ServiceClient:
         return response
 
     def _error(self, response: httpx.Response) -> ServiceError:
+        # It is this service that is refused, and not who called it.
         if response.status_code == HTTPStatus.UNAUTHORIZED:
-            # It is this service's token that is wrong, and not the caller's.
             return ServiceUnavailable(self.service, "refuses the token of this service (SERVICE_TOKEN)")
         try:
             problem = Problem.model_validate_json(response.content)
+            if problem.code == "caller_not_admitted":
+                return ServiceUnavailable(self.service, f"does not admit this service: {problem.detail}")
         except ValidationError:
             title = response.reason_phrase or "Error"
             detail = f"{self.service} answered {response.status_code} {title}"

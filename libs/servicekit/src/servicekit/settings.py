@@ -1,13 +1,24 @@
 """Settings that all services share, read from the environment. A service's own settings subclass these."""
 
-from typing import Literal, Self
+from typing import Annotated, Literal, Self
 
-from pydantic import Field, SecretStr, ValidationError, model_validator
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic import BeforeValidator, Field, SecretStr, StringConstraints, ValidationError, model_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 Port = int
 
+GATEWAY = "mcp-gateway"
+"""The service that calls all others, in the name of whoever called it."""
+
 MEBIBYTE = 1024 * 1024
+
+
+def _split(value: object) -> object:
+    return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
+
+
+Caller = Annotated[str, StringConstraints(pattern=r"^[a-z0-9-]{1,63}:[0-9a-f]{64}$")]
+Callers = Annotated[tuple[Caller, ...], NoDecode, BeforeValidator(_split)]
 
 
 class ServiceSettings(BaseSettings):
@@ -97,7 +108,12 @@ class ServiceSettings(BaseSettings):
     max_body_bytes: int = Field(default=8 * MEBIBYTE, ge=1)
     """Largest request body; a larger one is refused with 413."""
     service_token: SecretStr | None = None
-    """Bearer token that services show each other; where it is empty, none is asked for."""
+    """Bearer token of this service alone, which it shows to the services that it calls."""
+    service_callers: Callers = ()
+    """Who may call this service, as `name:sha256` of the caller's token, separated by commas; a caller may have two
+    while its token is replaced. Empty: everybody, on a loopback address only."""
+    service_open: bool = False
+    """Whether everybody may call, on any address, where SERVICE_CALLERS is empty."""
     http_timeout_ms: int = Field(default=10_000, ge=1)
     """How long a call to another service may take."""
     readiness_timeout_ms: int = Field(default=2_000, ge=1)

@@ -10,12 +10,12 @@ from servicekit.bus import Bus, DeadLetters, keep_declared
 from servicekit.cache import Cache
 from servicekit.clock import SystemClock
 from servicekit.health import Readiness
-from servicekit.http import create_http_app
+from servicekit.http import admitting, create_http_app
 from servicekit.lifecycle import Background
 from servicekit.migrations import schema_check
 from servicekit.pg import Database
 from telemetry_ingest import loops, subscriptions
-from telemetry_ingest.api import router
+from telemetry_ingest.api import router, whole_log
 from telemetry_ingest.settings import Settings
 from telemetry_ingest.store import PostgresEventLog
 from telemetry_ingest.tail import RedisTail
@@ -23,6 +23,8 @@ from telemetry_ingest.tail import RedisTail
 SERVICE = "telemetry-ingest"
 SCHEMA = "telemetry"
 MIGRATIONS = "telemetry_ingest.migrations"
+# Who makes its projections anew from the whole log.
+ANALYTICS = "analytics-query"
 
 
 def create_app(settings: Settings) -> FastAPI:
@@ -58,4 +60,5 @@ def create_app(settings: Settings) -> FastAPI:
         await cache.close()
         await database.close()
 
-    return create_http_app(service=SERVICE, settings=settings, lifespan=lifespan, routers=[router], readiness=readiness)
+    routers = [router, admitting(whole_log, ANALYTICS)]
+    return create_http_app(service=SERVICE, settings=settings, lifespan=lifespan, routers=routers, readiness=readiness)

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Callable, Sequence
 from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass
 from typing import Any
 
 from fastapi import APIRouter, Depends, FastAPI
@@ -13,7 +14,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Route
 
-from servicekit.auth import require_service_token
+from servicekit.auth import DEFAULT_CALLERS, Admission, Callers
 from servicekit.health import Readiness
 from servicekit.http.middleware import BodyLimitMiddleware, MetricsMiddleware, TraceMiddleware
 from servicekit.http.openapi import describe_bodies
@@ -27,18 +28,31 @@ Lifespan = Callable[[FastAPI], AbstractAsyncContextManager[Any]]
 PROBES = frozenset({"/healthz", "/readyz", "/metrics"})
 
 
+@dataclass(frozen=True)
+class Admitting:
+    """A router, and the callers that are admitted to it."""
+
+    router: APIRouter
+    callers: tuple[str, ...]
+
+
+def admitting(router: APIRouter, *callers: str) -> Admitting:
+    """Admit these callers to the router's routes, and no others."""
+    return Admitting(router, callers)
+
+
 def create_http_app(
     *,
     service: str,
     settings: ServiceSettings,
     lifespan: Lifespan | None = None,
-    routers: Sequence[APIRouter] = (),
+    routers: Sequence[APIRouter | Admitting] = (),
     readiness: Readiness,
     guarded: bool = True,
 ) -> FastAPI:
     """The application of a service: its routers, probes, metrics, limits, and errors as problem details.
 
-    `guarded` asks for the service token on every route of `routers`. `app.state` has `settings`, `readiness`, and
+    `guarded` admits known callers alone (SERVICE_CALLERS), where a router does not say otherwise the gateway. `app.state` has `settings`, `readiness`, and
     `stopping`, an asyncio.Event that is set when the process is told to stop: open streams end on it.
     """
     app = FastAPI(
@@ -55,10 +69,12 @@ def create_http_app(
     app.state.settings = settings
     app.state.readiness = readiness
     app.state.stopping = asyncio.Event()
-    token = [Depends(require_service_token)] if guarded else []
-    for router in routers:
-        describe_bodies(app, router)
-        app.include_router(router, dependencies=[*token, Depends(refuse_unknown_query)])
+    callers = Callers.of(settings) if guarded and routers else Callers()
+    for one in routers:
+        part = one if isinstance(one, Admitting) else Admitting(one, DEFAULT_CALLERS)
+        describe_bodies(app, part.router)
+        doors = [Depends(Admission(callers, part.callers)), Depends(refuse_unknown_query)]
+        app.include_router(part.router, dependencies=doors)
     return app
 
 
