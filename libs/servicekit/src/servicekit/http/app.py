@@ -52,8 +52,8 @@ def create_http_app(
 ) -> FastAPI:
     """The application of a service: its routers, probes, metrics, limits, and errors as problem details.
 
-    `guarded` admits known callers alone (SERVICE_CALLERS), where a router does not say otherwise the gateway. `app.state` has `settings`, `readiness`, and
-    `stopping`, an asyncio.Event that is set when the process is told to stop: open streams end on it.
+    `guarded` admits known callers alone (SERVICE_CALLERS): the gateway, where a router does not say otherwise.
+    `app.state` has `settings`, `readiness`, and `stopping`, an asyncio.Event that is set when the process is told to stop: open streams end on it.
     """
     app = FastAPI(
         title=service,
