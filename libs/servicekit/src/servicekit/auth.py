@@ -4,8 +4,7 @@ import hashlib
 import hmac
 import ipaddress
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
-from types import MappingProxyType
+from dataclasses import dataclass, field
 from typing import Self
 
 from fastapi import Request
@@ -26,7 +25,7 @@ class UnsafeSettings(Exception):
 class Callers:
     """The callers that a service knows, by the SHA-256 of their tokens; one with two tokens is in it twice."""
 
-    names: Mapping[str, str] = MappingProxyType({})
+    names: Mapping[str, str] = field(default_factory=dict[str, str])
 
     @classmethod
     def of(cls, settings: ServiceSettings) -> Self:

@@ -1,11 +1,12 @@
 """Calls from one service to another."""
 
+import ssl
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import asynccontextmanager
 from datetime import datetime
 from functools import lru_cache
 from http import HTTPStatus
-from typing import Any, TypeVar
+from typing import Any, Self, TypeVar
 
 import httpx
 from opentelemetry.trace import SpanKind
@@ -15,6 +16,8 @@ from tenacity import AsyncRetrying, retry_if_exception_type, stop_after_attempt
 from contracts.problems import Problem
 from servicekit.errors import STATUS_OF_CATEGORY, ServiceError
 from servicekit.metrics import HTTP_CALLS
+from servicekit.settings import ServiceSettings
+from servicekit.tls import client_context
 from servicekit.traces import inject_headers, span
 
 Result = TypeVar("Result")
@@ -56,6 +59,7 @@ class ServiceClient:
         token: SecretStr | None = None,
         timeout_s: float = DEFAULT_TIMEOUT_S,
         max_connections: int = MAX_CONNECTIONS,
+        tls: ssl.SSLContext | None = None,
     ) -> None:
         self.service = service
         self._timeout_s = timeout_s
@@ -65,7 +69,15 @@ class ServiceClient:
             timeout=timeout_s,
             limits=httpx.Limits(max_connections=max_connections, keepalive_expiry=IDLE_S),
             trust_env=False,
+            verify=tls or True,
         )
+
+    @classmethod
+    def of(cls, settings: ServiceSettings, service: str, base_url: str, max_connections: int = MAX_CONNECTIONS) -> Self:
+        """A client that shows what the settings give this service to show."""
+        own = settings.service_tls_ca, settings.service_tls_certificate, settings.service_tls_key
+        tls = client_context(*own) if any(own) else None
+        return cls(service, base_url, settings.service_token, settings.http_timeout_ms / 1000, max_connections, tls)
 
     async def get(self, path: str, into: type[Result], params: Params | None = None) -> Result:
         """GET, tried twice if the connection breaks. `into`: a contract, or any type that Pydantic can read.

@@ -16,7 +16,7 @@ from starlette.routing import BaseRoute, Route
 
 from servicekit.auth import DEFAULT_CALLERS, Admission, Callers
 from servicekit.health import Readiness
-from servicekit.http.middleware import BodyLimitMiddleware, MetricsMiddleware, TraceMiddleware
+from servicekit.http.middleware import BodyLimitMiddleware, HeadLimitMiddleware, MetricsMiddleware, TraceMiddleware
 from servicekit.http.openapi import describe_bodies
 from servicekit.http.problems import ProblemMiddleware, on_http_exception, on_invalid_request
 from servicekit.http.strict import refuse_unknown_query
@@ -53,7 +53,8 @@ def create_http_app(
     """The application of a service: its routers, probes, metrics, limits, and errors as problem details.
 
     `guarded` admits known callers alone (SERVICE_CALLERS): the gateway, where a router does not say otherwise.
-    `app.state` has `settings`, `readiness`, and `stopping`, an asyncio.Event that is set when the process is told to stop: open streams end on it.
+    `app.state` has `settings`, `readiness`, and `stopping`, an asyncio.Event that is set when the process is told to
+    stop: open streams end on it.
     """
     app = FastAPI(
         title=service,
@@ -83,6 +84,7 @@ def _middleware(settings: ServiceSettings) -> list[Middleware]:
         Middleware(TraceMiddleware),
         Middleware(MetricsMiddleware),
         Middleware(ProblemMiddleware),
+        Middleware(HeadLimitMiddleware, headers=settings.max_header_bytes, url=settings.max_url_bytes),
         Middleware(BodyLimitMiddleware, limit=settings.max_body_bytes),
     ]
 
