@@ -11,6 +11,7 @@ from devstack.cli import (
     logs,
     rebuilding,
     reporting,
+    roles,
     running,
     surfaces,
     watching,
@@ -23,5 +24,18 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for group in (running, demo, assigning, watching, listing, asking, reporting, rebuilding, logs, surfaces, diagnosis):
+for group in (
+    running,
+    demo,
+    assigning,
+    watching,
+    listing,
+    asking,
+    reporting,
+    rebuilding,
+    roles,
+    logs,
+    surfaces,
+    diagnosis,
+):
     group.register(app)
