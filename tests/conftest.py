@@ -18,7 +18,10 @@ StackEnv = Callable[[str], dict[str, str]]
 @pytest.fixture(autouse=True)
 def log_to_stderr() -> None:
     """Keep what services log apart from what commands print: both may run in one test."""
-    structlog.configure(logger_factory=structlog.PrintLoggerFactory(sys.stderr))
+    # The prettier tracebacks, with all local variables, take seconds each.
+    plain = structlog.dev.ConsoleRenderer(colors=False, exception_formatter=structlog.dev.plain_traceback)
+    *gathering, _ = structlog.get_config()["processors"]
+    structlog.configure(processors=[*gathering, plain], logger_factory=structlog.PrintLoggerFactory(sys.stderr))
 
 
 @pytest.hookimpl(optionalhook=True)

@@ -24,6 +24,7 @@ MADE_BY_OWNERS = """
     CREATE SEQUENCE numbers;
     CREATE FUNCTION told() RETURNS text LANGUAGE sql SECURITY DEFINER AS $$ SELECT word FROM secret $$;
 """
+REVISION = "CREATE TABLE alembic_version (version_num text); REVOKE UPDATE, DELETE ON alembic_version FROM {role}"
 OTHERS_SCHEMA = (
     "SELECT * FROM {other}.secret",
     "INSERT INTO {other}.secret VALUES (2, 'x')",
@@ -111,10 +112,7 @@ async def fill(database: Database) -> None:
         async with connected(database, schema, owner=True) as owner:
             await owner.execute(MADE_BY_OWNERS)
             if schema != "questions":
-                await owner.execute(
-                    "CREATE TABLE alembic_version (version_num text); REVOKE INSERT, UPDATE, DELETE ON alembic_version FROM "
-                    + f"{schema}_app"
-                )
+                await owner.execute(REVISION.format(role=f"{schema}_app"))
     env = {name.lower(): value for name, value in database.env("questions").items()}
     await run_migrations("question_broker.migrations", "questions", ServiceSettings.model_validate(env))
 
