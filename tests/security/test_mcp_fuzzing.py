@@ -79,19 +79,21 @@ def worker(bench: Bench) -> Iterator[Endpoint]:
     endpoint.close()
 
 
-def at_once(arguments: Any) -> Any:
-    return (
-        {**arguments, **{k: v for k, v in AT_ONCE.items() if k in arguments}}
-        if isinstance(arguments, dict)
-        else arguments
-    )
+def at_once(arguments: Any, schema: dict[str, Any]) -> Any:
+    if not isinstance(arguments, dict):
+        return arguments
+    return arguments | {name: value for name, value in AT_ONCE.items() if name in schema["properties"]}
 
 
 def try_out(endpoint: Endpoint, name: str, honest: dict[str, Any]) -> None:
+    schema = endpoint.schemas[name]
+
     @bounded(2)
-    @given(arguments=arguments_of(endpoint.schemas[name], honest))
+    @given(arguments=arguments_of(schema, honest))
     def one(arguments: Any) -> None:
-        answer = endpoint.send(rpc("tools/call", {"name": name, "arguments": at_once(arguments)}))
+        answer = endpoint.send(
+            rpc("tools/call", {"name": name, "arguments": at_once(arguments, endpoint.schemas[name])})
+        )
         assert (complaint := complaint_about(answer)) is None, f"{name}({str(arguments)[:300]}): {complaint}"
 
     one()

@@ -2,6 +2,7 @@
 
 import hashlib
 from collections.abc import Callable
+from functools import lru_cache
 from typing import Any
 
 import httpx
@@ -38,12 +39,14 @@ def digest(name: str) -> str:
     return hashlib.sha256(f"token of {name}".encode()).hexdigest()
 
 
+@lru_cache
 def app_of(service: str) -> FastAPI:
     create, settings = CREATE[service]
     known = ",".join(f"{name}:{digest(name)}" for name in CALLERS)
     return create(settings.model_validate({"service_callers": known, "http_host": "0.0.0.0"}))
 
 
+@lru_cache
 def operations(app: FastAPI) -> list[tuple[str, str]]:
     return [(method, path) for path, methods in app.openapi()["paths"].items() for method in methods]
 
