@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from mcp_gateway.mcp.briefings import PROMPTS
 from mcp_gateway.mcp.table import TOOLS
 from tests.support.besieged import Besieged, bounded
-from tests.support.hostile import HEADERS, arguments_of, complaint_about, rpc, texts, values
+from tests.support.hostile import HEADERS, arguments_of, complaint_about, rpc, spoilt_one_by_one, texts, values
 from tests.support.stack import TestNats, run
 from tests.support.tool_examples import AGENT, MINIMAL_CALL, TASK
 from tests.support.waiting import eventually
@@ -88,15 +88,18 @@ def at_once(arguments: Any, schema: dict[str, Any]) -> Any:
 def try_out(endpoint: Endpoint, name: str, honest: dict[str, Any]) -> None:
     schema = endpoint.schemas[name]
 
-    @bounded(2)
-    @given(arguments=arguments_of(schema, honest))
-    def one(arguments: Any) -> None:
-        answer = endpoint.send(
-            rpc("tools/call", {"name": name, "arguments": at_once(arguments, endpoint.schemas[name])})
-        )
+    def check(arguments: Any) -> None:
+        answer = endpoint.send(rpc("tools/call", {"name": name, "arguments": at_once(arguments, schema)}))
         assert (complaint := complaint_about(answer)) is None, f"{name}({str(arguments)[:300]}): {complaint}"
 
-    one()
+    @bounded(1)
+    @given(arguments=arguments_of(schema, honest))
+    def anything(arguments: Any) -> None:
+        check(arguments)
+
+    for arguments in spoilt_one_by_one(schema, honest):
+        check(arguments)
+    anything()
 
 
 @pytest.mark.parametrize("name", MANAGER_TOOLS)

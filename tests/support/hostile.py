@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import httpx
@@ -95,6 +95,16 @@ def arguments_of(schema: Mapping[str, Any], honest: Mapping[str, Any]) -> st.Sea
 def rpc(method: str, params: Any) -> bytes:
     """A JSON-RPC request; what JSON cannot say goes out as Python writes it."""
     return json.dumps({"jsonrpc": "2.0", "id": 1, "method": method, "params": params}).encode()
+
+
+NASTIEST = ("a\x00b", "a\ud800", "x" * 70_000, "' OR 1=1; --", 10**400, -1, float("nan"), nested(190), None)
+
+
+def spoilt_one_by_one(schema: Mapping[str, Any], honest: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+    """Honest arguments, of which each field in turn is each of the nastiest values."""
+    for name in sorted(schema.get("properties", {})):
+        for value in NASTIEST:
+            yield {**honest, name: value}
 
 
 HEADERS = {
