@@ -19,7 +19,7 @@ from devstack.paths import Layout
 from devstack.services import SERVICES
 from tests.support.mews import System, manager
 
-pytestmark = pytest.mark.timeout(300)
+pytestmark = pytest.mark.timeout(600)
 
 # Where a secret of a task must be kept, so that the task can be run: who may read these may run it.
 NEEDED = {"orchestrator.tasks"}

@@ -68,3 +68,72 @@ def try_out(operation: schemathesis.APIOperation, mode: schemathesis.GenerationM
     except (FailureGroup, BaseExceptionGroup) as group:
         return [f"{operation.label} {mode}: {failure}" for failure in group.exceptions]
     return []
+
+
+# As they stand in an address: NUL, half of a pair, no UTF-8, too long, too large, a way up, another kind.
+NASTY = (
+    "%00",
+    "a%00b",
+    "%ED%A0%80",
+    "%FF",
+    "x" * 4_000,
+    "9" * 400,
+    "-1",
+    "1e999",
+    "%2e%2e%2f%2e%2e",
+    "%27%20OR%201=1--",
+)
+BODIES = (
+    b"",
+    b"null",
+    b"[]",
+    b'"text"',
+    b"{",
+    b"\xff\xfe",
+    b"NaN",
+    b"[" * 100_000,
+    b'{"a":' * 300 + b"1" + b"}" * 300,
+    b'{"name":"a\\u0000b","description":"a\\u0000b","reason":"\\u0000","answer":"\\u0000"}',
+    b'{"name":"\\ud800","description":"\\ud800","reason":"\\ud800","answer":"\\ud800"}',
+    b'{"priority":1e999,"limit":' + b"9" * 5_000 + b"}",
+)
+PLAIN = "a"
+
+
+@pytest.mark.parametrize("service", SERVICES)
+def test_no_parameter_and_no_body_is_a_servers_error(system: Besieged, service: str) -> None:
+    url = system.services[service]
+    document = httpx.get(f"{url}/openapi.json", timeout=30).json()
+    broken: list[str] = []
+    with httpx.Client(base_url=url, timeout=30) as http:
+        for method, address, body in requests_of(document):
+            kind = {"content-type": "application/json"} if body is not None else {}
+            answer = http.request(method, address, content=body, headers=kind)
+            if answer.status_code >= 500:
+                broken.append(f"{method} {address[:200]} {body!r:.100}: {answer.status_code} {answer.text[:200]}")
+    system.run(system.all_ready())
+    assert not broken, "\n".join(broken)
+
+
+def requests_of(document: dict[str, Any]) -> Iterator[tuple[str, str, bytes | None]]:
+    """Each parameter in turn with each nasty value, and each body."""
+    for path, methods in document["paths"].items():
+        for method, operation in methods.items():
+            names = [one["name"] for one in operation.get("parameters", ()) if one["in"] == "path"]
+            if path != ENDLESS:
+                for address in addresses_of(path, names, operation):
+                    yield method, address, None
+            if "requestBody" in operation:
+                for body in BODIES:
+                    yield method, path.format_map(dict.fromkeys(names, PLAIN)), body
+
+
+def addresses_of(path: str, names: list[str], operation: dict[str, Any]) -> Iterator[str]:
+    plain = dict.fromkeys(names, PLAIN)
+    for name in names:
+        for value in NASTY:
+            yield path.format_map(plain | {name: value})
+    for one in operation.get("parameters", ()):
+        if one["in"] == "query":
+            for value in NASTY:
+                yield f"{path.format_map(plain)}?{one['name']}={value}"
