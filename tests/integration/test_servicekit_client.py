@@ -132,6 +132,14 @@ async def test_a_refusal_is_told_on_as_it_is() -> None:
         assert [e.field for e in wrong.errors] == ["name", "items"]
 
 
+async def test_a_question_that_no_address_can_hold_is_the_callers_error() -> None:
+    async with carts_client() as client:
+        error = await refused(lambda: client.get("/echo", Echo, {"tag": ["\U0001f600" * 200] * 200}))
+        assert (error.code, error.category) == ("address_too_long", "address_too_long")
+        wide = await refused(lambda: client.get("/echo", Echo, {"tag": ["x" * 65_500]}))
+        assert wide.code == "address_too_long"
+
+
 async def test_an_answer_that_is_no_problem_is_still_an_error_with_a_code() -> None:
     async with carts_client() as client:
         error = await refused(lambda: client.get("/odd", Cart))

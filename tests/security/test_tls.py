@@ -268,7 +268,9 @@ async def opened(port: int) -> AsyncIterator[tuple[asyncio.StreamReader, asyncio
 
 
 async def test_a_head_that_does_not_end_is_refused_before_all_of_it_has_come() -> None:
-    async with running(ServiceSettings.model_validate({"http_port": 0, "max_header_bytes": 4_096})) as port:
+    async with running(
+        ServiceSettings.model_validate({"http_port": 0, "max_header_bytes": 2_048, "max_url_bytes": 2_048})
+    ) as port:
         async with opened(port) as (reader, writer):
             writer.write(b"GET /word HTTP/1.1\r\nhost: words\r\nx-much: " + b"a" * 4_096)
             answer = await asyncio.wait_for(reader.read(), 5)

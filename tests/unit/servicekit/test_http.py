@@ -198,6 +198,15 @@ async def test_a_body_over_the_limit_is_refused_and_the_limit_named(http: httpx.
         assert "1000 bytes" in problem(response, 413, "body_too_large")["detail"]
 
 
+async def test_an_address_or_headers_over_the_limit_are_refused() -> None:
+    async with client(ServiceSettings.model_validate({"max_url_bytes": 300, "max_header_bytes": 1_024})) as http:
+        assert (await http.get("/v1/carts/1", params={"limit": 5})).status_code == 200
+        problem(await http.get(f"/v1/carts/{'x' * 300}"), 414, "address_too_long")
+        problem(await http.get("/v1/carts/1", params={"limit": "5" * 300}), 414, "address_too_long")
+        much = await http.get("/v1/carts/1", headers={"x-much": "x" * 1_024})
+        assert "1024 bytes" in problem(much, 431, "headers_too_large")["detail"]
+
+
 async def test_an_error_that_says_its_code_is_told_so(http: httpx.AsyncClient) -> None:
     body = problem(await http.post("/v1/fail/jammed"), 409, "cart_jammed")
     assert (body["title"], body["detail"]) == ("Conflict", "the cart is jammed")

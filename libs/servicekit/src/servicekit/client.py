@@ -107,7 +107,7 @@ class ServiceClient:
         self, path: str, params: Params | None = None, headers: Mapping[str, str] | None = None
     ) -> AsyncGenerator[httpx.Response]:
         """An open answer, such as server-sent events, whose `aiter_lines()` may pause as long as it likes."""
-        request = self.http.build_request(
+        request = self._request(
             "GET",
             path,
             params=_query(params),
@@ -149,11 +149,18 @@ class ServiceClient:
     ) -> httpx.Response:
         with span(f"{method} {self.service}", SpanKind.CLIENT, **{"server.address": self.service, "url.path": path}):
             headers = inject_headers({} if content is None else {"Content-Type": "application/json"})
-            request = self.http.build_request(method, path, params=params, content=content, headers=headers)
+            request = self._request(method, path, params=params, content=content, headers=headers)
             response = await self._send(request, attempts=attempts)
             if response.is_error:
                 raise self._error(response)
             return response
+
+    def _request(self, method: str, path: str, **more: Any) -> httpx.Request:
+        try:
+            return self.http.build_request(method, path, **more)
+        except httpx.InvalidURL as error:
+            detail = f"what is asked of {self.service} is too long for an address; ask for less at once ({error})"
+            raise ServiceError("address_too_long", "address_too_long", detail) from error
 
     async def _send(self, request: httpx.Request, attempts: int = 1, *, stream: bool = False) -> httpx.Response:
         retrying = AsyncRetrying(

@@ -131,8 +131,8 @@ class ServiceSettings(BaseSettings):
     max_body_bytes: int = Field(default=8 * MEBIBYTE, ge=1)
     """Largest request body; a larger one is refused with 413."""
     max_header_bytes: int = Field(default=32 * KIBIBYTE, ge=1_024)
-    """Largest head of a request; a larger one is refused with 431."""
-    max_url_bytes: int = Field(default=8 * KIBIBYTE, ge=256)
+    """Largest sum of a request's headers; more are refused with 431."""
+    max_url_bytes: int = Field(default=64 * KIBIBYTE, ge=256)
     """Longest path and query of a request; a longer one is refused with 414."""
     http_head_timeout_ms: int = Field(default=10_000, ge=1)
     """How long the head of a request may take to come before the connection is closed."""

@@ -75,7 +75,7 @@ def limited_protocol(settings: ServiceSettings) -> type[LimitedProtocol]:
     """The protocol with the limits of the settings."""
 
     class Limited(LimitedProtocol):
-        most_bytes = settings.max_header_bytes
+        most_bytes = settings.max_url_bytes + settings.max_header_bytes
         within_s = settings.http_head_timeout_ms / 1000
 
     return Limited
