@@ -23,6 +23,13 @@ Result = TypeVar("Result")
 ANSWER_WITHIN_S = 60.0
 EXAMPLES = "MEWS_FUZZ_EXAMPLES"
 DEFAULT_EXAMPLES = 12
+# How long an example takes says more about the machine than about it.
+SLOW = (
+    hypothesis.HealthCheck.too_slow,
+    hypothesis.HealthCheck.data_too_large,
+    hypothesis.HealthCheck.filter_too_much,
+    hypothesis.HealthCheck.large_base_example,
+)
 
 
 def bounded(share: float = 1.0) -> hypothesis.settings:
@@ -36,7 +43,7 @@ def bounded(share: float = 1.0) -> hypothesis.settings:
         deadline=None,
         phases=phases,
         database=None,
-        suppress_health_check=list(hypothesis.HealthCheck),
+        suppress_health_check=SLOW,
     )
 
 

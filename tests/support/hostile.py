@@ -74,7 +74,7 @@ def nested(depth: int) -> Any:
     return value
 
 
-SHAPES = (nested(50), nested(190), nested(1_000), ["x"] * 2_000, {"a": nested(100)}, {"__proto__": {}})
+SHAPES: tuple[Any, ...] = (nested(50), nested(190), nested(1_000), ["x"] * 2_000, {"a": nested(100)}, {"__proto__": {}})
 values: st.SearchStrategy[Any] = st.one_of(
     atoms,
     st.lists(atoms, max_size=4),
