@@ -89,10 +89,14 @@ def database_statements(roles: Iterable[SchemaRoles], database: str) -> list[str
     roles, name = list(roles), identifier(database)
     every = [role for one in roles for role in (one.owner, one.app)]
     staging = [role for one in roles for role in (one.owner, one.app) if role == one.owner or one.schema in STAGING]
+    others = [role for role in every if role not in staging]
+    # First what is given: a service that connects meanwhile is not to be refused.
     return [
-        f"REVOKE ALL ON DATABASE {name} FROM PUBLIC, {_names(every)}",
         f"GRANT CONNECT ON DATABASE {name} TO {_names(every)}",
         f"GRANT TEMPORARY ON DATABASE {name} TO {_names(staging)}",
+        f"REVOKE ALL ON DATABASE {name} FROM PUBLIC",
+        f"REVOKE CREATE ON DATABASE {name} FROM {_names(every)}",
+        *([f"REVOKE TEMPORARY ON DATABASE {name} FROM {_names(others)}"] if others else []),
     ]
 
 
