@@ -81,14 +81,17 @@ async def test_a_secret_is_nowhere_but_where_it_is_needed(system: System) -> Non
         assert any(line.startswith("got ") for line in await boss.output(tasks[0]))
     told += [item async for item in answers_of_services(system)]
     rows = [item async for item in rows_of_tables(system, own["postgres"])]
-    assert rows
+    needed = [row for row in rows if row[0] in NEEDED]
     assert len(told) > 20
+    # What is looked for can be found, and there is something to look into.
+    assert set(found_in(needed, given)) == {"env in orchestrator.tasks", "repository in orchestrator.tasks"}
+    assert all(list(places) for places in (files(system, "logs"), command_lines(system), bus_files(system)))
 
     assert found_in(told, wanted) == []
     assert found_in(files(system, "logs"), wanted) == []
     assert found_in(command_lines(system), wanted) == []
     assert found_in([row for row in rows if row[0] not in NEEDED], wanted) == []
-    assert found_in([row for row in rows if row[0] in NEEDED], own) == []
+    assert found_in(needed, own) == []
     assert found_in(bus_files(system), wanted) == []
     assert found_in(sockets(system), wanted) == []
 
