@@ -14,11 +14,17 @@ from tests.support.stack import Database, TestNats, TestPostgres, TestRedis
 
 StackEnv = Callable[[str], dict[str, str]]
 
+# The prettier tracebacks, with all local variables, take seconds each.
+PLAIN = [
+    *structlog.get_config()["processors"][:-1],
+    structlog.dev.ConsoleRenderer(colors=False, exception_formatter=structlog.dev.plain_traceback),
+]
+
 
 @pytest.fixture(autouse=True)
 def log_to_stderr() -> None:
     """Keep what services log apart from what commands print: both may run in one test."""
-    structlog.configure(logger_factory=structlog.PrintLoggerFactory(sys.stderr))
+    structlog.configure(processors=PLAIN, logger_factory=structlog.PrintLoggerFactory(sys.stderr))
 
 
 @pytest.hookimpl(optionalhook=True)

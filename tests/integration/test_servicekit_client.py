@@ -1,4 +1,5 @@
 import asyncio
+import hashlib
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import UTC, datetime
@@ -78,8 +79,11 @@ async def live() -> StreamingResponse:
 
 
 @asynccontextmanager
-async def carts_client(token: str | None = "s3cret", timeout_s: float = 5) -> AsyncIterator[ServiceClient]:
-    settings = ServiceSettings.model_validate({"service_token": "s3cret"})
+async def carts_client(
+    token: str | None = "s3cret", timeout_s: float = 5, caller: str = "mcp-gateway"
+) -> AsyncIterator[ServiceClient]:
+    digest = hashlib.sha256(b"s3cret").hexdigest()
+    settings = ServiceSettings.model_validate({"service_callers": f"{caller}:{digest}"})
     app: FastAPI = create_http_app(
         service="carts", settings=settings, routers=[router], readiness=Readiness(FakeClock())
     )
@@ -128,6 +132,14 @@ async def test_a_refusal_is_told_on_as_it_is() -> None:
         assert [e.field for e in wrong.errors] == ["name", "items"]
 
 
+async def test_a_question_that_no_address_can_hold_is_the_callers_error() -> None:
+    async with carts_client() as client:
+        error = await refused(lambda: client.get("/echo", Echo, {"tag": ["\U0001f600" * 200] * 200}))
+        assert (error.code, error.category) == ("address_too_long", "address_too_long")
+        wide = await refused(lambda: client.get("/echo", Echo, {"tag": ["x" * 65_536]}))
+        assert wide.code == "address_too_long"
+
+
 async def test_an_answer_that_is_no_problem_is_still_an_error_with_a_code() -> None:
     async with carts_client() as client:
         error = await refused(lambda: client.get("/odd", Cart))
@@ -150,6 +162,15 @@ async def test_a_wrong_token_is_this_services_fault_and_not_the_callers() -> Non
         assert (error.category, error.detail) == (
             "unavailable",
             "carts refuses the token of this service (SERVICE_TOKEN)",
+        )
+
+
+async def test_a_service_that_is_not_admitted_says_so_of_itself() -> None:
+    async with carts_client(caller="horse") as client:
+        error = await refused(lambda: client.get("/carts", Page[Cart]))
+        assert (error.category, error.detail) == (
+            "unavailable",
+            "carts does not admit this service: horse may not call GET /carts: mcp-gateway may",
         )
 
 

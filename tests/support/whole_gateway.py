@@ -28,6 +28,13 @@ FAST = {"schedule_tick_ms": 20, "watch_tick_ms": 50}
 @asynccontextmanager
 async def whole_gateway(stack_env: StackEnv) -> AsyncGenerator[str]:
     """The address of its MCP endpoint."""
+    async with four_services(stack_env) as addresses, before_them(stack_env, addresses) as url:
+        yield url
+
+
+@asynccontextmanager
+async def four_services(stack_env: StackEnv) -> AsyncGenerator[Addresses]:
+    """The services behind the gateway, migrated and ready."""
     async with AsyncExitStack() as stack:
         found: list[str] = []
         for room, settings in ROOMS:
@@ -35,5 +42,12 @@ async def whole_gateway(stack_env: StackEnv) -> AsyncGenerator[str]:
             given = settings.Settings.model_validate(env | FAST)
             service = running_service(room.create_app, given, room.MIGRATIONS, room.SCHEMA)
             found.append(str((await stack.enter_async_context(service)).base_url))
-        bus = {name.lower(): value for name, value in stack_env("gateway").items() if name.startswith("NATS_")}
-        yield await stack.enter_async_context(gateway(Addresses(*found), monitor_wait_ms=30_000, **bus))
+        yield Addresses(*found)
+
+
+@asynccontextmanager
+async def before_them(stack_env: StackEnv, addresses: Addresses, monitor_wait_ms: int = 30_000) -> AsyncGenerator[str]:
+    """The address of the MCP endpoint of a gateway before services that run."""
+    bus = {name.lower(): value for name, value in stack_env("gateway").items() if name.startswith("NATS_")}
+    async with gateway(addresses, monitor_wait_ms=monitor_wait_ms, **bus) as url:
+        yield url

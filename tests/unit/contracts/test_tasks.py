@@ -43,3 +43,15 @@ def test_a_wrong_priority_names_the_allowed_ones() -> None:
 def test_requirements_that_no_message_can_carry_are_refused() -> None:
     with pytest.raises(ValidationError, match=r"requirements\n.*at most 262144 bytes"):
         NewTask.model_validate({"description": "x", "requirements": {"notes": "x" * 262_144}})
+
+
+@pytest.mark.parametrize(("name", "most"), [("tags", 100), ("capabilities", 100), ("verify", 100), ("env", 1_000)])
+def test_a_new_task_names_no_more_than_anybody_needs(name: str, most: int) -> None:
+    def task(entries: int) -> NewTask:
+        names = [f"n{number}" for number in range(entries)]
+        requirements = {name: dict.fromkeys(names, "") if name == "env" else names}
+        return NewTask.model_validate({"description": "do it", "requirements": requirements})
+
+    assert len(getattr(task(most).requirements, name)) == most
+    with pytest.raises(ValueError, match=f"{name}: must have at most {most} entries, not {most + 1}"):
+        task(most + 1)

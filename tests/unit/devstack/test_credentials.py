@@ -1,3 +1,4 @@
+import hashlib
 import json
 from pathlib import Path
 
@@ -8,9 +9,16 @@ def test_credentials_are_made_once_and_kept(tmp_path: Path):
     path = tmp_path / "secrets" / "credentials.json"
     made = load_credentials(path)
     assert load_credentials(path) == made
-    passwords = {made.postgres_password, made.redis_password, made.service_token}
+    passwords = {made.postgres_password, made.redis_password, *made.service_tokens.values()}
     passwords |= {password for roles in made.roles for password in (roles.owner_password, roles.app_password)}
-    assert len(passwords) == 13
+    assert len(passwords) == 14
+
+
+def test_each_service_that_calls_has_a_token_of_its_own_and_is_known_by_its_digest(tmp_path: Path):
+    made = load_credentials(tmp_path / "credentials.json")
+    assert set(made.service_tokens) == {"mcp-gateway", "analytics-query"}
+    digest = hashlib.sha256(made.service_tokens["mcp-gateway"].encode()).hexdigest()
+    assert made.caller("mcp-gateway") == f"mcp-gateway:{digest}"
 
 
 def test_only_the_user_can_read_them(tmp_path: Path):

@@ -69,6 +69,26 @@ def test_the_gateway_alone_gets_the_key_that_seals_and_it_is_the_same_after_a_re
     assert set(keys.values()) == {None}
 
 
+def test_each_service_has_its_own_token_and_knows_who_may_call_it(world: World):
+    known = {service.name: service_env(world, service)["SERVICE_CALLERS"] for service in SERVICES}
+    gateway, analytics = world.credentials.caller("mcp-gateway"), world.credentials.caller("analytics-query")
+    assert known == {
+        "orchestrator": gateway,
+        "telemetry-ingest": f"{gateway},{analytics}",
+        "analytics-query": gateway,
+        "question-broker": gateway,
+        "mcp-gateway": "",
+    }
+    shown = {service.name: service_env(world, service).get("SERVICE_TOKEN") for service in SERVICES}
+    assert {name for name, token in shown.items() if token} == {"mcp-gateway", "analytics-query"}
+    assert shown["mcp-gateway"] != shown["analytics-query"]
+
+
+def test_a_worker_calls_no_service_and_has_no_token_for_one(tmp_path: Path):
+    env = worker_env(make_world(tmp_path, USER | {"SERVICE_TOKEN": "of another system"}), 1)
+    assert not {"SERVICE_TOKEN", "SERVICE_CALLERS"} & set(env)
+
+
 def test_a_worker_gets_the_bus_its_sandbox_and_the_agents_keys_but_no_database(world: World):
     env = worker_env(world, 1)
     assert env["WORKER_ID"] == "worker-1"
@@ -89,7 +109,7 @@ def test_a_sandbox_gets_no_credential(world: World):
         "cursor-key",
         "anthropic-key",
         "aws-key",
-        world.credentials.service_token,
+        *world.credentials.service_tokens.values(),
     }
     assert not secret & set(env.values())
     assert set(env) - {"PATH", "HOME", "MEWS_STACK"} == {name for name in env if name.startswith("SANDBOX_")}

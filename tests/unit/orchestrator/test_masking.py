@@ -4,7 +4,8 @@ from typing import Any
 
 import pytest
 
-from orchestrator.decisions.masking import MASK, masked, without_credentials
+from contracts.addresses import MASK
+from orchestrator.decisions.masking import masked
 
 
 @pytest.mark.parametrize(
@@ -33,17 +34,3 @@ def test_secrets_are_masked(given: dict[str, Any], told: dict[str, Any]) -> None
 )
 def test_what_is_no_secret_is_told_as_it_was_written(requirements: dict[str, Any]) -> None:
     assert masked(requirements) == requirements
-
-
-@pytest.mark.parametrize(
-    ("given", "left"),
-    [
-        ("https://user:s3cret@host/a.git", "https://host/a.git"),
-        ("HTTP://user:s3@cret@host:80/a@b", "HTTP://host:80/a@b"),
-        ("https://host/a@b.git", "https://host/a@b.git"),
-        ("git@host:a/b.git", "git@host:a/b.git"),
-        ("/srv/a", "/srv/a"),
-    ],
-)
-def test_an_address_without_credentials_is_the_same_for_everyone(given: str, left: str) -> None:
-    assert without_credentials(given) == left

@@ -1,3 +1,4 @@
+import hashlib
 import json
 import re
 from collections.abc import AsyncIterator
@@ -12,8 +13,10 @@ from fastapi import APIRouter, Query
 from starlette.exceptions import HTTPException
 
 from contracts.base import Model, Text
+from servicekit.auth import UnsafeSettings
 from servicekit.health import NotReady, Readiness
-from servicekit.http import create_http_app, strict
+from servicekit.http import admitting, create_http_app, strict
+from servicekit.metrics import CALLERS_REFUSED
 from servicekit.settings import ServiceSettings
 from servicekit.traces import inject_headers
 from tests.support.fakes import FakeClock
@@ -90,11 +93,22 @@ async def http(settings: ServiceSettings) -> AsyncIterator[httpx.AsyncClient]:
         yield one
 
 
-def client(settings: ServiceSettings, readiness: Readiness | None = None) -> httpx.AsyncClient:
+def client(
+    settings: ServiceSettings, readiness: Readiness | None = None, admitted: tuple[str, ...] = ()
+) -> httpx.AsyncClient:
+    routers = [admitting(router, *admitted) if admitted else router]
     app = create_http_app(
-        service="carts", settings=settings, routers=[router], readiness=readiness or Readiness(FakeClock())
+        service="carts", settings=settings, routers=routers, readiness=readiness or Readiness(FakeClock())
     )
     return httpx.AsyncClient(transport=httpx.ASGITransport(app, raise_app_exceptions=False), base_url="http://carts")
+
+
+def known(name: str, token: str) -> str:
+    return f"{name}:{hashlib.sha256(token.encode()).hexdigest()}"
+
+
+def bearer(token: str) -> dict[str, str]:
+    return {"authorization": f"Bearer {token}"}
 
 
 def problem(response: httpx.Response, status: int, code: str) -> dict[str, Any]:
@@ -184,6 +198,15 @@ async def test_a_body_over_the_limit_is_refused_and_the_limit_named(http: httpx.
         assert "1000 bytes" in problem(response, 413, "body_too_large")["detail"]
 
 
+async def test_an_address_or_headers_over_the_limit_are_refused() -> None:
+    async with client(ServiceSettings.model_validate({"max_url_bytes": 300, "max_header_bytes": 1_024})) as http:
+        assert (await http.get("/v1/carts/1", params={"limit": 5})).status_code == 200
+        problem(await http.get(f"/v1/carts/{'x' * 300}"), 414, "address_too_long")
+        problem(await http.get("/v1/carts/1", params={"limit": "5" * 300}), 414, "address_too_long")
+        much = await http.get("/v1/carts/1", headers={"x-much": "x" * 1_024})
+        assert "1024 bytes" in problem(much, 431, "headers_too_large")["detail"]
+
+
 async def test_an_error_that_says_its_code_is_told_so(http: httpx.AsyncClient) -> None:
     body = problem(await http.post("/v1/fail/jammed"), 409, "cart_jammed")
     assert (body["title"], body["detail"]) == ("Conflict", "the cart is jammed")
@@ -210,15 +233,60 @@ async def test_errors_of_the_framework_are_problems_too(http: httpx.AsyncClient)
     problem(await http.post("/v1/fail/teapot"), 418, "i'm_a_teapot")
 
 
-async def test_the_service_token_is_asked_for_where_it_is_set() -> None:
-    settings = ServiceSettings.model_validate({"service_token": "s3cret"})
+async def test_a_known_callers_token_is_asked_for_where_there_are_callers() -> None:
+    settings = ServiceSettings.model_validate({"service_callers": known("mcp-gateway", "s3cret")})
     async with client(settings) as http:
         for wrong in ({}, {"authorization": "Bearer nope"}, {"authorization": "Basic s3cret"}):
             response = await http.get("/v1/carts/1", headers=wrong)
             problem(response, 401, "unauthorized")
             assert response.headers["www-authenticate"] == "Bearer"
         assert (await http.get("/v1/carts/1", headers={"authorization": "bearer s3cret"})).status_code == 200
-        assert (await http.get("/healthz")).status_code == 200
+        for probe in ("/healthz", "/readyz", "/metrics"):
+            assert (await http.get(probe)).status_code == 200
+
+
+async def test_a_known_caller_gets_no_further_than_where_it_is_admitted() -> None:
+    callers = ",".join([known("mcp-gateway", "mine"), known("horse", "yours")])
+    settings = ServiceSettings.model_validate({"service_callers": callers})
+    refused = CALLERS_REFUSED.labels("horse", "not_admitted")
+    before = refused._value.get()
+    async with client(settings) as http:
+        body = problem(await http.get("/v1/carts/1", headers=bearer("yours")), 403, "caller_not_admitted")
+        assert body["detail"] == "horse may not call GET /v1/carts/1: mcp-gateway may"
+    async with client(settings, admitted=("horse",)) as http:
+        assert (await http.get("/v1/carts/1", headers=bearer("yours"))).status_code == 200
+        problem(await http.get("/v1/carts/1", headers=bearer("mine")), 403, "caller_not_admitted")
+    assert refused._value.get() == before + 1
+
+
+async def test_two_tokens_of_a_caller_are_good_while_one_replaces_the_other() -> None:
+    callers = ",".join([known("mcp-gateway", "old"), known("mcp-gateway", "new")])
+    async with client(ServiceSettings.model_validate({"service_callers": callers})) as http:
+        for token in ("old", "new"):
+            assert (await http.get("/v1/carts/1", headers=bearer(token))).status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("settings", "says"),
+    [
+        ({"http_host": "0.0.0.0"}, "HTTP_HOST=0.0.0.0"),
+        ({"http_host": "::"}, "HTTP_HOST=::"),
+        ({"http_host": "carts.example.com"}, "HTTP_HOST=carts.example.com"),
+        ({"service_token": "s3cret"}, "SERVICE_TOKEN is set"),
+    ],
+)
+def test_a_service_that_would_ask_nobody_does_not_start(settings: dict[str, str], says: str) -> None:
+    with pytest.raises(UnsafeSettings, match="SERVICE_CALLERS") as error:
+        client(ServiceSettings.model_validate(settings))
+    assert says in str(error.value)
+    assert "s3cret" not in str(error.value)
+    client(ServiceSettings.model_validate(settings | {"service_open": True}))
+    client(ServiceSettings.model_validate(settings | {"service_callers": known("mcp-gateway", "a")}))
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "127.8.8.8", "::1", "localhost"])
+def test_on_loopback_nobody_need_be_asked(host: str) -> None:
+    client(ServiceSettings.model_validate({"http_host": host}))
 
 
 async def test_readiness_says_what_is_missing(settings: ServiceSettings) -> None:

@@ -37,6 +37,10 @@ MAX_REQUIREMENTS = 262_144
 """Bytes as JSON. A task must fit into one message of the bus, which takes 1 MiB unless it is set to take more."""
 
 
+MOST_OF = {"tags": 100, "capabilities": 100, "verify": 100, "env": 1_000}
+"""Entries of each requirement of a new task."""
+
+
 class TaskState(StrEnum):
     """The state of a task; the legal transitions are the orchestrator's."""
 
@@ -168,6 +172,10 @@ class NewTask(Model):
     @field_validator("requirements", mode="after")
     @classmethod
     def _fits_in_a_message(cls, requirements: Requirements) -> Requirements:
+        for name, most in MOST_OF.items():
+            given = len(getattr(requirements, name))
+            if given > most:
+                raise ValueError(f"{name}: must have at most {most} entries, not {given}")
         size = len(requirements.to_json())
         if size > MAX_REQUIREMENTS:
             raise ValueError(f"must be at most {MAX_REQUIREMENTS} bytes as JSON, not {size}")

@@ -11,9 +11,9 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 DATABASE = "mcp_manager"
-# Tables of the audit log, whose entries nobody changes or removes.
-APPEND_ONLY = "^audit_entries"
 SCHEMAS = ("orchestrator", "telemetry", "analytics", "questions", "gateway")
+# Whose running services stage rows in temporary tables.
+STAGING = frozenset({"telemetry"})
 
 
 @dataclass(frozen=True)
@@ -70,15 +70,38 @@ def role_statements(roles: Iterable[SchemaRoles]) -> list[str]:
         statement
         for one in roles
         for name, password in ((one.owner, one.owner_password), (one.app, one.app_password))
-        for statement in _role(name, password, one.schema)
+        for statement in role(name, literal(password), one.schema)
+    ]
+
+
+def role(name: str, password: str, schema: str) -> list[str]:
+    """Make one login role, or give it its password (as SQL says it) and search path anew."""
+    quoted = identifier(name)
+    return [
+        f"DO $$ BEGIN CREATE ROLE {quoted}; EXCEPTION WHEN duplicate_object OR unique_violation THEN NULL; END $$",
+        f"ALTER ROLE {quoted} LOGIN NOSUPERUSER NOCREATEDB NOCREATEROLE PASSWORD {password}",
+        f"ALTER ROLE {quoted} SET search_path = {identifier(schema)}",
     ]
 
 
 def database_statements(roles: Iterable[SchemaRoles], database: str) -> list[str]:
     """Open the database to these roles alone."""
-    name = identifier(database)
-    names = ", ".join(identifier(role) for one in roles for role in (one.owner, one.app))
-    return [f"REVOKE ALL ON DATABASE {name} FROM PUBLIC", f"GRANT CONNECT, TEMPORARY ON DATABASE {name} TO {names}"]
+    roles, name = list(roles), identifier(database)
+    every = [role for one in roles for role in (one.owner, one.app)]
+    staging = [role for one in roles for role in (one.owner, one.app) if role == one.owner or one.schema in STAGING]
+    others = [role for role in every if role not in staging]
+    # First what is given: a service that connects meanwhile is not to be refused.
+    return [
+        f"GRANT CONNECT ON DATABASE {name} TO {_names(every)}",
+        f"GRANT TEMPORARY ON DATABASE {name} TO {_names(staging)}",
+        f"REVOKE ALL ON DATABASE {name} FROM PUBLIC",
+        f"REVOKE CREATE ON DATABASE {name} FROM {_names(every)}",
+        *([f"REVOKE TEMPORARY ON DATABASE {name} FROM {_names(others)}"] if others else []),
+    ]
+
+
+def _names(roles: Iterable[str]) -> str:
+    return ", ".join(map(identifier, roles))
 
 
 def schema_statements(roles: Iterable[SchemaRoles]) -> list[str]:
@@ -96,15 +119,6 @@ def literal(value: str) -> str:
     return "E'" + value.replace("\\", "\\\\").replace("'", "''") + "'"
 
 
-def _role(name: str, password: str, schema: str) -> list[str]:
-    role = identifier(name)
-    return [
-        f"DO $$ BEGIN CREATE ROLE {role}; EXCEPTION WHEN duplicate_object OR unique_violation THEN NULL; END $$",
-        f"ALTER ROLE {role} LOGIN NOSUPERUSER NOCREATEDB NOCREATEROLE PASSWORD {literal(password)}",
-        f"ALTER ROLE {role} SET search_path = {identifier(schema)}",
-    ]
-
-
 def _schema(one: SchemaRoles) -> list[str]:
     schema, owner, app = identifier(one.schema), identifier(one.owner), identifier(one.app)
     rows, numbers = "SELECT, INSERT, UPDATE, DELETE", "USAGE, SELECT, UPDATE"
@@ -116,23 +130,19 @@ def _schema(one: SchemaRoles) -> list[str]:
         f"ALTER SCHEMA {schema} OWNER TO {owner}",
         f"REVOKE ALL ON SCHEMA {schema} FROM PUBLIC",
         f"GRANT USAGE ON SCHEMA {schema} TO {app}",
-        # In one transaction: not for a moment may what can only be added to be changed.
-        f"GRANT {rows} ON ALL TABLES IN SCHEMA {schema} TO {app}; {_append_only(one.schema, one.app)}",
+        _grant_where_nothing_was_said(one, rows),
         f"GRANT {numbers} ON ALL SEQUENCES IN SCHEMA {schema} TO {app}",
         f"{future} {rows} ON TABLES TO {app}",
         f"{future} {numbers} ON SEQUENCES TO {app}",
     ]
 
 
-def _append_only(schema: str, app: str) -> str:
-    """Take back what the role may not do with the tables to which rows can only be added, where there are any yet."""
-    return f"""
-        DO $$ DECLARE wanted regclass; BEGIN
-            FOR wanted IN
-                SELECT oid FROM pg_class WHERE relnamespace = to_regnamespace({literal(identifier(schema))})
-                AND relkind IN ('r', 'p') AND relname ~ {literal(APPEND_ONLY)}
-            LOOP
-                EXECUTE format('REVOKE UPDATE, DELETE, TRUNCATE ON %s FROM %I', wanted, {literal(app)});
-            END LOOP;
-        END $$
+def _grant_where_nothing_was_said(one: SchemaRoles, rows: str) -> str:
+    """Tables of before the default privileges; where a migration has taken a right away, it stays away."""
+    missing = f"""
+        SELECT oid::regclass FROM pg_class
+        WHERE relnamespace = {literal(one.schema)}::regnamespace AND relkind IN ('r', 'p', 'v', 'm')
+          AND NOT has_table_privilege({literal(one.app)}, oid, 'SELECT')
     """
+    grant = f"EXECUTE 'GRANT {rows} ON ' || missing || {literal(' TO ' + identifier(one.app))}"
+    return f"DO $$ DECLARE missing regclass; BEGIN FOR missing IN {missing} LOOP {grant}; END LOOP; END $$"

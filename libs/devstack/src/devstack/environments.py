@@ -19,6 +19,8 @@ AGENT_KEYS = ("CURSOR_API_KEY", "ANTHROPIC_API_KEY", "OPENAI_API_KEY", "CODEX_AP
 SERVERS = ("NATS", "REDIS", "POSTGRES")
 ADDRESS_PARTS = ("HOST", "PORT", "DB", "USER", "PASSWORD", "OWNER_USER", "OWNER_PASSWORD")
 ADDRESSES = frozenset(f"{server}_{part}" for server in SERVERS for part in ADDRESS_PARTS)
+DOORS = ("SERVICE_TOKEN", "SERVICE_CALLERS")
+KEPT_BACK = ADDRESSES.union(AGENT_KEYS, DOORS)
 # All that a sandbox inherits: it must hold no credential of the user's.
 PLAIN = ("PATH", "HOME", "LANG", "LC_ALL", "TZ", "TMPDIR", "SSL_CERT_FILE", "SSL_CERT_DIR", "SANDBOX_BUBBLEWRAP")
 HIDDEN_FROM_AGENTS = ("~/.ssh", "~/.aws", "~/.gnupg", "~/.kube", "~/.docker", "~/.config/gcloud", "~/.netrc")
@@ -49,9 +51,12 @@ def service_env(world: World, service: ServiceSpec) -> dict[str, str]:
     """What a running service gets: the runtime role of its schema."""
     roles = world.credentials.roles_of(service.schema)
     database = _postgres(world.endpoints, roles.app, roles.app_password)
+    callers = {"SERVICE_CALLERS": ",".join(world.credentials.caller(name) for name in service.callers)}
+    token = world.credentials.service_tokens.get(service.name)
+    doors = callers | ({"SERVICE_TOKEN": token} if token else {})
     gateway = {"AUTH_MODE": "local", "GATEWAY_STATE_KEYS": world.credentials.gateway_state_key}
     bus = _own_bus(world, "service", service.name)
-    return _shared(world, service.name) | bus | database | (gateway if service.name == GATEWAY else {})
+    return _shared(world, service.name) | bus | database | doors | (gateway if service.name == GATEWAY else {})
 
 
 def migration_env(world: World, service: ServiceSpec) -> dict[str, str]:
@@ -101,7 +106,6 @@ def _shared(world: World, name: str) -> dict[str, str]:
         STACK_VARIABLE: str(world.layout.mews),
         "HTTP_HOST": HOST,
         "HTTP_PORT": str(world.ports[name]),
-        "SERVICE_TOKEN": world.credentials.service_token,
         "LOG_FORMAT": "json",
         "SHUTDOWN_GRACE_MS": SHUTDOWN_GRACE_MS,
     }  # fmt: skip
@@ -142,8 +146,8 @@ def _postgres(endpoints: Endpoints, user: str, password: str) -> dict[str, str]:
 
 
 def _inherited(world: World) -> dict[str, str]:
-    """The user's variables without the keys of agents and without a server's address."""
-    return {name: value for name, value in world.inherited.items() if name not in AGENT_KEYS and name not in ADDRESSES}
+    """The user's variables without the keys of agents, a server's address, and tokens of another system."""
+    return {name: value for name, value in world.inherited.items() if name not in KEPT_BACK}
 
 
 def _plain(world: World) -> dict[str, str]:

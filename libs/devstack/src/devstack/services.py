@@ -10,20 +10,23 @@ STACK_VARIABLE = "MEWS_STACK"
 
 @dataclass(frozen=True)
 class ServiceSpec:
-    """One service: `url_variable` is the variable by which the others get its address."""
+    """One service: `url_variable` is the variable by which the others get its address; `callers` may call it."""
 
     name: str
     module: str
     schema: str
     url_variable: str
+    callers: tuple[str, ...] = (GATEWAY,)
 
 
 SERVICES = (
     ServiceSpec("orchestrator", "orchestrator", "orchestrator", "ORCHESTRATOR_URL"),
-    ServiceSpec("telemetry-ingest", "telemetry_ingest", "telemetry", "TELEMETRY_INGEST_URL"),
+    ServiceSpec(
+        "telemetry-ingest", "telemetry_ingest", "telemetry", "TELEMETRY_INGEST_URL", (GATEWAY, "analytics-query")
+    ),
     ServiceSpec("analytics-query", "analytics_query", "analytics", "ANALYTICS_QUERY_URL"),
     ServiceSpec("question-broker", "question_broker", "questions", "QUESTION_BROKER_URL"),
-    ServiceSpec(GATEWAY, "mcp_gateway", "gateway", "GATEWAY_URL"),
+    ServiceSpec(GATEWAY, "mcp_gateway", "gateway", "GATEWAY_URL", ()),
 )
 WORKER_MODULE = "worker_agent"
 SANDBOX_MODULE = "sandbox"

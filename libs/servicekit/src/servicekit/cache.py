@@ -1,5 +1,8 @@
 """Redis, for what may be lost."""
 
+from ssl import TLSVersion
+from typing import Any
+
 from redis.asyncio import Redis
 from redis.asyncio.retry import Retry
 from redis.backoff import ExponentialWithJitterBackoff
@@ -28,7 +31,7 @@ class Cache:
             db=settings.redis_db,
             username=settings.redis_user,
             password=settings.redis_password.get_secret_value() if settings.redis_password else None,
-            ssl=settings.redis_tls,
+            **_tls(settings),
             socket_timeout=timeout_s,
             socket_connect_timeout=timeout_s,
             health_check_interval=IDLE_CHECK_S,
@@ -46,6 +49,20 @@ class Cache:
     async def close(self) -> None:
         """Close all connections."""
         await self.client.aclose()
+
+
+def _tls(settings: ServiceSettings) -> dict[str, Any]:
+    if not settings.redis_tls:
+        return {}
+    return {
+        "ssl": True,
+        "ssl_cert_reqs": "required",
+        "ssl_check_hostname": True,
+        "ssl_min_version": TLSVersion.TLSv1_2,
+        "ssl_ca_certs": settings.redis_tls_ca,
+        "ssl_certfile": settings.redis_tls_certificate,
+        "ssl_keyfile": settings.redis_tls_key,
+    }
 
 
 def is_away(error: BaseException) -> bool:

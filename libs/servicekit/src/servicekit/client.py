@@ -1,11 +1,12 @@
 """Calls from one service to another."""
 
+import ssl
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import asynccontextmanager
 from datetime import datetime
 from functools import lru_cache
 from http import HTTPStatus
-from typing import Any, TypeVar
+from typing import Any, Self, TypeVar
 
 import httpx
 from opentelemetry.trace import SpanKind
@@ -15,6 +16,8 @@ from tenacity import AsyncRetrying, retry_if_exception_type, stop_after_attempt
 from contracts.problems import Problem
 from servicekit.errors import STATUS_OF_CATEGORY, ServiceError
 from servicekit.metrics import HTTP_CALLS
+from servicekit.settings import ServiceSettings
+from servicekit.tls import client_context
 from servicekit.traces import inject_headers, span
 
 Result = TypeVar("Result")
@@ -56,6 +59,7 @@ class ServiceClient:
         token: SecretStr | None = None,
         timeout_s: float = DEFAULT_TIMEOUT_S,
         max_connections: int = MAX_CONNECTIONS,
+        tls: ssl.SSLContext | None = None,
     ) -> None:
         self.service = service
         self._timeout_s = timeout_s
@@ -65,7 +69,15 @@ class ServiceClient:
             timeout=timeout_s,
             limits=httpx.Limits(max_connections=max_connections, keepalive_expiry=IDLE_S),
             trust_env=False,
+            verify=tls or True,
         )
+
+    @classmethod
+    def of(cls, settings: ServiceSettings, service: str, base_url: str, max_connections: int = MAX_CONNECTIONS) -> Self:
+        """A client that shows what the settings give this service to show."""
+        own = settings.service_tls_ca, settings.service_tls_certificate, settings.service_tls_key
+        tls = client_context(*own) if any(own) else None
+        return cls(service, base_url, settings.service_token, settings.http_timeout_ms / 1000, max_connections, tls)
 
     async def get(self, path: str, into: type[Result], params: Params | None = None) -> Result:
         """GET, tried twice if the connection breaks. `into`: a contract, or any type that Pydantic can read.
@@ -95,7 +107,7 @@ class ServiceClient:
         self, path: str, params: Params | None = None, headers: Mapping[str, str] | None = None
     ) -> AsyncGenerator[httpx.Response]:
         """An open answer, such as server-sent events, whose `aiter_lines()` may pause as long as it likes."""
-        request = self.http.build_request(
+        request = self._request(
             "GET",
             path,
             params=_query(params),
@@ -137,11 +149,18 @@ class ServiceClient:
     ) -> httpx.Response:
         with span(f"{method} {self.service}", SpanKind.CLIENT, **{"server.address": self.service, "url.path": path}):
             headers = inject_headers({} if content is None else {"Content-Type": "application/json"})
-            request = self.http.build_request(method, path, params=params, content=content, headers=headers)
+            request = self._request(method, path, params=params, content=content, headers=headers)
             response = await self._send(request, attempts=attempts)
             if response.is_error:
                 raise self._error(response)
             return response
+
+    def _request(self, method: str, path: str, **more: Any) -> httpx.Request:
+        try:
+            return self.http.build_request(method, path, **more)
+        except httpx.InvalidURL as error:
+            detail = f"what is asked of {self.service} is too long for an address; ask for less at once ({error})"
+            raise ServiceError("address_too_long", "address_too_long", detail) from error
 
     async def _send(self, request: httpx.Request, attempts: int = 1, *, stream: bool = False) -> httpx.Response:
         retrying = AsyncRetrying(
@@ -162,11 +181,13 @@ class ServiceClient:
         return response
 
     def _error(self, response: httpx.Response) -> ServiceError:
+        # It is this service that is refused, and not who called it.
         if response.status_code == HTTPStatus.UNAUTHORIZED:
-            # It is this service's token that is wrong, and not the caller's.
             return ServiceUnavailable(self.service, "refuses the token of this service (SERVICE_TOKEN)")
         try:
             problem = Problem.model_validate_json(response.content)
+            if problem.code == "caller_not_admitted":
+                return ServiceUnavailable(self.service, f"does not admit this service: {problem.detail}")
         except ValidationError:
             title = response.reason_phrase or "Error"
             detail = f"{self.service} answered {response.status_code} {title}"

@@ -19,6 +19,8 @@ Category = Literal[
     "too_large",
     "unsupported",
     "rate_limited",
+    "headers_too_large",
+    "address_too_long",
     "unavailable",
     "internal",
 ]
@@ -30,9 +32,11 @@ STATUS_OF_CATEGORY: Mapping[Category, int] = {
     "not_found": 404,
     "conflict": 409,
     "too_large": 413,
+    "address_too_long": 414,
     "unsupported": 415,
     "invalid": 422,
     "rate_limited": 429,
+    "headers_too_large": 431,
     "internal": 500,
     "unavailable": 503,
 }
@@ -43,9 +47,11 @@ TITLE_OF_CATEGORY: Mapping[Category, str] = {
     "not_found": "Not found",
     "conflict": "Conflict",
     "too_large": "Too large",
+    "address_too_long": "Address too long",
     "unsupported": "Unsupported media type",
     "invalid": "Invalid input",
     "rate_limited": "Too many requests",
+    "headers_too_large": "Headers too large",
     "internal": "Internal error",
     "unavailable": "Unavailable",
 }

@@ -6,6 +6,7 @@ import math
 import os
 import random
 import signal
+import ssl
 import sys
 from collections.abc import Awaitable, Callable, Generator
 from contextlib import contextmanager
@@ -17,6 +18,7 @@ import uvloop
 from fastapi import FastAPI
 
 from servicekit.health import NotReady, Readiness
+from servicekit.http.protocol import limited_protocol
 from servicekit.logs import get_logger
 from servicekit.metrics import LOOP_FAILURES
 from servicekit.settings import ServiceSettings
@@ -157,7 +159,8 @@ class Server(uvicorn.Server):
     async def startup(self, sockets: object = None) -> None:
         """Start the lifespan and listen."""
         await super().startup()
-        log.info("listening", address=f"http://{self.config.host}:{self.port}")
+        scheme = "https" if self.config.is_ssl else "http"
+        log.info("listening", address=f"{scheme}://{self.config.host}:{self.port}")
 
     @contextmanager
     def capture_signals(self) -> Generator[None]:
@@ -192,7 +195,7 @@ def _config(app: FastAPI, settings: ServiceSettings) -> uvicorn.Config:
         host=settings.http_host,
         port=settings.http_port,
         loop="uvloop",
-        http="httptools",
+        http=limited_protocol(settings),
         ws="none",
         lifespan="on",
         interface="asgi3",
@@ -200,6 +203,10 @@ def _config(app: FastAPI, settings: ServiceSettings) -> uvicorn.Config:
         access_log=False,
         server_header=False,
         proxy_headers=False,
+        ssl_certfile=settings.http_tls_certificate,
+        ssl_keyfile=settings.http_tls_key,
+        ssl_ca_certs=settings.http_tls_client_ca,
+        ssl_cert_reqs=ssl.CERT_REQUIRED if settings.http_tls_client_ca else ssl.CERT_NONE,
         timeout_keep_alive=KEEP_ALIVE_S,
         # Open requests get half of the grace; consumers and outboxes, which close with the lifespan, the rest.
         timeout_graceful_shutdown=max(1, math.floor(settings.shutdown_grace_ms / 2000)),

@@ -19,6 +19,12 @@ HTTP_SECONDS = Histogram(
     "mews_http_request_seconds", "Time to answer.", ["method", "route"], buckets=SECONDS, registry=REGISTRY
 )
 HTTP_OPEN = Gauge("mews_http_requests_open", "HTTP requests being answered.", registry=REGISTRY)
+CALLERS_REFUSED = Counter(
+    "mews_http_callers_refused",
+    "Requests of services that were refused: no_token, unknown_token, not_admitted.",
+    ["caller", "reason"],
+    registry=REGISTRY,
+)
 HTTP_CALLS = Counter(
     "mews_http_calls", "Calls to other services, by how they ended.", ["service", "outcome"], registry=REGISTRY
 )

@@ -62,6 +62,7 @@ async def run_migrations(package: str, schema: str, settings: ServiceSettings) -
                 return current
             if current != head:
                 await _patiently(partial(_upgrade, script, schema, settings))
+                await _keep_revision_from_runtime(schema, settings)
             log.info("schema migrated", schema=schema, before=current, after=head)
             return head
     except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
@@ -160,6 +161,18 @@ async def _patiently(upgrade: Callable[[], Awaitable[None]]) -> None:
     ):
         with attempt:
             await upgrade()
+
+
+async def _keep_revision_from_runtime(schema: str, settings: ServiceSettings) -> None:
+    """The running service reads at which revision the schema is, and cannot say otherwise."""
+    if settings.postgres_owner_user in (None, settings.postgres_user):
+        return
+    connection = await _open(schema, settings)
+    try:
+        runtime = settings.postgres_user.replace('"', '""')
+        await connection.execute(f'REVOKE INSERT, UPDATE, DELETE ON alembic_version FROM "{runtime}"')
+    finally:
+        await connection.close()
 
 
 def _lacks_lock(error: BaseException) -> bool:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any, Self, TypeVar, cast
+from urllib.parse import urlencode
 
 import asyncpg
 import orjson
@@ -199,6 +200,7 @@ def _role(settings: ServiceSettings, *, owner: bool) -> tuple[str, str | None]:
 def _address(settings: ServiceSettings, *, owner: bool) -> dict[str, Any]:
     user, password = _role(settings, owner=owner)
     return {
+        "dsn": _tls_files(settings),
         "host": settings.postgres_host,
         "port": settings.postgres_port,
         "database": settings.postgres_db,
@@ -207,6 +209,17 @@ def _address(settings: ServiceSettings, *, owner: bool) -> dict[str, Any]:
         "ssl": settings.postgres_tls,
         "timeout": settings.postgres_connect_timeout_ms / 1000,
     }
+
+
+def _tls_files(settings: ServiceSettings) -> str | None:
+    """A dsn that has nothing but the files: asyncpg takes them in no other way, and then knows what `sslmode` means."""
+    named = {
+        "sslrootcert": settings.postgres_tls_ca,
+        "sslcert": settings.postgres_tls_certificate,
+        "sslkey": settings.postgres_tls_key,
+    }
+    given = {name: path for name, path in named.items() if path is not None}
+    return f"postgresql://?{urlencode(given)}" if given else None
 
 
 def _server_settings(schema: str, timeouts: Timeouts) -> dict[str, str]:

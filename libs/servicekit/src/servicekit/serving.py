@@ -12,6 +12,7 @@ from fastapi import FastAPI
 from pydantic import ValidationError
 
 from servicekit import lifecycle
+from servicekit.auth import UnsafeSettings
 from servicekit.logs import configure_logging, get_logger
 from servicekit.migrations import MigrationFailed, run_migrations
 from servicekit.settings import ServiceSettings, explain
@@ -98,6 +99,8 @@ def _serve(program: Program[SettingsT], settings: SettingsT, _options: argparse.
     stop_tracing = configure_tracing(program.service, settings)
     try:
         lifecycle.run(lambda: program.create_app(settings), settings)
+    except UnsafeSettings as error:
+        _refuse(f"{program.service}: wrong settings: {error}", WRONG_SETTINGS)
     finally:
         stop_tracing()
 

@@ -1,13 +1,35 @@
 """Settings that all services share, read from the environment. A service's own settings subclass these."""
 
-from typing import Literal, Self
+from typing import Annotated, Literal, Self
 
-from pydantic import Field, SecretStr, ValidationError, model_validator
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic import BeforeValidator, Field, SecretStr, StringConstraints, ValidationError, model_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 Port = int
 
+GATEWAY = "mcp-gateway"
+"""The service that calls all others, in the name of whoever called it."""
+
+KIBIBYTE = 1024
 MEBIBYTE = 1024 * 1024
+
+
+TLS_KEYS = (
+    "http_tls_key",
+    "nats_tls_key",
+    "otel_exporter_otlp_client_key",
+    "postgres_tls_key",
+    "redis_tls_key",
+    "service_tls_key",
+)
+
+
+def _split(value: object) -> object:
+    return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
+
+
+Caller = Annotated[str, StringConstraints(pattern=r"^[a-z0-9-]{1,63}:[0-9a-f]{64}$")]
+Callers = Annotated[tuple[Caller, ...], NoDecode, BeforeValidator(_split)]
 
 
 class ServiceSettings(BaseSettings):
@@ -61,6 +83,12 @@ class ServiceSettings(BaseSettings):
     """Password at Redis; empty where it asks for none."""
     redis_tls: bool = False
     """Whether the connection to Redis is encrypted."""
+    redis_tls_ca: str | None = None
+    """File with the certificate authority of Redis (PEM); the system's are used where it is empty."""
+    redis_tls_certificate: str | None = None
+    """File with this client's own certificate for Redis (PEM), where it asks for one."""
+    redis_tls_key: str | None = None
+    """File with the key of that certificate (PEM)."""
     redis_timeout_ms: int = Field(default=1_000, ge=1)
     """How long one Redis command, or connecting, may take."""
 
@@ -79,7 +107,13 @@ class ServiceSettings(BaseSettings):
     postgres_owner_password: SecretStr | None = None
     """Password of the owner's role."""
     postgres_tls: Literal["disable", "prefer", "require", "verify-ca", "verify-full"] = "prefer"
-    """How the connection to PostgreSQL is encrypted, as libpq's `sslmode` says it."""
+    """How the connection to PostgreSQL is encrypted, as libpq's `sslmode` says it; `verify-full` in production."""
+    postgres_tls_ca: str | None = None
+    """File with the certificate authority of PostgreSQL (PEM); `verify-ca` and `verify-full` need it."""
+    postgres_tls_certificate: str | None = None
+    """File with this client's own certificate for PostgreSQL (PEM), where it asks for one."""
+    postgres_tls_key: str | None = None
+    """File with the key of that certificate (PEM)."""
     postgres_pool_size: int = Field(default=10, ge=1, le=1_000)
     """Most connections to PostgreSQL of one process."""
     postgres_connect_timeout_ms: int = Field(default=5_000, ge=1)
@@ -99,8 +133,31 @@ class ServiceSettings(BaseSettings):
     """Port on which the service listens; 0 takes a free one and logs it."""
     max_body_bytes: int = Field(default=8 * MEBIBYTE, ge=1)
     """Largest request body; a larger one is refused with 413."""
+    max_header_bytes: int = Field(default=32 * KIBIBYTE, ge=1_024)
+    """Largest sum of a request's headers; more are refused with 431."""
+    max_url_bytes: int = Field(default=64 * KIBIBYTE, ge=256)
+    """Longest path and query of a request; a longer one is refused with 414."""
+    http_head_timeout_ms: int = Field(default=10_000, ge=1)
+    """How long the head of a request may take to come before the connection is closed."""
+    http_tls_certificate: str | None = None
+    """File with the certificate that this service shows (PEM, with its chain); empty: it speaks plain HTTP."""
+    http_tls_key: str | None = None
+    """File with the key of that certificate (PEM)."""
+    http_tls_client_ca: str | None = None
+    """File with the authority of callers' certificates (PEM): whoever shows none of it is refused, probes too."""
     service_token: SecretStr | None = None
-    """Bearer token that services show each other; where it is empty, none is asked for."""
+    """Bearer token of this service alone, which it shows to the services that it calls."""
+    service_callers: Callers = ()
+    """Who may call this service, as `name:sha256` of the caller's token, separated by commas; a caller may have two
+    while its token is replaced. Empty: everybody, on a loopback address only."""
+    service_open: bool = False
+    """Whether everybody may call, on any address, where SERVICE_CALLERS is empty."""
+    service_tls_ca: str | None = None
+    """File with the certificate authority of the services that this one calls; the system's are used if empty."""
+    service_tls_certificate: str | None = None
+    """File with the certificate that this service shows when it calls others (PEM), where they ask for one."""
+    service_tls_key: str | None = None
+    """File with the key of that certificate (PEM)."""
     http_timeout_ms: int = Field(default=10_000, ge=1)
     """How long a call to another service may take."""
     readiness_timeout_ms: int = Field(default=2_000, ge=1)
@@ -133,8 +190,24 @@ class ServiceSettings(BaseSettings):
     """One JSON object a line, or lines for a person."""
     otel_exporter_otlp_endpoint: str | None = None
     """Base address of an OTLP/HTTP collector, such as `http://otel:4318`; empty turns tracing off."""
+    otel_exporter_otlp_certificate: str | None = None
+    """File with the certificate authority of the collector (PEM); well-known ones are used where it is empty."""
+    otel_exporter_otlp_client_certificate: str | None = None
+    """File with this client's own certificate for the collector (PEM), where it asks for one."""
+    otel_exporter_otlp_client_key: str | None = None
+    """File with the key of that certificate (PEM)."""
     otel_traces_sampler_arg: float = Field(default=1.0, ge=0, le=1)
     """Share of new traces that is kept."""
+
+    @model_validator(mode="after")
+    def _keys_come_with_certificates(self) -> Self:
+        for name in TLS_KEYS:
+            certificate = name.removesuffix("key") + "certificate"
+            if (getattr(self, name) is None) != (getattr(self, certificate) is None):
+                raise ValueError(f"{certificate.upper()} and {name.upper()} go together: one is set and one is not")
+        if self.http_tls_client_ca is not None and self.http_tls_certificate is None:
+            raise ValueError("HTTP_TLS_CLIENT_CA is set but HTTP_TLS_CERTIFICATE is not: callers cannot show theirs")
+        return self
 
     @model_validator(mode="after")
     def _owner_needs_password_of_its_own(self) -> Self:

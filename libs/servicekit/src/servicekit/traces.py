@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Generator, Mapping, MutableMapping
 from contextlib import contextmanager
+from typing import TYPE_CHECKING
 
 from opentelemetry import context as otel_context
 from opentelemetry import trace
@@ -12,6 +13,9 @@ from opentelemetry.util.types import AttributeValue
 
 from servicekit.settings import ServiceSettings
 
+if TYPE_CHECKING:
+    from opentelemetry.sdk.trace.export import SpanExporter
+
 PROPAGATOR = TraceContextTextMapPropagator()
 TRACER = "servicekit"
 
@@ -21,7 +25,6 @@ def configure_tracing(service: str, settings: ServiceSettings) -> Callable[[], N
     if settings.otel_exporter_otlp_endpoint is None:
         return _nothing
     # The SDK and the exporter cost memory that a service without a collector should not pay.
-    from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
     from opentelemetry.sdk.resources import Resource
     from opentelemetry.sdk.trace import TracerProvider
     from opentelemetry.sdk.trace.export import BatchSpanProcessor
@@ -32,10 +35,26 @@ def configure_tracing(service: str, settings: ServiceSettings) -> Callable[[], N
         sampler=ParentBasedTraceIdRatio(settings.otel_traces_sampler_arg),
         shutdown_on_exit=False,
     )
-    endpoint = settings.otel_exporter_otlp_endpoint.rstrip("/")
-    provider.add_span_processor(BatchSpanProcessor(OTLPSpanExporter(f"{endpoint}/v1/traces")))
+    provider.add_span_processor(BatchSpanProcessor(exporter_to(settings.otel_exporter_otlp_endpoint, settings)))
     trace.set_tracer_provider(provider)
     return provider.shutdown
+
+
+def exporter_to(endpoint: str, settings: ServiceSettings) -> "SpanExporter":
+    """What sends spans to the collector at `endpoint`."""
+    import requests
+    from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
+
+    session = requests.Session()
+    # Otherwise REQUESTS_CA_BUNDLE, which many images set, would be believed in place of the authority that is given.
+    session.trust_env = False
+    return OTLPSpanExporter(
+        f"{endpoint.rstrip('/')}/v1/traces",
+        certificate_file=settings.otel_exporter_otlp_certificate,
+        client_certificate_file=settings.otel_exporter_otlp_client_certificate,
+        client_key_file=settings.otel_exporter_otlp_client_key,
+        session=session,
+    )
 
 
 def inject_headers(headers: MutableMapping[str, str] | None = None) -> MutableMapping[str, str]:

@@ -24,8 +24,7 @@ log = get_logger(__name__)
 @asynccontextmanager
 async def open_log(settings: ServiceSettings) -> AsyncGenerator["HttpLog"]:
     """A client of the log, closed at the end of the block."""
-    url, timeout_s = settings.telemetry_ingest_url, settings.http_timeout_ms / 1000
-    client = ServiceClient(TELEMETRY, url, settings.service_token, timeout_s)
+    client = ServiceClient.of(settings, TELEMETRY, settings.telemetry_ingest_url)
     try:
         yield HttpLog(client)
     finally:

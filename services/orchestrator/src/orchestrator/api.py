@@ -5,10 +5,10 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Query, Request, Response
 from fastapi.responses import Response as RawResponse
 
-from contracts.base import Level, Model, TaskId, UtcTime, WorkerId
-from contracts.commands import CommandAction, NewCommand
-from contracts.tasks import CancelTask, NewTask, TaskBatch, TaskState
-from contracts.workers import WorkerStatus
+from contracts.base import Level, Model, Page, TaskId, UtcTime, WorkerId
+from contracts.commands import Command, CommandAction, NewCommand
+from contracts.tasks import CancelTask, NewTask, QueueView, TaskBatch, TaskState, TaskView
+from contracts.workers import WorkerStatus, WorkerView
 from orchestrator.errors import OrchestratorError, TaskNotFound, WorkerNotFound
 from orchestrator.handlers.creating import Created, Creator
 from orchestrator.handlers.managing import Manager
@@ -38,7 +38,7 @@ async def _services(request: Request) -> Services:
 Called = Annotated[Services, Depends(_services)]
 
 
-@router.post("/tasks")
+@router.post("/tasks", status_code=201, responses={200: {"model": TaskView}, 201: {"model": TaskView}})
 async def create_task(task: Annotated[NewTask, strict(NewTask)], services: Called) -> Response:
     """Queue a task: 201, or 200 with the first one if the idempotency key repeats."""
     created = await services.creator.create(task)
@@ -53,7 +53,7 @@ async def create_tasks(batch: Annotated[TaskBatch, strict(TaskBatch)], services:
     return RawResponse(b'{"items":[' + items + b"]}", media_type=JSON)
 
 
-@router.get("/tasks")
+@router.get("/tasks", responses={200: {"model": Page[TaskView]}})
 async def list_tasks(
     services: Called,
     status: Annotated[list[TaskState] | None, Query()] = None,
@@ -69,7 +69,7 @@ async def list_tasks(
     return _json(await services.views.task_page(chosen, cursor, limit))
 
 
-@router.get("/tasks/{task_id}")
+@router.get("/tasks/{task_id}", responses={200: {"model": TaskView}})
 async def get_task(task_id: TaskId, services: Called) -> Response:
     """One task with its attempts."""
     view = await services.views.task_view(task_id)
@@ -78,31 +78,31 @@ async def get_task(task_id: TaskId, services: Called) -> Response:
     return _json(view)
 
 
-@router.post("/tasks/{task_id}/cancel")
+@router.post("/tasks/{task_id}/cancel", responses={200: {"model": TaskView}})
 async def cancel_task(task_id: TaskId, why: Annotated[CancelTask, strict(CancelTask)], services: Called) -> Response:
     """End a task; harmless when it is cancelled already."""
     return _json(await services.manager.cancel(task_id, why))
 
 
-@router.post("/tasks/{task_id}/retry")
+@router.post("/tasks/{task_id}/retry", responses={200: {"model": TaskView}})
 async def retry_task(task_id: TaskId, services: Called) -> Response:
     """Queue an ended task again, with a fresh budget of attempts."""
     return _json(await services.manager.retry(task_id))
 
 
-@router.post("/tasks/{task_id}/pause")
+@router.post("/tasks/{task_id}/pause", status_code=202, responses={202: {"model": Command}})
 async def pause_task(task_id: TaskId, services: Called) -> Response:
     """Tell the worker that has the task to hold it; it is `paused` once the worker says so."""
     return _json(await services.manager.steer(task_id, CommandAction.pause), 202)
 
 
-@router.post("/tasks/{task_id}/resume")
+@router.post("/tasks/{task_id}/resume", status_code=202, responses={202: {"model": Command}})
 async def resume_task(task_id: TaskId, services: Called) -> Response:
     """Tell the worker that has the task to go on with it."""
     return _json(await services.manager.steer(task_id, CommandAction.resume), 202)
 
 
-@router.get("/workers")
+@router.get("/workers", responses={200: {"model": Page[WorkerView]}})
 async def list_workers(
     services: Called,
     status: Annotated[list[WorkerStatus] | None, Query()] = None,
@@ -113,7 +113,7 @@ async def list_workers(
     return _json(await services.views.worker_page(status or [], cursor, limit))
 
 
-@router.get("/workers/{worker_id}")
+@router.get("/workers/{worker_id}", responses={200: {"model": WorkerView}})
 async def get_worker(worker_id: WorkerId, services: Called) -> Response:
     """One worker."""
     view = await services.views.worker_view(worker_id)
@@ -122,7 +122,7 @@ async def get_worker(worker_id: WorkerId, services: Called) -> Response:
     return _json(view)
 
 
-@router.post("/workers/{worker_id}/commands")
+@router.post("/workers/{worker_id}/commands", status_code=202, responses={202: {"model": Command}})
 async def command_worker(
     worker_id: WorkerId, new: Annotated[NewCommand, strict(NewCommand)], services: Called
 ) -> Response:
@@ -130,7 +130,7 @@ async def command_worker(
     return _json(await services.manager.command(worker_id, new), 202)
 
 
-@router.get("/queue")
+@router.get("/queue", responses={200: {"model": QueueView}})
 async def get_queue(services: Called) -> Response:
     """The queue at this moment."""
     return _json(await services.views.queue_view())

@@ -26,6 +26,7 @@ Moment = AwareDatetime | None
 Types = Annotated[list[str], Query(description="Stream types and event kinds alike; none: all.")]
 
 router = APIRouter(prefix="/v1")
+whole_log = APIRouter(prefix="/v1/log")
 
 
 class NdjsonResponse(StreamingResponse):
@@ -60,7 +61,7 @@ async def events(
     return page(rows, limit, lambda row: (row.event.event_id,), lambda row: row)
 
 
-@router.get("/log/events", response_class=NdjsonResponse)
+@whole_log.get("/events", response_class=NdjsonResponse)
 async def log_events(
     request: Request, after: EventId | None = None, since: Moment = None, until: Moment = None
 ) -> NdjsonResponse:
@@ -68,7 +69,7 @@ async def log_events(
     return NdjsonResponse(_unless_stopping(request, _log(request).export_events(after, since, until)))
 
 
-@router.get("/log/decided", response_class=NdjsonResponse)
+@whole_log.get("/decided", response_class=NdjsonResponse)
 async def log_decided(
     request: Request, after: EventId | None = None, since: Moment = None, until: Moment = None
 ) -> NdjsonResponse:
@@ -76,7 +77,7 @@ async def log_decided(
     return NdjsonResponse(_unless_stopping(request, _log(request).export_decided(after, since, until)))
 
 
-@router.get("/log/marks", response_model_exclude_none=True)
+@whole_log.get("/marks", response_model_exclude_none=True)
 async def log_marks(request: Request) -> LogMarks:
     """Which batches are in the log: whoever asks first and exports then finds all of them."""
     return await _log(request).marks()

@@ -11,13 +11,13 @@ from servicekit.cache import Cache
 from servicekit.clock import Clock, SystemClock
 from servicekit.deadletters import DeadLetterDesk
 from servicekit.health import Readiness
-from servicekit.http import create_http_app, dead_letters_router
+from servicekit.http import admitting, create_http_app, dead_letters_router
 from servicekit.lifecycle import Background
 from servicekit.migrations import schema_check
 from servicekit.pg import Database
 from servicekit.retention import Retention, dead_letter_policies
 from telemetry_ingest import loops, subscriptions
-from telemetry_ingest.api import router
+from telemetry_ingest.api import router, whole_log
 from telemetry_ingest.settings import Settings
 from telemetry_ingest.store import PostgresEventLog, policies
 from telemetry_ingest.tail import RedisTail
@@ -25,6 +25,8 @@ from telemetry_ingest.tail import RedisTail
 SERVICE = "telemetry-ingest"
 SCHEMA = "telemetry"
 MIGRATIONS = "telemetry_ingest.migrations"
+# Who makes its projections anew from the whole log.
+ANALYTICS = "analytics-query"
 
 
 def create_app(settings: Settings) -> FastAPI:
@@ -63,7 +65,7 @@ def create_app(settings: Settings) -> FastAPI:
         await cache.close()
         await database.close()
 
-    routers = [router, dead_letters_router]
+    routers = [router, admitting(whole_log, ANALYTICS), dead_letters_router]
     return create_http_app(service=SERVICE, settings=settings, lifespan=lifespan, routers=routers, readiness=readiness)
 
 

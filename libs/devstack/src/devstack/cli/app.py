@@ -15,6 +15,7 @@ from devstack.cli import (
     logs,
     rebuilding,
     reporting,
+    roles,
     running,
     surfaces,
     watching,
@@ -28,6 +29,6 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 DAILY = (running, demo, assigning, watching, listing, asking, reporting)
-OPERATING = (keys, auditing, deadletters, rebuilding, logs, surfaces, bus, diagnosis)
+OPERATING = (keys, auditing, deadletters, rebuilding, roles, logs, surfaces, bus, diagnosis)
 for group in (*DAILY, *OPERATING):
     group.register(app)

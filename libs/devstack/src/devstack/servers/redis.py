@@ -1,5 +1,6 @@
 """Redis 6.2 or newer."""
 
+import json
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -33,7 +34,7 @@ class Redis(Server):
         return replace(super().info, password=self._password)
 
     def command(self) -> Sequence[str]:
-        """The server, configured from standard arguments alone."""
+        """The server with its configuration, which is written on the way: a command line can be read by everybody."""
         options = {
             "bind": self.host,
             "port": str(self.port),
@@ -44,8 +45,10 @@ class Redis(Server):
         }
         if self._password:
             options["requirepass"] = self._password
-        arguments = [part for name, value in options.items() for part in (f"--{name}", value)]
-        return [str(self._program), *arguments]
+        file = self.data_dir / "redis.conf"
+        file.touch(mode=0o600)
+        file.write_text("".join(f"{name} {json.dumps(value, ensure_ascii=False)}\n" for name, value in options.items()))
+        return [str(self._program), str(file)]
 
     def answers(self) -> bool:
         """Whether it has loaded its data and replies."""

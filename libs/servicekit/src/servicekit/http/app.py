@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Callable, Sequence
 from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass
 from typing import Any
 
 from fastapi import APIRouter, Depends, FastAPI
@@ -13,9 +14,9 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Route
 
-from servicekit.auth import require_service_token
+from servicekit.auth import DEFAULT_CALLERS, Admission, Callers
 from servicekit.health import Readiness
-from servicekit.http.middleware import BodyLimitMiddleware, MetricsMiddleware, TraceMiddleware
+from servicekit.http.middleware import BodyLimitMiddleware, HeadLimitMiddleware, MetricsMiddleware, TraceMiddleware
 from servicekit.http.openapi import describe_bodies
 from servicekit.http.problems import ProblemMiddleware, on_http_exception, on_invalid_request
 from servicekit.http.strict import refuse_unknown_query
@@ -27,19 +28,33 @@ Lifespan = Callable[[FastAPI], AbstractAsyncContextManager[Any]]
 PROBES = frozenset({"/healthz", "/readyz", "/metrics"})
 
 
+@dataclass(frozen=True)
+class Admitting:
+    """A router, and the callers that are admitted to it."""
+
+    router: APIRouter
+    callers: tuple[str, ...]
+
+
+def admitting(router: APIRouter, *callers: str) -> Admitting:
+    """Admit these callers to the router's routes, and no others."""
+    return Admitting(router, callers)
+
+
 def create_http_app(
     *,
     service: str,
     settings: ServiceSettings,
     lifespan: Lifespan | None = None,
-    routers: Sequence[APIRouter] = (),
+    routers: Sequence[APIRouter | Admitting] = (),
     readiness: Readiness,
     guarded: bool = True,
 ) -> FastAPI:
     """The application of a service: its routers, probes, metrics, limits, and errors as problem details.
 
-    `guarded` asks for the service token on every route of `routers`. `app.state` has `settings`, `readiness`, and
-    `stopping`, an asyncio.Event that is set when the process is told to stop: open streams end on it.
+    `guarded` admits known callers alone (SERVICE_CALLERS): the gateway, where a router does not say otherwise.
+    `app.state` has `settings`, `readiness`, and `stopping`, an asyncio.Event that is set when the process is told to
+    stop: open streams end on it.
     """
     app = FastAPI(
         title=service,
@@ -55,10 +70,12 @@ def create_http_app(
     app.state.settings = settings
     app.state.readiness = readiness
     app.state.stopping = asyncio.Event()
-    token = [Depends(require_service_token)] if guarded else []
-    for router in routers:
-        describe_bodies(app, router)
-        app.include_router(router, dependencies=[*token, Depends(refuse_unknown_query)])
+    callers = Callers.of(settings) if guarded and routers else Callers()
+    for one in routers:
+        part = one if isinstance(one, Admitting) else Admitting(one, DEFAULT_CALLERS)
+        describe_bodies(app, part.router)
+        doors = [Depends(Admission(callers, part.callers)), Depends(refuse_unknown_query)]
+        app.include_router(part.router, dependencies=doors)
     return app
 
 
@@ -67,6 +84,7 @@ def _middleware(settings: ServiceSettings) -> list[Middleware]:
         Middleware(TraceMiddleware),
         Middleware(MetricsMiddleware),
         Middleware(ProblemMiddleware),
+        Middleware(HeadLimitMiddleware, headers=settings.max_header_bytes, url=settings.max_url_bytes),
         Middleware(BodyLimitMiddleware, limit=settings.max_body_bytes),
     ]
 

@@ -9,6 +9,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from servicekit.errors import ServiceError, problem_of
 from servicekit.http.problems import problem_response
+from servicekit.http.protocol import headers_too_large
 from servicekit.metrics import HTTP_OPEN, HTTP_REQUESTS, HTTP_SECONDS
 from servicekit.traces import continued
 
@@ -63,6 +64,32 @@ class MetricsMiddleware:
             HTTP_REQUESTS.labels(method, route, status).inc()
             if not is_stream:
                 HTTP_SECONDS.labels(method, route).observe(perf_counter() - start)
+
+
+class HeadLimitMiddleware:
+    """Refuses a request whose address or headers are over the limit; the server has read no more than it had to."""
+
+    def __init__(self, app: ASGIApp, headers: int, url: int) -> None:
+        self._app = app
+        self._headers = headers
+        self._url = url
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Run the application."""
+        if scope["type"] == "http":
+            refusal = self._refusal(scope)
+            if refusal is not None:
+                await problem_response(problem_of(refusal), {"Connection": "close"})(scope, receive, send)
+                return
+        await self._app(scope, receive, send)
+
+    def _refusal(self, scope: Scope) -> ServiceError | None:
+        if len(scope["path"]) + len(scope["query_string"]) > self._url:
+            detail = f"the path and query are longer than {self._url} bytes (MAX_URL_BYTES)"
+            return ServiceError("address_too_long", "address_too_long", detail)
+        if sum(len(name) + len(value) for name, value in scope["headers"]) > self._headers:
+            return headers_too_large(self._headers)
+        return None
 
 
 class BodyLimitMiddleware:

@@ -26,8 +26,7 @@ async def open_upstreams(settings: ServiceSettings, live_tails: int) -> AsyncGen
     async with AsyncExitStack() as stack:
 
         def client(service: str, url: str, connections: int = MAX_CONNECTIONS) -> ServiceClient:
-            timeout_s = settings.http_timeout_ms / 1000
-            opened = ServiceClient(service, url, settings.service_token, timeout_s, connections)
+            opened = ServiceClient.of(settings, service, url, connections)
             stack.push_async_callback(opened.close)
             return opened
 

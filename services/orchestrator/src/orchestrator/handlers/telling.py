@@ -6,9 +6,9 @@ from datetime import datetime
 import orjson
 from pydantic import JsonValue
 
+from contracts.addresses import without_credentials
 from contracts.decided import DecidedKind, FleetSample
 from contracts.tasks import TaskState
-from orchestrator.decisions.masking import without_credentials
 from orchestrator.domain import AttemptRef, Closed, Fate, Traits
 from orchestrator.ports import Closing, Moved, Said
 from servicekit.ids import new_event_id

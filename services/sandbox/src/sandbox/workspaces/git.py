@@ -6,7 +6,6 @@ confinement as the task's own commands, with an environment that asks nobody and
 
 import asyncio
 import os
-import re
 import signal
 import subprocess
 import tempfile
@@ -15,6 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO
 
+from contracts.addresses import without_credentials
 from sandbox.bubblewrap import View
 from sandbox.errors import GitFailed
 from sandbox.protections import Host
@@ -82,7 +82,6 @@ PASSED_ON = (
     "SSL_CERT_DIR",
     "GIT_SSL_CAINFO",
 )
-CREDENTIALS = re.compile(r"(://)[^/\s]*@")
 MOST_OUTPUT = 64 * 1024 * 1024
 MOST_SAID = 2_000
 
@@ -177,11 +176,6 @@ def write_configuration(path: Path) -> None:
 def passed_on(environment: Mapping[str, str]) -> dict[str, str]:
     """What git is told of the sandbox's own environment: how to get out, and whom to trust."""
     return {name: environment[name] for name in PASSED_ON if name in environment}
-
-
-def without_credentials(url: str) -> str:
-    """A URL as it may be shown and remembered."""
-    return CREDENTIALS.sub(r"\1", url)
 
 
 def _spawn(

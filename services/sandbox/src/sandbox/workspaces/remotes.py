@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import SplitResult, unquote, urlsplit
 
-from sandbox.workspaces.git import without_credentials
+from contracts.addresses import without_credentials
 
 HTTP = ("http", "https")
 

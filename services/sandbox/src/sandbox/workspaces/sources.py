@@ -5,11 +5,12 @@ import stat
 from contextlib import suppress
 from pathlib import Path
 
+from contracts.addresses import without_credentials
 from contracts.sandbox import GitSource
 from sandbox import confine, walk
 from sandbox.bubblewrap import View
 from sandbox.errors import BadSource, FileSystemFailed, GitFailed, TreeTooDeep, WorkspaceTooLarge
-from sandbox.workspaces.git import Git, without_credentials
+from sandbox.workspaces.git import Git
 from sandbox.workspaces.layout import Layout
 from sandbox.workspaces.remotes import remote_of
 

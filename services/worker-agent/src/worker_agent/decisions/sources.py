@@ -2,18 +2,12 @@
 
 import re
 
+from contracts.addresses import without_credentials
 from contracts.sandbox import DirectorySource, EmptySource, GitSource, WorkspaceSource
 from contracts.tasks import Requirements
 from worker_agent.errors import TaskUnusable
 
 REMOTE = re.compile(r"^([a-z][a-z0-9+.-]*://|[^/\s]+@[^/\s]+:)")
-
-CREDENTIALS = re.compile(r"(://)[^/\s]*@")
-
-
-def without_credentials(repository: str) -> str:
-    """A repository's address as others may see it, and find what is said of it."""
-    return CREDENTIALS.sub(r"\1", repository)
 
 
 def source_of(requirements: Requirements) -> WorkspaceSource:
@@ -25,7 +19,8 @@ def source_of(requirements: Requirements) -> WorkspaceSource:
     if repository is None:
         return EmptySource()
     if not REMOTE.match(repository) and not repository.startswith("/"):
-        raise TaskUnusable(f"requirements.repository must be a git URL or an absolute path, not {repository[:200]!r}")
+        shown = without_credentials(repository)[:200]
+        raise TaskUnusable(f"requirements.repository must be a git URL or an absolute path, not {shown!r}")
     return GitSource(url=repository, ref=requirements.ref, branch=requirements.branch)
 
 

@@ -1,8 +1,8 @@
 """What an attempt says to other workers: learnings, and the results of the help that they asked for."""
 
+from contracts.addresses import without_credentials
 from contracts.learnings import ShareLearning
 from contracts.questions import RespondToCollaboration
-from worker_agent.decisions.sources import without_credentials
 from worker_agent.errors import NotAsked
 from worker_agent.handlers.attempt import Attempt
 from worker_agent.handlers.reports import Recorded
