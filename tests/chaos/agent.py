@@ -93,7 +93,9 @@ class Worker:
             self._journal.note("refused", id=number, tool=tool, status=status, why=json.dumps(answer)[:300])
             return None
         told = result.get("structuredContent") or {}
-        kept = {key: told[key] for key in ("event_id", "seq", "attempt", "question_id", "state", "answer") if key in told}
+        kept = {
+            key: told[key] for key in ("event_id", "seq", "attempt", "question_id", "state", "answer") if key in told
+        }
         self._journal.note("acked", id=number, tool=tool, **kept)
         return told
 

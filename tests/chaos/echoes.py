@@ -40,6 +40,7 @@ class Echo:
 
     async def run(self) -> None:
         """Listen and repeat until cancelled."""
+
         async def quiet(_: Exception) -> None:
             return
 

@@ -119,9 +119,7 @@ def victims(fault: Fault, workers: int) -> tuple[str, ...]:
     }[fault]
 
 
-def _one_by_one(
-    random: Random, tempo: Tempo, until_s: float, workers: int, only: Sequence[Fault]
-) -> list[Injection]:
+def _one_by_one(random: Random, tempo: Tempo, until_s: float, workers: int, only: Sequence[Fault]) -> list[Injection]:
     """Faults that last, with a rest between them; each kind comes before any comes again."""
     lasting = [fault for fault in only if fault is not Fault.kill]
     found: list[Injection] = []
