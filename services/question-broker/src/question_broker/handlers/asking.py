@@ -33,7 +33,7 @@ async def ask(into: RuledWrites, asked: Sequence[Asked], policy: AskingPolicy, n
     """Keep what workers asked; a question of an ended attempt is withdrawn at once."""
     closed = await into.closed_through([event.task_id for event in asked if event.task_id])
     read = [question_of(event, closed.get(event.task_id or "", 0), policy.approval) for event in asked]
-    new = await into.add(read)
+    new = await into.add([question.received(now) for question in read])
     kept = {question.question_id: question for question in new}
     kept |= await _within_quotas(into, kept.values(), policy.quotas, now)
     kept |= await ruling.try_rules(into, [one for one in kept.values() if one.is_open], now)
