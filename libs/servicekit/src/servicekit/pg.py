@@ -174,6 +174,9 @@ def is_transient(error: BaseException) -> bool:
     if isinstance(error, asyncpg.InterfaceError):
         # asyncpg says so, and nothing more precise, about a connection that the server has closed.
         return "connection is closed" in str(error) or "closed in the middle" in str(error)
+    if isinstance(error, asyncpg.InternalClientError):
+        # The same, where the server went in the very moment in which a statement was sent.
+        return "cannot switch to state" in str(error)
     return isinstance(error, TRANSIENT)
 
 
