@@ -4,7 +4,8 @@
                           [--report FILE] [--json] [--keep] [--plan]
 
 Several seeds (`--seed 1 2 3`) run one after the other on the same platform. `--plan` prints what would be injected, and
-does nothing. `--keep` leaves logs, journals and data where they are, and says where. Exit code 1: an invariant does not hold.
+does nothing. `--keep` leaves logs, journals and data where they are, and says where. Exit code 1: an invariant does
+not hold.
 """
 
 import argparse
@@ -17,8 +18,8 @@ from pathlib import Path
 
 from devstack.supervision.strays import adopt_orphans, end_descendants
 from tests.chaos.cluster import running_cluster
-from tests.chaos.disks import own_mounts
 from tests.chaos.evidence import Evidence
+from tests.chaos.isolation import isolate
 from tests.chaos.keeping import marked_with
 from tests.chaos.plan import Fault, Plan, make_plan, skew_of, tempo_of
 from tests.chaos.report import as_json, as_text, schedule
@@ -35,7 +36,7 @@ def main() -> int:
     if asked.plan:
         print("\n".join(schedule(plan) for plan in plans))
         return 0
-    own_mounts()
+    isolate()
     adopt_orphans()
     # The path of a Unix socket is short.
     home = Path(tempfile.mkdtemp(prefix="mews-chaos-"))
@@ -55,14 +56,18 @@ async def _run(home: Path, plans: list[Plan], asked: argparse.Namespace) -> tupl
     async with running_cluster(home, asked.workers, tempo_of(asked.minutes), plans[0].skew) as cluster:
         earlier: Evidence | None = None
         for plan in plans:
-            print(f"{schedule(plan)}\nin {home}", file=sys.stderr, flush=True)
-            outcome = await Round(cluster, plan, asked.tasks, earlier).run()
+            _say(f"{schedule(plan)}\nin {home}")
+            outcome = await Round(cluster, plan, asked.tasks, earlier, _say).run()
             earlier = outcome.evidence
             outcomes.append(outcome)
             write_journal(home / "agents", outcome)
-            print(as_text(outcome), file=sys.stderr, flush=True)
+            _say(as_text(outcome))
     left = [f"{pid}: {command}" for pid, command in marked_with(str(home))]
     return outcomes, left
+
+
+def _say(what: str) -> None:
+    print(what, file=sys.stderr, flush=True)
 
 
 def _tell(outcomes: list[Outcome], left: list[str], asked: argparse.Namespace, home: Path) -> None:

@@ -1,7 +1,8 @@
-"""The agent of every chaos task: does what its errand says, and writes down what it was told, independent of the platform.
+"""The agent of every chaos task: does what its errand says, and writes down what it was told.
 
-Started in the sandbox by `python -I -S agent.py <errand as JSON>`, with the standard library alone. Each line of its journal is
-on disk before the next step: `intend` before a call, `acked` after its answer, both with an id that the call carries.
+Started in the sandbox by `python -I -S agent.py <errand as JSON>`, with the standard library alone. Each line of its
+journal is on disk before the next step: `intend` before a call, `acked` after its answer, both with an id that the call
+carries.
 """
 
 import http.client
@@ -40,7 +41,7 @@ class Journal:
 
     def note(self, did: str, **more: Any) -> None:
         """Write one line, synced."""
-        line = {"did": did, "at": time.time(), **more}
+        line = {"did": did, "at": time.time(), **more}  # noqa: TID251 (alone in the sandbox, it has no other clock)
         os.write(self._file, json.dumps(line).encode() + b"\n")
         os.fsync(self._file)
 
@@ -160,7 +161,7 @@ class Agent:
         return found["data"]["step"] + 1 if found.get("found") else 0
 
     def _ask(self, *, waits: bool) -> None:
-        asked = {"question": "", "question_type": "technical", "wait": waits, "deadline_ms": 600_000}
+        asked = {"question": "", "question_type": "technical", "wait": waits, "deadline_ms": 10_800_000}
         told = self._worker.insist("ask_manager", asked, "question", WAIT_S)
         question = told["question_id"]
         while "answer" not in told:

@@ -142,7 +142,8 @@ def _unit(parts: list[Node], name: str) -> Unit:
 def _wrong_clock(seconds: int) -> dict[str, str]:
     """Variables by which a program sees another time of day; durations stay right."""
     spec = importlib.util.find_spec("libfaketime")
-    assert spec is not None and spec.origin is not None, "libfaketime is not installed: make setup"
+    if spec is None or spec.origin is None:
+        raise LookupError("libfaketime is not installed: make setup")
     [library] = (Path(spec.origin).parent / "vendor").rglob("libfaketime.so.1")
     return {"LD_PRELOAD": str(library), "FAKETIME": f"{seconds:+d}s", "DONT_FAKE_MONOTONIC": "1"}
 

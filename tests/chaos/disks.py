@@ -1,6 +1,5 @@
-"""A disk of its own for each worker, which can be filled: a small tmpfs, or where that is not allowed a limit on files."""
+"""A disk for each worker, which can be filled: a small tmpfs, or where that is not allowed a limit on files."""
 
-import ctypes
 import os
 import resource
 import subprocess
@@ -11,7 +10,6 @@ from pathlib import Path
 SIZE_MB = 48
 FILLER = "filler"
 BLOCK = b"\0" * 65_536
-CLONE_NEWNS = 0x00020000
 TINY_BYTES = 4_096
 
 
@@ -73,14 +71,6 @@ class Limited(Disk):
         if pid is not None:
             with suppress(ProcessLookupError):
                 resource.prlimit(pid, resource.RLIMIT_FSIZE, (self._hard, self._hard))
-
-
-def own_mounts() -> bool:
-    """Give this process mounts that nobody else sees and that end with it; whether that is allowed."""
-    libc = ctypes.CDLL(None, use_errno=True)
-    if os.geteuid() != 0 or libc.unshare(CLONE_NEWNS) != 0:
-        return False
-    return subprocess.run(["mount", "--make-rprivate", "/"], check=False, capture_output=True).returncode == 0
 
 
 def make_disk(folder: Path) -> Disk:

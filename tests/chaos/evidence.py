@@ -28,7 +28,8 @@ EVENTS = """
     FROM telemetry.events WHERE task_id IS NOT NULL
 """
 DECIDED = """
-    SELECT event_id::text, kind, task_id, attempt, question_id FROM telemetry.decided_events WHERE kind NOT LIKE 'worker.%'
+    SELECT event_id::text, kind, task_id, attempt, question_id FROM telemetry.decided_events
+    WHERE kind NOT LIKE 'worker.%'
 """
 PROJECTED = "SELECT event_id::text FROM analytics.decisions"
 QUESTIONS = "SELECT question_id, task_id, state, question, answer FROM questions.questions"
@@ -195,7 +196,7 @@ def read_runs(folder: Path) -> list[Run]:
 
 
 def still_alive(runs: Iterable[Run], mark: str) -> list[str]:
-    """What still runs of agents: their own processes, their children, and whatever has the journal's folder about it."""
+    """What still runs of agents: they, their children, and whatever has the journal's folder about it."""
     found = [f"{run.task_id}.{run.attempt}, pid {run.pid}" for run in runs if alive(run.pid, run.ticks)]
     found += [
         f"child of {run.task_id}.{run.attempt}, pid {line['pid']}"

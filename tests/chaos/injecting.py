@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from tests.chaos.cluster import Cluster
 from tests.chaos.echoes import Echo
 from tests.chaos.keeping import Stop
+from tests.chaos.moments import wall
 from tests.chaos.plan import SERVICES, Fault, Injection, Plan
 
 GRACE_S = 10.0
@@ -65,7 +66,7 @@ class Injector:
 
     async def _at(self, moment: float, one: Injection) -> None:
         await asyncio.sleep(max(0.0, moment - time.monotonic()))
-        begun_at = time.time()
+        begun_at = wall()
         ways: dict[Fault, Callable[[Injection], Awaitable[str]]] = {
             Fault.kill: self._kill,
             Fault.outage: self._outage,
@@ -78,7 +79,7 @@ class Injector:
             Fault.redis_lost: self._lose_redis,
         }
         note = await ways[one.fault](one)
-        self.done.append(Injected(one.fault, one.victim, begun_at, time.time(), note))
+        self.done.append(Injected(one.fault, one.victim, begun_at, wall(), note))
 
     async def _kill(self, one: Injection) -> str:
         return "" if self._keeper[one.victim].kill() else DONE_NOTHING

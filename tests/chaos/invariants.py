@@ -1,8 +1,9 @@
-"""What must hold whatever broke: pure comparisons of the evidence, each of which says in a sentence what does not fit."""
+"""What must hold whatever broke: pure comparisons of the evidence, each of which says what does not fit."""
 
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from itertools import pairwise
 
 from tests.chaos.errands import TO_BE_CANCELLED, Behaviour, Errand
 from tests.chaos.evidence import Attempt, Evidence, Logged, Run, Task
@@ -13,6 +14,7 @@ TERMINAL = frozenset({"completed", "failed", "cancelled", "timed_out"})
 LIVE = frozenset({"assigned", "running"})
 TERMINAL_KINDS = frozenset(f"task.{state}" for state in TERMINAL)
 CLOSED = frozenset({"answered", "auto_answered", "expired", "withdrawn"})
+CLOSING_KINDS = frozenset(f"question.{state}" for state in ("answered", "expired", "withdrawn"))
 ANSWERED = "answered"
 HITS_A_WORKER = frozenset({Fault.kill, Fault.freeze, Fault.stall, Fault.cut, Fault.full_disk, Fault.rolling})
 SETTLES_S = 15.0
@@ -72,7 +74,7 @@ def told_once(e: Evidence) -> Iterator[str]:
     """Each task has one end in the log of what was decided, and each attempt one beginning."""
     mine = set(e.told.assigned.values())
     ends = Counter(d.task_id for d in e.decided if d.kind in TERMINAL_KINDS and d.task_id in mine)
-    begins = Counter((d.task_id, d.attempt) for d in e.decided if d.kind == "task.assigned" and d.task_id in mine)
+    begins = Counter((d.task_id, d.attempt) for d in e.decided if d.kind == "task.assigned")
     for task in e.tasks:
         if task.task_id in mine and task.status in TERMINAL and ends[task.task_id] != 1:
             yield f"the end of {task.task_id} is told {ends[task.task_id]} times"
@@ -117,7 +119,8 @@ def logged_from_somewhere(e: Evidence) -> Iterator[str]:
                 continue
             run = made.get(mark)
             if run is None or (run.task_id, run.attempt) != (event.task_id, event.attempt):
-                yield f"{event.kind} {mark} of attempt {event.attempt} of {event.task_id} comes from {run and _name(run)}"
+                where = f"attempt {event.attempt} of {event.task_id}"
+                yield f"{event.kind} {mark} of {where} comes from {run and _name(run)}"
 
 
 def logged_in_order(e: Evidence) -> Iterator[str]:
@@ -166,7 +169,8 @@ def closed_for_a_reason(e: Evidence) -> Iterator[str]:
         errand = errands[attempt.task_id]
         if _was_to_fail(errand, attempt) or any(_explains(fault, attempt, e.lease_s) for fault in e.injected):
             continue
-        yield f"attempt {attempt.attempt} of {errand.behaviour} {attempt.task_id} on {attempt.worker_id} is {attempt.state}: {attempt.reason}"
+        which = f"attempt {attempt.attempt} of {errand.behaviour} {attempt.task_id} on {attempt.worker_id}"
+        yield f"{which} is {attempt.state}: {attempt.reason}"
 
 
 def believed_is_current(e: Evidence) -> Iterator[str]:
@@ -192,31 +196,42 @@ def cancelled_for_good(e: Evidence) -> Iterator[str]:
             yield f"attempt {attempt.attempt} of {attempt.task_id} was assigned after it was cancelled"
 
 
-def questions_answered_once(e: Evidence) -> Iterator[str]:
-    """Each question is closed once, with an acknowledged answer, and its agent got that one."""
-    kept = {question.question_id: question for question in e.questions}
+def questions_closed_once(e: Evidence) -> Iterator[str]:
+    """Each question that was acknowledged is there once, and has one end."""
     asked = Counter(question.mark for question in e.questions if question.mark)
-    closings = Counter(
-        d.question_id for d in e.decided if d.kind in ("question.answered", "question.expired", "question.withdrawn")
-    )
+    closings = Counter(d.question_id for d in e.decided if d.kind in CLOSING_KINDS)
     for question in e.questions:
         if question.state not in CLOSED:
             yield f"{question.question_id} of {question.task_id} is {question.state}"
         elif closings[question.question_id] != 1:
             yield f"the end of {question.question_id} is told {closings[question.question_id]} times"
+    for run in e.runs:
+        for line in run.of("acked"):
+            if line["tool"] == "ask_manager" and asked[line["id"]] != 1:
+                yield f"question {line['id']} of {_name(run)} is there {asked[line['id']]} times"
+
+
+def answered_once(e: Evidence) -> Iterator[str]:
+    """Each answer is the one that was acknowledged to the manager, and the one that the agent got."""
+    kept = {question.question_id: question for question in e.questions}
+    for question in e.questions:
         if question.state == ANSWERED and question.answer not in e.told.tried.get(question.question_id, ()):
             yield f"{question.question_id} has the answer {question.answer!r}, which nobody gave"
     for question_id, answers in e.told.answered.items():
         if question_id not in kept or set(answers) != {kept[question_id].answer}:
             yield f"{question_id} was acknowledged with {answers}, and has {kept.get(question_id)}"
     for run in e.runs:
-        for line in run.of("acked"):
-            if line["tool"] == "ask_manager" and asked[line["id"]] != 1:
-                yield f"question {line['id']} of {_name(run)} is there {asked[line['id']]} times"
         for line in run.of("answer"):
-            question = kept.get(line["question_id"])
-            if line["state"] == ANSWERED and (question is None or question.answer != line["text"]):
-                yield f"{_name(run)} was told {line['text']!r} for {line['question_id']}, and it is {question}"
+            found = kept.get(line["question_id"])
+            if line["state"] == ANSWERED and (found is None or found.answer != line["text"]):
+                yield f"{_name(run)} was told {line['text']!r} for {line['question_id']}, and it is {found}"
+
+
+def questions_in_time(e: Evidence) -> Iterator[str]:
+    """No question expires: each may wait for longer than any run lasts."""
+    for question in e.questions:
+        if question.state == "expired":
+            yield f"{question.question_id} of {question.task_id} expired long before its deadline"
 
 
 def checkpoints_kept(e: Evidence) -> Iterator[str]:
@@ -295,7 +310,9 @@ INVARIANTS: Mapping[str, Check] = {
         closed_for_a_reason,
         believed_is_current,
         cancelled_for_good,
-        questions_answered_once,
+        questions_closed_once,
+        answered_once,
+        questions_in_time,
         checkpoints_kept,
         projected_once,
         nothing_left,
@@ -352,7 +369,7 @@ def _successive(attempts: Iterable[Attempt]) -> Iterator[tuple[Attempt, Attempt]
         by_task[attempt.task_id].append(attempt)
     for mine in by_task.values():
         mine.sort(key=lambda one: one.attempt)
-        yield from zip(mine, mine[1:], strict=False)
+        yield from pairwise(mine)
 
 
 def _steps_saved(run: Run, before: float) -> tuple[int, int]:

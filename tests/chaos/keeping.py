@@ -10,6 +10,7 @@ from pathlib import Path
 from devstack.managed import Managed
 from devstack.processes import ProcessId, group_of, is_alive, send, until_ended
 from devstack.supervision.graph import Node, Step, Unit
+from tests.chaos.moments import wall
 
 PAUSE_S = 0.3
 LOOK_EVERY_S = 0.05
@@ -67,7 +68,7 @@ class Kept:
                 await until_ended(process)
             looking.cancel()
             self.ready.clear()
-            self.ends.append(End(self.name, time.time(), self.managed.exit_code, process in self._wanted))
+            self.ends.append(End(self.name, wall(), self.managed.exit_code, process in self._wanted))
             await asyncio.sleep(PAUSE_S)
 
     def kill(self) -> bool:
@@ -93,7 +94,7 @@ class Kept:
             forced = True
             send(process, signal.SIGKILL)
             await until_ended(process)
-        return Stop(self.name, time.time(), round(time.monotonic() - begun, 2), forced, self.managed.exit_code)
+        return Stop(self.name, wall(), round(time.monotonic() - begun, 2), forced, self.managed.exit_code)
 
     def freeze(self) -> bool:
         """Stop it where it stands, with its children; whether it ran."""
@@ -112,7 +113,7 @@ class Kept:
         self._frozen = []
 
     async def _look(self) -> None:
-        while not await asyncio.to_thread(self.managed.answers):
+        while not await asyncio.to_thread(self.managed.answers):  # noqa: ASYNC110
             await asyncio.sleep(LOOK_EVERY_S)
         self.ready.set()
 

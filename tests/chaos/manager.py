@@ -13,6 +13,7 @@ from uuid import uuid4
 import httpx
 
 from tests.chaos.errands import HANG_MS, Behaviour, Errand
+from tests.chaos.moments import wall
 
 ERA = "2025-06-18"
 AGENT = Path(__file__).with_name("agent.py")
@@ -107,11 +108,11 @@ class Manager:
         )
         task_id = told["task_id"]
         self.told.assigned[errand.key] = task_id
-        self.told.assigned_at[task_id] = time.time()
+        self.told.assigned_at[task_id] = wall()
         if errand.cancel_after_s is not None:
             await asyncio.sleep(errand.cancel_after_s)
             await self._insist("cancel_task", task_id=task_id, reason="chaos")
-            self.told.cancelled_at[task_id] = time.time()
+            self.told.cancelled_at[task_id] = wall()
 
     async def _answer(self, question: str, busy: set[str]) -> None:
         """Two managers at once: one of them is first."""

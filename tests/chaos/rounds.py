@@ -3,7 +3,8 @@
 import asyncio
 import json
 import time
-from collections.abc import AsyncGenerator
+from collections import Counter
+from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -41,8 +42,11 @@ class Outcome:
 class Round:
     """One plan on one platform; the evidence of earlier rounds on it is part of its own."""
 
-    def __init__(self, cluster: Cluster, plan: Plan, tasks: int, earlier: Evidence | None) -> None:
+    def __init__(
+        self, cluster: Cluster, plan: Plan, tasks: int, earlier: Evidence | None, tell: Callable[[str], None]
+    ) -> None:
         self._cluster = cluster
+        self._tell = tell
         self._plan = plan
         self._errands = make_errands(plan.seed, tasks, plan.faults_s)
         self._earlier = earlier
@@ -83,6 +87,7 @@ class Round:
                 await self._cluster.keeper.all_ready(frozenset(self._injector.lost))
                 evidence = await self._evidence()
                 violations = check(evidence)
+                self._tell(_standing(violations))
                 if not violations or time.monotonic() > until:
                     return evidence, violations
             if time.monotonic() > until + PATIENCE_S:
@@ -136,6 +141,12 @@ def together(earlier: Evidence | None, later: Evidence) -> Evidence:
         injected=[*earlier.injected, *later.injected],
         stops=[*earlier.stops, *later.stops],
     )
+
+
+def _standing(violations: Sequence[Violation]) -> str:
+    """What does not hold yet, in a line."""
+    found = Counter(violation.invariant for violation in violations)
+    return ", ".join(f"{name} {times}" for name, times in found.items()) or "all holds"
 
 
 @asynccontextmanager
