@@ -14,7 +14,7 @@ from devstack.parts import build_parts
 from devstack.paths import Layout
 from devstack.ports import free_port
 from devstack.services import GATEWAY, sandbox_name, worker_name
-from devstack.supervision.graph import Node, Unit
+from devstack.supervision.graph import Node, Step, Unit
 from devstack.system import make_world
 from tests.chaos.disks import Disk, make_disk
 from tests.chaos.keeping import Keeper
@@ -106,9 +106,21 @@ def _nodes(
     """Devstack's parts, but several orchestrators, and each worker behind a wire of its own."""
     numbers = range(1, workers + 1)
     own = {ORCHESTRATOR, *(worker_name(n) for n in numbers), *(sandbox_name(n) for n in numbers)}
-    shared = [node for node in build_parts(world, workers) if node.name not in own]
+    shared = _in_turn([node for node in build_parts(world, workers) if node.name not in own])
     orchestrators = [_orchestrator(world, number, port) for number, port in enumerate(replicas, 1)]
     return [*shared, *orchestrators, *(node for n in numbers for node in _worker(world, n, workers, wires, skew))]
+
+
+def _in_turn(nodes: list[Node]) -> list[Node]:
+    """The same, but each step after the one before: on a busy machine, each migration has its time for itself."""
+    done: list[Node] = []
+    before: frozenset[str] = frozenset()
+    for node in nodes:
+        if isinstance(node, Step):
+            node = replace(node, needs=node.needs | before)
+            before = frozenset({node.name})
+        done.append(node)
+    return done
 
 
 def _orchestrator(world: World, number: int, port: int) -> Unit:
@@ -132,7 +144,9 @@ def _worker(
         inherited={**world.inherited, **wrong_clock},
     )
     parts = build_parts(behind, workers)
-    return _unit(parts, sandbox_name(number)), _unit(parts, name)
+    sandbox, worker = _unit(parts, sandbox_name(number)), _unit(parts, name)
+    # After the migrations, which have little time for themselves.
+    return replace(sandbox, needs=sandbox.needs | {GATEWAY}), worker
 
 
 def _unit(parts: list[Node], name: str) -> Unit:

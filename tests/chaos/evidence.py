@@ -159,6 +159,8 @@ class Evidence:
     ends: Sequence[End] = ()
     stops: Sequence[Stop] = ()
     dead_letters: Mapping[str, Sequence[str]] = field(default_factory=dict[str, Sequence[str]])
+    shown: Mapping[str, Sequence[str]] = field(default_factory=dict[str, Sequence[str]])
+    """Task to the ids of the reports that the manager sees of it in the live streams; some tasks only."""
     unsent: Mapping[str, int] = field(default_factory=dict[str, int])
     """Rows in the outboxes."""
     alive: Sequence[str] = ()

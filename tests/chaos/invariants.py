@@ -259,6 +259,21 @@ def projected_once(e: Evidence) -> Iterator[str]:
         yield f"{len(unknown)} decisions are in the projections and not in the log, such as {min(unknown)}"
 
 
+def shown_once(e: Evidence) -> Iterator[str]:
+    """The manager sees what an agent streamed, each once, whether Redis is there or not."""
+    for task_id, marks in e.shown.items():
+        seen = Counter(marks)
+        streamed = [
+            line["id"]
+            for run in e.runs
+            if run.task_id == task_id
+            for line in run.of("acked")
+            if line["tool"] == "stream_realtime_data"
+        ]
+        if wrong := [mark for mark in streamed if seen[mark] != 1]:
+            yield f"of what {task_id} streamed, {len(wrong)} of {len(streamed)} are not seen once, such as {wrong[0]}"
+
+
 def nothing_left(e: Evidence) -> Iterator[str]:
     """No process of an agent runs, no slot is taken, every worker is there, and no outbox holds anything."""
     yield from (f"still runs: {process}" for process in e.alive)
@@ -315,6 +330,7 @@ INVARIANTS: Mapping[str, Check] = {
         questions_in_time,
         checkpoints_kept,
         projected_once,
+        shown_once,
         nothing_left,
         nothing_refused,
         services_stay,

@@ -17,13 +17,14 @@ from devstack.admin import DATABASE
 from tests.chaos.cluster import Cluster
 from tests.chaos.echoes import Echo
 from tests.chaos.errands import Errand, make_errands
-from tests.chaos.evidence import Evidence, Worker, read_databases, read_runs, still_alive
+from tests.chaos.evidence import MARK, Evidence, Task, Worker, read_databases, read_runs, still_alive
 from tests.chaos.injecting import Injector
 from tests.chaos.invariants import Violation, check
 from tests.chaos.manager import Gateway, Manager, Refused, Told
 from tests.chaos.plan import LONGEST_CALM_S, Plan
 
 LOOK_EVERY_S = 2.0
+SHOWN_TASKS = 5
 PATIENCE_S = 60.0
 """How long the manager may take, after the faults, for what it still has to say."""
 
@@ -106,6 +107,7 @@ class Round:
             injected=self._injector.done,
             lease_s=self._cluster.tempo.lease_ms / 1000,
             workers=workers,
+            shown=await self._shown(read["tasks"]),
             runs=runs,
             alive=alive,
             ends=self._cluster.keeper.ends,
@@ -113,6 +115,17 @@ class Round:
             **read,
         )
         return together(self._earlier, mine)
+
+    async def _shown(self, tasks: Sequence[Task]) -> dict[str, list[str]]:
+        """What the manager sees of the last tasks that completed in their first attempt."""
+        mine = set(self._manager.told.assigned.values())
+        done = [t.task_id for t in tasks if t.task_id in mine and t.status == "completed" and t.attempt == 1]
+        shown: dict[str, list[str]] = {}
+        for task_id in sorted(done)[-SHOWN_TASKS:]:
+            streams = await self._gateway.call("view_realtime_streams", task_id=task_id, last_n=1_000)
+            contents = [str(entry["content"]) for entry in streams["entries"]]
+            shown[task_id] = [mark for content in contents for mark in MARK.findall(content)]
+        return shown
 
     async def _with_slots(self, workers: list[Worker]) -> list[Worker]:
         shown: list[dict[str, Any]] = (await self._gateway.call("manage_workers", action="list"))["workers"]

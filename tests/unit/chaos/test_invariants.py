@@ -63,6 +63,7 @@ def sound() -> Evidence:
         ends=[End("worker-1", 20.0, -9, wanted=True)],
         stops=[Stop("orchestrator-1", 60.0, 1.5, forced=False, code=0)],
         dead_letters={"telemetry": []},
+        shown={"t1": [U["two"]]},
         unsent={"orchestrator": 0},
     )
 
@@ -188,6 +189,8 @@ NOT_SOUND: list[tuple[str, str, Change]] = [
     ("checkpoints_kept", "a checkpoint comes from nowhere", _said(1, {"did": "loaded", "found": True, "step": 1})),
     ("projected_once", "a decision is not projected", lambda e: replace(e, projected=frozenset())),
     ("projected_once", "a decision comes from nowhere", lambda e: replace(e, projected=e.projected | {"e-ghost"})),
+    ("shown_once", "the manager does not see a report", lambda e: replace(e, shown={"t1": []})),
+    ("shown_once", "the manager sees a report twice", lambda e: replace(e, shown={"t1": [U["two"]] * 2})),
     ("nothing_left", "an agent still runs", lambda e: replace(e, alive=["pid 7"])),
     ("nothing_left", "a slot is taken", _with("workers", 0, slots_free=2)),
     ("nothing_left", "a worker is away", _with("workers", 0, status="offline")),
