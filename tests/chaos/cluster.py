@@ -1,15 +1,13 @@
 """The whole platform as real processes, put together from devstack's parts: two orchestrators, and wires to cut."""
 
 import asyncio
-import importlib.util
-import json
 import os
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from devstack.environments import HOST, World, url_of
+from devstack.environments import World, url_of
 from devstack.parts import build_parts
 from devstack.paths import Layout
 from devstack.ports import free_port
@@ -154,17 +152,5 @@ def _unit(parts: list[Node], name: str) -> Unit:
 
 
 def _wrong_clock(seconds: int) -> dict[str, str]:
-    """Variables by which a program sees another time of day; durations stay right."""
-    spec = importlib.util.find_spec("libfaketime")
-    if spec is None or spec.origin is None:
-        raise LookupError("libfaketime is not installed: make setup")
-    [library] = (Path(spec.origin).parent / "vendor").rglob("libfaketime.so.1")
-    return {"LD_PRELOAD": str(library), "FAKETIME": f"{seconds:+d}s", "DONT_FAKE_MONOTONIC": "1"}
-
-
-def read_ports(home: Path) -> dict[str, int]:
-    """The ports of a cluster, as devstack wrote them down."""
-    return json.loads(Layout(home).ports.read_text())
-
-
-__all__ = ["HOST", "Cluster", "read_ports", "running_cluster"]
+    """Variables by which a service sees another time of day; durations stay right."""
+    return {"PYTHONPATH": str(Path(__file__).parent / "clock"), "CLOCK_OFFSET_S": str(seconds)}

@@ -3,7 +3,6 @@
 import asyncio
 import time
 from collections.abc import Awaitable, Callable
-from contextlib import suppress
 from dataclasses import dataclass
 
 from tests.chaos.cluster import Cluster
@@ -136,13 +135,16 @@ class Injector:
         worker = self._cluster.worker_names()[self._plan.seed % self._cluster.workers]
         for name in (*SERVICES, worker):
             kept = self._keeper[name]
-            stop = await kept.stop(GRACE_S)
+            # A process that is killed by another fault just now, or starts again after one, is waited for.
+            if not await _within(READY_AGAIN_S, kept.ready.wait()):
+                continue
+            begun_at, stop = wall(), await kept.stop(GRACE_S)
             if stop is None:
                 continue
             self.stops.append(stop)
-            with suppress(TimeoutError):
-                await asyncio.wait_for(kept.ready.wait(), READY_AGAIN_S)
-        return f"{worker} too"
+            await _within(READY_AGAIN_S, kept.ready.wait())
+            self.done.append(Injected(Fault.rolling, name, begun_at, wall()))
+        return ""
 
     async def _lose_redis(self, one: Injection) -> str:
         """Take away the server and its data; it stays away to the end."""
@@ -158,3 +160,12 @@ class Injector:
     def _pid(self, name: str) -> int | None:
         process = self._keeper[name].managed.process
         return process.pid if process else None
+
+
+async def _within(seconds: float, awaited: Awaitable[object]) -> bool:
+    """Whether it comes in time."""
+    try:
+        await asyncio.wait_for(awaited, seconds)
+    except TimeoutError:
+        return False
+    return True

@@ -368,7 +368,7 @@ def _was_to_fail(errand: Errand, attempt: Attempt) -> bool:
 def _explains(fault: Injected, attempt: Attempt, lease_s: float) -> bool:
     """Whether the fault hit the attempt's worker or sandbox while it lived, or so shortly before its end."""
     number = attempt.worker_id.removeprefix("worker-")
-    hit = fault.victim in (attempt.worker_id, f"sandbox-{number}") or fault.fault is Fault.rolling
+    hit = fault.victim in (attempt.worker_id, f"sandbox-{number}")
     if fault.fault not in HITS_A_WORKER or not hit or attempt.ended_at is None:
         return False
     over = fault.ended_at + lease_s + SETTLES_S
