@@ -93,6 +93,8 @@ def _environment(tempo: Tempo) -> dict[str, str]:
         "RETRY_BASE_MS": str(RETRY_BASE_MS),
         "RETRY_CAP_MS": str(RETRY_CAP_MS),
         "STOP_GRACE_MS": str(STOP_GRACE_MS),
+        # Workers die here because they are killed, not because of what they run.
+        "QUARANTINE_AFTER": "0",
         "SANDBOX_BUBBLEWRAP": "off",
         "LOG_LEVEL": "info",
     }

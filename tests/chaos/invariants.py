@@ -1,7 +1,7 @@
 """What must hold whatever broke: pure comparisons of the evidence, each of which says what does not fit."""
 
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -337,6 +337,28 @@ INVARIANTS: Mapping[str, Check] = {
         doors_stay_open,
     )
 }
+
+
+HEAL = frozenset(
+    {
+        "assigned_once",
+        "ended",
+        "told_once",
+        "counted_once",
+        "logged_once",
+        "questions_closed_once",
+        "answered_once",
+        "projected_once",
+        "shown_once",
+        "nothing_left",
+    }
+)
+"""Invariants that hold only once everything has arrived; what violates another will do so for ever."""
+
+
+def may_heal(violations: Collection[Violation]) -> bool:
+    """Whether waiting makes a difference."""
+    return any(violation.invariant in HEAL for violation in violations)
 
 
 def _with_errands(e: Evidence) -> Iterator[tuple[Task, Errand]]:

@@ -19,7 +19,7 @@ from tests.chaos.echoes import Echo
 from tests.chaos.errands import Errand, make_errands
 from tests.chaos.evidence import MARK, Evidence, Task, Worker, read_databases, read_runs, still_alive
 from tests.chaos.injecting import Injector
-from tests.chaos.invariants import Violation, check
+from tests.chaos.invariants import Violation, check, may_heal
 from tests.chaos.manager import Gateway, Manager, Refused, Told
 from tests.chaos.plan import LONGEST_CALM_S, Plan
 
@@ -89,7 +89,7 @@ class Round:
                 evidence = await self._evidence()
                 violations = check(evidence)
                 self._tell(_standing(violations))
-                if not violations or time.monotonic() > until:
+                if not may_heal(violations) or time.monotonic() > until:
                     return evidence, violations
             if time.monotonic() > until + PATIENCE_S:
                 raise TimeoutError("the platform does not answer")

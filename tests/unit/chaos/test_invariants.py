@@ -9,7 +9,7 @@ import pytest
 from tests.chaos.errands import Behaviour, Errand
 from tests.chaos.evidence import Attempt, Decided, Evidence, Logged, Question, Run, Task, Worker
 from tests.chaos.injecting import Injected
-from tests.chaos.invariants import INVARIANTS, check
+from tests.chaos.invariants import HEAL, INVARIANTS, check, may_heal
 from tests.chaos.keeping import End, Stop
 from tests.chaos.manager import Told
 from tests.chaos.plan import Fault
@@ -19,8 +19,13 @@ Change = Callable[[Evidence], Evidence]
 U = {name: f"u-{number:016x}" for number, name in enumerate(("lost", "one", "two", "ask", "save", "done"), 1)}
 EVENT = {name: f"e-{name}" for name in U}
 KINDS = {"one": "decision", "two": "stream", "ask": "question", "save": "checkpoint", "done": "completion"}
-TOOLS = {"one": "report_decision", "two": "stream_realtime_data", "ask": "ask_manager"}
-TOOLS |= {"save": "save_checkpoint", "done": "report_completion"}
+TOOLS = {
+    "one": "report_decision",
+    "two": "stream_realtime_data",
+    "ask": "ask_manager",
+    "save": "save_checkpoint",
+    "done": "report_completion",
+}
 
 
 def sound() -> Evidence:
@@ -220,6 +225,14 @@ def test_a_broken_world_violates(invariant: str, why: str, change: Change) -> No
 
 def test_each_invariant_can_fail() -> None:
     assert {invariant for invariant, _, _ in NOT_SOUND} == set(INVARIANTS)
+
+
+def test_what_has_not_arrived_is_waited_for_and_what_was_done_twice_is_not() -> None:
+    lost, twice = _without("logged", 1)(sound()), _more("runs", _run("t2", 1, 47.0, []))(sound())
+    assert may_heal(check(lost))
+    assert not may_heal(check(twice))
+    assert not may_heal([])
+    assert set(INVARIANTS) > HEAL
 
 
 def test_a_task_may_fail_when_faults_used_up_its_attempts() -> None:
