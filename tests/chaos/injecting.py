@@ -19,7 +19,7 @@ READY_AGAIN_S = 60.0
 
 @dataclass(frozen=True)
 class Injected:
-    """A fault that was injected; `ended_at` is when its cause was taken away."""
+    """A fault that was injected; `ended_at` is when its cause was taken away, and whoever was killed is ready again."""
 
     fault: Fault
     victim: str
@@ -81,7 +81,11 @@ class Injector:
         self.done.append(Injected(one.fault, one.victim, begun_at, wall(), note))
 
     async def _kill(self, one: Injection) -> str:
-        return "" if self._keeper[one.victim].kill() else DONE_NOTHING
+        """Over when the process is ready again: how long that takes is the machine's doing."""
+        kept = self._keeper[one.victim]
+        if not kept.kill():
+            return DONE_NOTHING
+        return "" if await _within(READY_AGAIN_S, kept.ready.wait()) else "not ready again in time"
 
     async def _outage(self, one: Injection) -> str:
         kept = self._keeper[one.victim]
