@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import sys
 import time
 from collections import Counter
 from collections.abc import AsyncGenerator, Callable, Sequence
@@ -66,7 +67,7 @@ class Round:
             async with _beside(self._echo.run()), _beside(self._manager.answer_all()):
                 await self._harm()
                 calm_since = time.monotonic()
-                evidence, violations = await self._until_calm(calm_since + LONGEST_CALM_S)
+                evidence, violations = await self._until_calm()
                 ended = time.monotonic()
                 self._injector.bring_back()
             return Outcome(self._plan, evidence, violations, round(ended - begun, 1), round(ended - calm_since, 1))
@@ -81,14 +82,17 @@ class Round:
         with suppress(TimeoutError):
             await asyncio.wait_for(working, PATIENCE_S)
 
-    async def _until_calm(self, until: float) -> tuple[Evidence, list[Violation]]:
-        """Look until nothing is violated, or the time is over."""
+    async def _until_calm(self) -> tuple[Evidence, list[Violation]]:
+        """Look until nothing is violated, or nothing has become better for too long."""
+        until, least = time.monotonic() + LONGEST_CALM_S, sys.maxsize
         while True:
             with suppress(OSError, asyncpg.PostgresError, httpx.HTTPError, Refused, ValueError):
                 await self._cluster.keeper.all_ready(frozenset(self._injector.lost))
                 evidence = await self._evidence()
                 violations = check(evidence)
                 self._tell(_standing(violations))
+                if len(violations) < least:
+                    until, least = time.monotonic() + LONGEST_CALM_S, len(violations)
                 if not may_heal(violations) or time.monotonic() > until:
                     return evidence, violations
             if time.monotonic() > until + PATIENCE_S:
