@@ -40,7 +40,10 @@ def check(evidence: Evidence) -> list[Violation]:
 
 
 def assigned_once(e: Evidence) -> Iterator[str]:
-    """Each errand that was acknowledged is one task, the one that was named."""
+    """Each errand was acknowledged in the end, and is one task, the one that was named."""
+    for errand in e.errands:
+        if errand.key not in e.told.assigned:
+            yield f"{errand.key} was never acknowledged"
     by_key: defaultdict[str, list[str]] = defaultdict(list)
     for task in e.tasks:
         by_key[task.key].append(task.task_id)

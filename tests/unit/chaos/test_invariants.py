@@ -137,6 +137,7 @@ def _said(number: int, *lines: dict[str, Any]) -> Change:
 
 NOT_SOUND: list[tuple[str, str, Change]] = [
     ("assigned_once", "an acknowledged task is not there", _told(assigned={"k1": "t1", "k2": "t2", "k3": "t3"})),
+    ("assigned_once", "an errand was never acknowledged", _told(assigned={"k1": "t1"})),
     ("assigned_once", "a key became two tasks", _more("tasks", Task("t9", "k1", "cancelled", 0))),
     ("ended", "a task goes on", _with("tasks", 1, status="running")),
     ("ended", "an attempt is live", _with("attempts", 2, state="running", ended_at=None)),
