@@ -21,7 +21,7 @@ SHIFT = int(OFFSET.total_seconds() * 1000) << TIMESTAMP_SHIFT
 real_uuid7 = uuid_utils.uuid7
 
 
-def wrong_now(_: SystemClock) -> datetime:
+def wrong_now(self: SystemClock) -> datetime:
     """Now, so much too early or too late."""
     return datetime.now(UTC) + OFFSET  # noqa: TID251 (it stands for the module that may)
 
