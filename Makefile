@@ -1,7 +1,7 @@
 # Everything one does with this repository on one machine. `make` alone lists it.
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo up down status logs doctor test check fmt docs clean
+.PHONY: help setup demo up down status logs doctor test chaos check fmt docs clean
 
 # The first Python that suits; a name on PATH may be a shim that does not run.
 PYTHON ?= $(shell for python in python3.11 python3.12 python3 python; do \
@@ -38,6 +38,9 @@ doctor: setup ## Say what is missing or wrong on this machine
 
 test: setup ## Run the tests on real servers (TESTS="tests/unit -k name" for some)
 	@$(BIN)/pytest -n auto $(TESTS)
+
+chaos: setup ## Break a running platform for three seeds, and see that all holds (ten minutes, alone on the machine)
+	@$(BIN)/pytest -m chaos tests/chaos/test_seeds.py
 
 check: setup ## Lint, format check, types, import rules
 	@$(BIN)/ruff check

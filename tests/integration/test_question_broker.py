@@ -121,7 +121,8 @@ async def test_a_question_past_its_deadline_takes_its_default(
     client: httpx.AsyncClient, producer: Producer, answers: Answers
 ) -> None:
     question_id = new_id("q")
-    await producer.send(producer.make("question", FULL["question"], question_id=question_id, occurred_at=NOW))
+    short = FULL["question"] | {"deadline_ms": 1_000}
+    await producer.send(producer.make("question", short, question_id=question_id, occurred_at=NOW))
     answer = await eventually(heard(answers, question_id))
     assert (answer.state.value, answer.answer, answer.answered_by) == ("expired", "google", "deadline")
     late = await client.post(f"/v1/questions/{question_id}/answer", json={"answer": "github"})

@@ -18,6 +18,7 @@ from servicekit.bus import (
 )
 from servicekit.settings import ServiceSettings
 from tests.support.buskit import a_bus, batch, outgoing
+from tests.support.orchestrating import frozen
 from tests.support.stack import TestNats
 from tests.support.waiting import eventually
 
@@ -88,13 +89,8 @@ async def test_a_broker_that_was_frozen_is_heard_again_at_once_though_a_flush_wa
     async with a_bus(nats_server) as bus:
         await declare_streams(bus.js)
         connections = bus.connections
-        pid = nats_server.info.pid or 0
-        os.kill(pid, signal.SIGSTOP)
-        try:
-            with pytest.raises(nats.errors.FlushTimeoutError):
-                await bus.nc.flush(timeout=1)
-        finally:
-            os.kill(pid, signal.SIGCONT)
+        with frozen(nats_server.info.pid or 0), pytest.raises(nats.errors.FlushTimeoutError):
+            await bus.nc.flush(timeout=1)
         assert await publish_batches(bus, [outgoing(batch(1))]) == [True]
         assert bus.connections == connections
 
@@ -120,6 +116,23 @@ async def test_what_is_subscribed_while_the_broker_is_away_is_heard_when_it_come
         await eventually(lambda: bus.connected, within=10)
         assert await bus.publish_core("worker.heartbeat.w", b"2")
         await eventually(lambda: heard == [b"1", b"2"])
+
+
+async def test_what_a_broker_that_freezes_cuts_short_is_set_up_when_it_goes_on(nats_server: TestNats) -> None:
+    async with a_bus(nats_server) as bus:
+        begun, done = 0, False
+
+        async def setup() -> None:
+            nonlocal begun, done
+            begun += 1
+            await bus.nc.flush(1)
+            done = True
+
+        with frozen(nats_server.info.pid or 0):
+            await bus.once_connected(setup)
+            assert (begun, done) == (1, False)
+        await eventually(lambda: done)
+        await bus.wait_ready()
 
 
 async def test_a_callback_that_fails_is_repeated_and_until_then_the_bus_is_not_ready(nats_server: TestNats) -> None:

@@ -1,8 +1,10 @@
 """A worker-agent from its start to its end: registration, commands, crashes, outages."""
 
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
+import httpx
 import pytest
 
 from contracts.commands import CommandAction
@@ -132,6 +134,26 @@ async def test_a_drained_worker_takes_nothing_more_and_says_goodbye(worker: Work
     assert (beat["slots_free"], beat["running"]) == (0, [])
     await side.command(CommandAction.resume)
     assert (await side.outcome("task-n")).status == "completed"
+
+
+async def test_an_agent_that_runs_on_is_not_turned_away_while_its_worker_starts_again(
+    worker: WorkerProcess, side: OtherSide
+) -> None:
+    await side.assign("task-on", agent="command", command="echo up; sleep 300")
+    await side.first("stream", "task-on")
+    headers = {"Authorization": f"Bearer {journal_of(worker, 'task-on')['token']}"}
+    answers: set[int] = set()
+    worker.kill()
+    worker.start()
+    async with httpx.AsyncClient(timeout=30) as http:
+
+        async def is_let_in() -> bool:
+            with suppress(httpx.TransportError):
+                answers.add((await http.post(mcp_url(worker), json={}, headers=headers)).status_code)
+            return bool(answers)
+
+        await eventually(is_let_in, within=60)
+    assert 401 not in answers
 
 
 async def test_a_restart_is_obeyed_once_and_leaves_agents_running(

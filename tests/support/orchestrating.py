@@ -138,8 +138,10 @@ def settings_for(database: Database, nats: TestNats, **more: Any) -> Settings:
 
 @contextmanager
 def frozen(pid: int) -> Generator[None]:
-    """A process that stands still meanwhile, without knowing it; the test may kill it."""
+    """A child process that stands still meanwhile, without knowing it; the test may kill it."""
     os.kill(pid, signal.SIGSTOP)
+    # The signal is sent, but all threads stand still only when the kernel says so.
+    os.waitid(os.P_PID, pid, os.WSTOPPED | os.WNOWAIT)
     try:
         yield
     finally:

@@ -23,6 +23,11 @@ def test_a_question_is_open_until_its_deadline() -> None:
     assert asked.options == ("google", "github")
 
 
+@pytest.mark.parametrize("wrong", [timedelta(hours=-1), timedelta(0), timedelta(hours=1)])
+def test_a_question_has_its_whole_time_though_the_workers_clock_is_wrong(wrong: timedelta) -> None:
+    assert question().received(NOW + wrong).expires_at == NOW + wrong + timedelta(milliseconds=60_000)
+
+
 def test_a_request_for_resources_reads_as_a_question() -> None:
     asked = question("resource_request")
     assert asked.question == "Needs 2 cores (compute) for 60000 ms"

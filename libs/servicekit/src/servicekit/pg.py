@@ -177,6 +177,9 @@ def is_transient(error: BaseException) -> bool:
     if isinstance(error, asyncpg.InterfaceError):
         # asyncpg says so, and nothing more precise, about a connection that the server has closed.
         return any(words in str(error) for words in CLOSED_BY_SERVER)
+    if isinstance(error, asyncpg.InternalClientError):
+        # The same, where the server went in the very moment in which a statement was sent.
+        return "cannot switch to state" in str(error)
     return isinstance(error, TRANSIENT)
 
 

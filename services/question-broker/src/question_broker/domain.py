@@ -64,6 +64,12 @@ class Question:
         """Whether it asks for something that can be granted: resources, permission, or collaboration."""
         return self.kind is not QuestionKind.question or self.question_type == QuestionType.permission
 
+    def received(self, now: datetime) -> "Question":
+        """The question as of its arrival: the worker's clock may be wrong, so its time counts from then."""
+        if self.expires_at is None:
+            return self
+        return replace(self, expires_at=now + (self.expires_at - self.asked_at))
+
     def answered(self, answer: str, context: str | None, by: str, now: datetime) -> "Question":
         """The question with its answer. Raises QuestionClosed unless it is open."""
         return self._closed(QuestionState.answered, answer, context, by, now)

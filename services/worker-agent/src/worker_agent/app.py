@@ -4,7 +4,7 @@ import asyncio
 import os
 import signal
 from collections.abc import AsyncGenerator
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from functools import partial
 
@@ -71,6 +71,7 @@ class Parts:
     attempts: Attempts
     commands: Commands
     changes: Changes
+    doors: AbstractAsyncContextManager[None]
 
 
 def create_app(settings: Settings) -> FastAPI:
@@ -96,6 +97,8 @@ async def _start(app: FastAPI, stack: AsyncExitStack, settings: Settings, clock:
     introduced = asyncio.Event()
     _add_checks(readiness, parts, introduced)
     await parts.attempts.resume()
+    # Not before: an agent that runs on would be told that its attempt is over. Until then it waits to be accepted.
+    await stack.enter_async_context(parts.doors)
     outgoing = await stack.enter_async_context(Background(readiness))
     linger = loops.Linger(settings.spool_linger_ms / 1000, settings.spool_busy_linger_ms / 1000)
     outgoing.start("relay", partial(loops.relay, parts.spool, parts.outbound, linger, clock))
@@ -133,9 +136,9 @@ async def _make(stack: AsyncExitStack, settings: Settings, clock: Clock) -> Part
     desk = Desk(workshop, services, commands, changes)
     server = create_server(__version__, desk, traced=settings.otel_exporter_otlp_endpoint is not None)
     mcp_app = create_mcp_app(server, attempts.by_token, settings.max_tool_body_bytes)
-    await stack.enter_async_context(serving(mcp_app, listening, settings.max_tool_connections))
     outbound = BusOutbound(bus, clock)
-    return Parts(settings, clock, new_id("run"), bus, outbound, spool, journal, workshop, attempts, commands, changes)
+    doors, run = serving(mcp_app, listening, settings.max_tool_connections), new_id("run")
+    return Parts(settings, clock, run, bus, outbound, spool, journal, workshop, attempts, commands, changes, doors)
 
 
 def _start_loops(background: Background, parts: Parts, introduced: asyncio.Event) -> None:

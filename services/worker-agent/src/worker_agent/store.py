@@ -70,7 +70,12 @@ class FileJournal:
 
     def mark_alive(self, now: datetime) -> None:
         """Note that this worker lives; survives this process, though perhaps not the machine."""
-        self._alive.write_text(now.isoformat())
+        # In place and always of one length: it is never empty, and needs no room on a disk that is full.
+        file = os.open(self._alive, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            os.pwrite(file, now.isoformat(timespec="microseconds").encode(), 0)
+        finally:
+            os.close(file)
 
     def last_alive(self) -> datetime | None:
         """When this worker was last known to live; None if it is new."""

@@ -51,6 +51,7 @@ class Bus:
         self._last_error = ""
         self._again = False
         self._setups: list[Callback] = []
+        self._setting_up = asyncio.Lock()
         self._on_reconnect: list[Callback] = []
         self._on_disconnect: list[Callable[[], None]] = []
         self._on_drain: list[Callback] = []
@@ -123,11 +124,10 @@ class Bus:
             self._refreshing = asyncio.create_task(self._refresh(), name="bus-refresh")
 
     async def once_connected(self, setup: Callback) -> None:
-        """Do it now if the broker is there, otherwise when it first comes."""
-        if self.connected:
-            await setup()
-        else:
-            self._setups.append(setup)
+        """Do it now if the broker is there, otherwise when it first comes; again if the broker goes in the middle."""
+        self._setups.append(setup)
+        if self.connected and not await self._try_set_up():
+            self.refresh()
 
     async def publish_core(self, subject: str, payload: bytes, headers: dict[str, str] | None = None) -> bool:
         """Publish without storage; what cannot be sent now is dropped, and False."""
@@ -198,9 +198,7 @@ class Bus:
         BUS_CONNECTED.set(1)
         self._last_error = ""
         log.info("bus.connected", connections=self.connections)
-        setups, self._setups = self._setups, []
-        for setup in setups:
-            await setup()
+        await self._try_set_up()
         self.refresh()
 
     async def _lost(self) -> None:
@@ -217,9 +215,25 @@ class Bus:
             self._last_error = repr(error)
             log.warning("bus.error", error=self._last_error)
 
+    async def _try_set_up(self) -> bool:
+        """Whether nothing is left to set up; what is left is for `refresh`."""
+        try:
+            await self._set_up()
+        except (nats.errors.Error, OSError, TimeoutError) as error:
+            log.warning("bus.setup_failed", error=repr(error))
+            return False
+        return True
+
+    async def _set_up(self) -> None:
+        async with self._setting_up:
+            while self._setups:
+                await self._setups[0]()
+                self._setups.pop(0)
+
     async def _refresh(self) -> None:
         while self._again and self.connected:
             self._again = False
+            await self._insist(self._set_up)
             for callback in list(self._on_reconnect):
                 await self._insist(callback)
         if self.connected:

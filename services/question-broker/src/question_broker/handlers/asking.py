@@ -37,7 +37,7 @@ async def ask(into: RuledWrites, asked: Sequence[Asked], policy: AskingPolicy, n
         question_of(event, closed.get(event.task_id or "", 0), policy.approval, holders.get(event.task_id or ""))
         for event in asked
     ]
-    new = await into.add(read)
+    new = await into.add([question.received(now) for question in read])
     kept = {question.question_id: question for question in new}
     kept |= await _within_quotas(into, kept.values(), policy.quotas, now)
     kept |= await ruling.try_rules(into, [one for one in kept.values() if one.is_open], now)

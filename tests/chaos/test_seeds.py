@@ -1,0 +1,48 @@
+"""Three seeds of chaos on one platform, from the command line as anybody would run it.
+
+It takes ten minutes and the whole machine, so it runs by itself, after the suite: `make chaos`.
+MEWS_CHAOS_MINUTES, _TASKS, _WORKERS and _SEEDS (separated by commas) change what is done.
+"""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+MINUTES = os.environ.get("MEWS_CHAOS_MINUTES", "3")
+TASKS = os.environ.get("MEWS_CHAOS_TASKS", "300")
+WORKERS = os.environ.get("MEWS_CHAOS_WORKERS", "8")
+SEEDS = os.environ.get("MEWS_CHAOS_SEEDS", "1,2,3").split(",")
+LONGEST_S = 3_600
+
+pytestmark = [pytest.mark.chaos, pytest.mark.timeout(LONGEST_S + 60)]
+
+
+@pytest.fixture(scope="module")
+def report(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    """What a run of all seeds came to."""
+    file = tmp_path_factory.mktemp("chaos") / "report.json"
+    asked = ["--minutes", MINUTES, "--tasks", TASKS, "--workers", WORKERS, "--report", str(file)]
+    command = [sys.executable, "-m", "tests.chaos", "--seed", *SEEDS, *asked]
+    done = subprocess.run(command, cwd=ROOT, stdout=subprocess.PIPE, text=True, timeout=LONGEST_S, check=False)
+    print(done.stdout)
+    assert file.exists(), f"it ended with {done.returncode} before there was a report"
+    return json.loads(file.read_text())
+
+
+@pytest.mark.parametrize("number", range(len(SEEDS)), ids=[f"seed-{seed}" for seed in SEEDS])
+def test_every_invariant_holds_after_the_faults_of_a_seed(report: dict[str, Any], number: int) -> None:
+    outcome = report["rounds"][number]
+    assert outcome["violations"] == []
+    # So much was done and broken that this shows something.
+    assert outcome["figures"]["tasks"] >= int(TASKS)
+    assert len(outcome["injected"]) >= float(MINUTES) * 4
+
+
+def test_no_process_of_the_platform_outlives_it(report: dict[str, Any]) -> None:
+    assert report["left_running"] == []
