@@ -85,10 +85,14 @@ def test_nobody_may_delete_or_purge(name: str) -> None:
 
 
 def test_one_service_alone_declares() -> None:
-    declaring = [n for n in permissions.SERVICES if may(permissions.rights_of_service(n).publish, "$JS.API.STREAM.UPDATE.TASKS")]
+    declaring = [
+        n for n in permissions.SERVICES if may(permissions.rights_of_service(n).publish, "$JS.API.STREAM.UPDATE.TASKS")
+    ]
     assert declaring == [permissions.ORCHESTRATOR]
 
 
 def test_only_services_that_answer_workers_may_answer() -> None:
-    answering = [name for name in permissions.SERVICES if permissions.REPLIES in permissions.rights_of_service(name).publish]
+    answering = [
+        name for name in permissions.SERVICES if permissions.REPLIES in permissions.rights_of_service(name).publish
+    ]
     assert set(answering) == {rpc.service for rpc in RPCS.values()}

@@ -47,19 +47,21 @@ from mcp_gateway.mcp.subscriptions import ListenLimits, Subscriptions
 from mcp_gateway.mcp.table import TOOLS
 from mcp_gateway.ports import Admission, Limits, WaitLimits
 from mcp_gateway.settings import Settings
-from mcp_gateway.store import PostgresAuditReader, PostgresAuditWriter, PostgresKeys
+from mcp_gateway.store import OwnDeadLetters, PostgresAuditReader, PostgresAuditWriter, PostgresKeys
 from mcp_gateway.subscriptions import audit_decisions, hear_news
 from mcp_gateway.upstreams import open_upstreams
 from mcp_gateway.upstreams.deadletters import open_dead_letters
 from mcp_gateway.upstreams.issuers import open_signing_keys
 from servicekit.bus import DeadLetters
 from servicekit.clock import Clock, SystemClock
+from servicekit.deadletters import DeadLetterDesk
 from servicekit.health import Readiness
 from servicekit.http import create_http_app
 from servicekit.ids import new_id
 from servicekit.lifecycle import Background
 from servicekit.logs import get_logger
 from servicekit.pg import Database
+from servicekit.retention import Retention, dead_letter_policies
 
 SERVICE = "mcp-gateway"
 SCHEMA = "gateway"
@@ -117,11 +119,20 @@ def create_app(
             Background() as recording,
             _admission(settings, clock, app.state.key_ring) as app.state.admission,
             _limits(settings, clock) as app.state.limits,
-            open_dead_letters(settings) as app.state.dead_letters,
+            open_dead_letters(settings) as others,
             sessions.run(),
             Background() as background,
         ):
+            dead_letters = DeadLetters(database.pool, SERVICE)
+            desk = DeadLetterDesk(database, dead_letters, clock)
+            app.state.dead_letters = {**others, SERVICE: OwnDeadLetters(desk)}
             _start_audit(app, settings, database, clock, recording, background)
+            background.start(
+                "audit-decisions", lambda: audit_decisions(settings, SERVICE, app.state.audit_writer, dead_letters)
+            )
+            background.start("dead letters", desk.watch)
+            retention = Retention(database, clock, SERVICE, dead_letter_policies(settings), settings.retention_tick_ms)
+            background.start("retention", retention.run)
             background.start("telling", subscriptions.run)
             background.start("closing", lambda: subscriptions.close_on(app.state.stopping))
             background.start("news", lambda: hear_news(settings, SERVICE, subscriptions))
@@ -162,7 +173,7 @@ def _start_audit(
     writer, reader = PostgresAuditWriter(database, clock), PostgresAuditReader(database)
     recorder = Recorder(writer, clock, settings.recording_policy, new_id("gateway"))
     turned_away = TurnedAway(recorder, clock)
-    app.state.audit, app.state.turned_away = reader, turned_away
+    app.state.audit, app.state.audit_writer, app.state.turned_away = reader, writer, turned_away
     app.state.audited_calls = CallAudit(recorder, settings.audit_bounds, clock.monotonic)
     if settings.audit_required:
         app.state.readiness.add("audit", recorder.check)
@@ -170,8 +181,6 @@ def _start_audit(
     background.start("audit-window", loops.close_windows(turned_away))
     background.start("audit-months", loops.keep_audit_months(writer, settings.audit_retention_days, clock))
     background.start("audit-head", loops.tell_audit_head(HeadTeller(reader), settings.audit_head_every_ms))
-    dead_letters = DeadLetters(database.pool)
-    background.start("audit-decisions", lambda: audit_decisions(settings, SERVICE, writer, dead_letters))
 
 
 @asynccontextmanager

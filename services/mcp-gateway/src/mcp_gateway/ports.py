@@ -10,7 +10,6 @@ from contracts.analytics import AnalyticsReport, DecisionAnalysis, ErrorAnalysis
 from contracts.base import Page
 from contracts.batches import Batch
 from contracts.commands import Command, NewCommand
-from contracts.decided import DecidedEvent
 from contracts.deadletters import (
     DeadLetter,
     DeadLetterCause,
@@ -20,6 +19,7 @@ from contracts.deadletters import (
     RetryDeadLetters,
     SettledDeadLetters,
 )
+from contracts.decided import DecidedEvent
 from contracts.questions import NewAnswer, QuestionView, RequestDecision
 from contracts.rules import DryRun, DryRunRequest, NewRule, Rule, RuleChange, RuleState
 from contracts.tasks import CancelTask, NewTask, TaskView

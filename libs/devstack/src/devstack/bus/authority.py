@@ -9,8 +9,8 @@ from pathlib import Path
 from pydantic import BaseModel, TypeAdapter, ValidationError
 
 from contracts import permissions
-from contracts.permissions import Rights
 from contracts.base import UtcTime, WorkerId
+from contracts.permissions import Rights
 from devstack.bus import claims
 from devstack.bus.claims import Revocations
 from devstack.errors import DevstackError

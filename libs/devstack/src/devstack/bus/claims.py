@@ -105,7 +105,7 @@ def read(token: str) -> Claims:
     return json.loads(base64.urlsafe_b64decode(body + "=" * (-len(body) % 4)))
 
 
-def _export(service: access.Service) -> Claims:
+def _export(service: permissions.Service) -> Claims:
     kind = {"response_type": "Stream"} if service.streams else {"response_type": "Singleton"}
     return {"subject": service.subject, "type": "service", **kind}
 
