@@ -1,7 +1,7 @@
 """Composition root of the gateway: the only place where its parts meet."""
 
 from collections.abc import AsyncGenerator, Iterable, Sequence
-from contextlib import asynccontextmanager, suppress
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from importlib.metadata import version
 from typing import Any
 from urllib.parse import urlsplit
@@ -177,16 +177,13 @@ async def _admission(settings: Settings, clock: Clock, ring: KeyRing) -> AsyncGe
     if settings.auth_mode is AuthMode.local:
         yield Everybody()
         return
-    policy = settings.token_policy
-    async with open_signing_keys(policy.issuers if policy else {}, settings.key_ages, clock.monotonic) as signing_keys:
-        yield Guard(
-            settings.tokens,
-            ring,
-            IssuedTokens(signing_keys, policy, clock) if policy else None,
-            LocalBuckets(clock.monotonic),
-            settings.allowed_failures,
-            count_refused,
-        )
+    async with AsyncExitStack() as stack:
+        tokens, policy = None, settings.token_policy
+        if policy is not None:
+            opened = open_signing_keys(policy.issuers, settings.key_ages, clock.monotonic)
+            tokens = IssuedTokens(await stack.enter_async_context(opened), policy, clock)
+        failures = LocalBuckets(clock.monotonic)
+        yield Guard(settings.tokens, ring, tokens, failures, settings.allowed_failures, count_refused)
 
 
 @asynccontextmanager

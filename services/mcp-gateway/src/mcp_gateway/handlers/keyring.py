@@ -6,6 +6,7 @@
 import asyncio
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 
 from mcp_gateway.decisions.keys import admitted, is_live
 from mcp_gateway.domain.credentials import ShownKey, StoredKey
@@ -122,9 +123,15 @@ class KeyRing:
         if key_id not in self._loading:
             loading = asyncio.create_task(self._load_one(key_id))
             self._loading[key_id] = loading
-            loading.add_done_callback(lambda _: self._loading.pop(key_id))
+            loading.add_done_callback(partial(self._loaded, key_id))
         # A caller that leaves does not take the answer from the others.
         return await asyncio.shield(self._loading[key_id])
+
+    def _loaded(self, key_id: str, done: asyncio.Task[StoredKey | None]) -> None:
+        del self._loading[key_id]
+        # Where all who asked have left, nobody else looks at it.
+        if not done.cancelled():
+            done.exception()
 
     async def _load_one(self, key_id: str) -> StoredKey | None:
         found = await self._keys.load([key_id])

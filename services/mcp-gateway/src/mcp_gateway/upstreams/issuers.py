@@ -89,7 +89,7 @@ class _KeySet:
             try:
                 self._keys = await self._fetch()
                 self._fetched_at = self._monotonic()
-            except (httpx.HTTPError, ValueError) as error:
+            except (httpx.HTTPError, httpx.InvalidURL, ValueError) as error:
                 log.warning("issuer.keys_not_fetched", issuer=self._issuer, error=str(error) or type(error).__name__)
 
     async def _fetch(self) -> Keys:
