@@ -5,11 +5,12 @@ import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from devstack.errors import DevstackError
 from devstack.managed import Managed
 from devstack.processes import launched
 from devstack.servers.probes import http_ready
 
-MIGRATE_WITHIN_S = 60
+MIGRATE_WITHIN_S = 300
 
 
 class Service(Managed):
@@ -46,15 +47,21 @@ class Service(Managed):
 
 
 def migrate(module: str, *, env: Mapping[str, str], log: Path) -> int:
-    """Run `python -m <module> migrate` to its end; the exit code."""
+    """Run `python -m <module> migrate` to its end; the exit code. Raises DevstackError when it takes too long."""
     log.parent.mkdir(parents=True, exist_ok=True)
     with log.open("ab") as output:
-        return subprocess.run(
-            launched([sys.executable, "-P", "-m", module, "migrate"]),
-            env=dict(env),
-            stdin=subprocess.DEVNULL,
-            stdout=output,
-            stderr=subprocess.STDOUT,
-            timeout=MIGRATE_WITHIN_S,
-            check=False,
-        ).returncode
+        try:
+            return subprocess.run(
+                launched([sys.executable, "-P", "-m", module, "migrate"]),
+                env=dict(env),
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                timeout=MIGRATE_WITHIN_S,
+                check=False,
+            ).returncode
+        except subprocess.TimeoutExpired:
+            raise DevstackError(
+                f"`python -m {module} migrate` has not ended after {MIGRATE_WITHIN_S} s; "
+                f"free the machine and try again; see {log}"
+            ) from None

@@ -61,7 +61,7 @@ from servicekit.ids import new_id
 from servicekit.lifecycle import Background
 from servicekit.logs import get_logger
 from servicekit.pg import Database
-from servicekit.retention import Retention, dead_letter_policies
+from servicekit.retention import Policy, Retention, dead_letter_policies, inbox_policy
 
 SERVICE = "mcp-gateway"
 SCHEMA = "gateway"
@@ -131,7 +131,7 @@ def create_app(
                 "audit-decisions", lambda: audit_decisions(settings, SERVICE, app.state.audit_writer, dead_letters)
             )
             background.start("dead letters", desk.watch)
-            retention = Retention(database, clock, SERVICE, dead_letter_policies(settings), settings.retention_tick_ms)
+            retention = Retention(database, clock, SERVICE, _policies(settings), settings.retention_tick_ms)
             background.start("retention", retention.run)
             background.start("telling", subscriptions.run)
             background.start("closing", lambda: subscriptions.close_on(app.state.stopping))
@@ -160,6 +160,10 @@ def create_app(
     app.user_middleware.append(Middleware(Door, settings=_door(settings)))
     app.user_middleware.append(Middleware(AdminAudit, clock=clock))
     return app
+
+
+def _policies(settings: Settings) -> list[Policy]:
+    return [*dead_letter_policies(settings), inbox_policy(settings.inbox_retention_days)]
 
 
 def _start_audit(

@@ -74,7 +74,7 @@ def test_each_resource_has_its_metrics() -> None:
     }
 
 
-@pytest.mark.parametrize("wrong", ["12", None, True, [1], 10**400, -1e300])
+@pytest.mark.parametrize("wrong", ["12", None, True, [1], -1e300])
 def test_what_is_no_figure_is_left_out(wrong: Any) -> None:
     assert not folded(used(1, "memory", used_mb=wrong)).figures().spreads.keys() & {"memory_used_mb@reported"}
 

@@ -17,6 +17,7 @@ DECIDED: Mapping[DecidedKind, AuditOutcome | None] = {
     DecidedKind.task_requeued: OK,
     DecidedKind.task_completed: OK,
     DecidedKind.task_failed: FAILED,
+    DecidedKind.task_quarantined: FAILED,
     DecidedKind.task_cancelled: OK,
     DecidedKind.task_timed_out: FAILED,
     DecidedKind.task_stale_report: REFUSED,
