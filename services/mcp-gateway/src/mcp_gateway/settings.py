@@ -93,7 +93,7 @@ class Settings(ServiceSettings):
     gateway_state_ttl_ms: int = Field(default=3_600_000, ge=1_000)
     """How long a person may take for a reply, before the client must begin its call again."""
     inbox_retention_days: int = Field(default=90, ge=0)
-    """Days after the last batch of a producer that its mark is kept; 0: for ever. Longer than `EVENTS` keeps a batch."""
+    """How long the mark of a producer is kept after its last batch, longer than `EVENTS` keeps one; 0: for ever."""
     listen_streams: int = Field(default=1_000, ge=1)
     """Most streams of `subscriptions/listen` that are open at once, in this process."""
     listen_tasks: int = Field(default=500, ge=1)
