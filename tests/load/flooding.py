@@ -2,8 +2,9 @@
 
     python -m tests.load.flooding [--seconds 8] [--events 200000] [--json]
 
-Three honest workers send ten batches of five events a second each. The flooding one publishes its events in batches of 100
-as fast as the broker takes them, which is faster than telemetry-ingest writes. Latency is from publishing to the commit.
+Three honest workers send ten batches of five events a second each. The flooding one publishes its events in batches of
+100 as fast as the broker takes them, which is faster than telemetry-ingest writes. Latency is from publishing to the
+commit.
 """
 
 import argparse
