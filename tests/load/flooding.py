@@ -1,14 +1,14 @@
 """How late events of honest workers become durable beside one that floods the bus, and without that one.
 
-    python -m tests.load.flooding [--seconds 8] [--json]
+    python -m tests.load.flooding [--seconds 8] [--events 200000] [--json]
 
-Three honest workers send ten batches of five events a second each. The flooding one publishes batches of 100 events as
-fast as the broker takes them, which is more than telemetry-ingest writes. Latency is from publishing to the commit.
+Three honest workers send ten batches of five events a second each. The flooding one publishes its events in batches of
+100 as fast as the broker takes them, which is faster than telemetry-ingest writes. Latency is from publishing to the
+commit.
 """
 
 import argparse
 import asyncio
-import sys
 import time
 from datetime import UTC, datetime
 
@@ -29,19 +29,17 @@ LATENCIES = """
 """
 
 
-async def latency(servers: Servers, bus: Bus, seconds: float, *, flood: bool) -> list[float]:
-    """Milliseconds of each event of the honest workers."""
+async def latency(servers: Servers, bus: Bus, seconds: float, flood: list[Outgoing]) -> list[float]:
+    """Milliseconds of each event of the honest workers, while the flood is published as fast as the broker takes it."""
     await ingest.empty(servers, bus, ingest.PRODUCT)
     async with ingest.consumer(servers, ingest.PRODUCT):
         await _honest(bus, ingest.WARM_UP_S)
         await ingest.drained(bus, ingest.PRODUCT[1])
         begun = datetime.now(UTC)  # noqa: TID251
-        flooding = asyncio.create_task(_flood(bus, seconds if flood else 0.0))
+        flooding = asyncio.create_task(_publish(bus, flood))
         await _honest(bus, seconds)
-        sent = await flooding
+        await flooding
         await ingest.drained(bus, ingest.PRODUCT[1])
-    if flood:
-        print(f"the flood: {sent:,} events in {seconds:g} s", file=sys.stderr)
     async with ingest.connected_to(servers) as connection:
         return [row["ms"] for row in await connection.fetch(LATENCIES, begun)]
 
@@ -54,13 +52,15 @@ async def _honest(bus: Bus, seconds: float) -> None:
         await asyncio.sleep(max(0.0, number / A_SECOND - (time.perf_counter() - started)))
 
 
-async def _flood(bus: Bus, seconds: float) -> int:
-    producer, started, number = f"flood-{new_event_id()}", time.perf_counter(), 0
-    while time.perf_counter() - started < seconds:
-        messages = [_message(producer, FLOODING, number + n + 1, 100) for n in range(WINDOW)]
-        number += WINDOW
-        await publish_batches(bus, messages)
-    return number * 100
+async def _publish(bus: Bus, messages: list[Outgoing]) -> None:
+    for first in range(0, len(messages), WINDOW):
+        assert all(await publish_batches(bus, messages[first : first + WINDOW]))
+
+
+def _flood(events: int) -> list[Outgoing]:
+    """Made beforehand: to make it takes longer than to publish it, and would hold up the honest workers here."""
+    producer = f"flood-{new_event_id()}"
+    return [_message(producer, FLOODING, number + 1, 100) for number in range(events // 100)]
 
 
 def _message(producer: str, worker_id: str, number: int, size: int) -> Outgoing:
@@ -76,13 +76,13 @@ def _line(worker_id: str, task: str, now: datetime, seq: int) -> StreamEvent:
     return StreamEvent.model_validate(about | {"occurred_at": now, "body": body})
 
 
-async def measure(servers: Servers, seconds: float) -> Report:
+async def measure(servers: Servers, seconds: float, events: int) -> Report:
     """Both in one run."""
     report = Report("honest workers beside a flood (`product`), and without it (`bare loop`)")
     async with ingest.bus_of(servers) as bus:
         await ingest.prepare(servers, bus)
-        calm = percentiles(await latency(servers, bus, seconds, flood=False))
-        flooded = percentiles(await latency(servers, bus, seconds, flood=True))
+        calm = percentiles(await latency(servers, bus, seconds, []))
+        flooded = percentiles(await latency(servers, bus, seconds, _flood(events)))
     for name in ("p50", "p99"):
         report.add(f"{name} of honest events", "ms", flooded[name], calm[name], higher_is_better=False)
     return report
@@ -91,11 +91,12 @@ async def measure(servers: Servers, seconds: float) -> Report:
 def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--seconds", type=float, default=8.0, help="how long the flood lasts")
+    parser.add_argument("--seconds", type=float, default=8.0, help="how long the honest ones send")
+    parser.add_argument("--events", type=int, default=200_000, help="events of the flood")
     parser.add_argument("--json", action="store_true")
     options = parser.parse_args()
     with fresh_servers() as servers:
-        report = asyncio.run(measure(servers, options.seconds))
+        report = asyncio.run(measure(servers, options.seconds, options.events))
     report.show(as_json=options.json)
 
 
