@@ -34,7 +34,7 @@ DECIDED = """
 PROJECTED = "SELECT event_id::text FROM analytics.decisions"
 QUESTIONS = "SELECT question_id, task_id, state, question, answer FROM questions.questions"
 DEAD = "SELECT reason FROM {schema}.dead_letter"
-SCHEMAS_WITH_DEAD_LETTERS = ("orchestrator", "telemetry", "analytics", "questions")
+SCHEMAS_WITH_DEAD_LETTERS = ("orchestrator", "telemetry", "analytics", "questions", "gateway")
 WAITING = "SELECT (SELECT count(*) FROM {schema}.outbox) + (SELECT count(*) FROM {schema}.outbox_sealed)"
 SCHEMAS_WITH_OUTBOX = ("orchestrator", "questions")
 
