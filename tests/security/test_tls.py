@@ -51,6 +51,13 @@ async def word() -> Said:
     return Said()
 
 
+@router.post("/later")
+async def later() -> Said:
+    # Ten times as long as a head may take in the test that asks for it.
+    await asyncio.sleep(0.5)
+    return Said(word="at last")
+
+
 @router.post("/v1/traces")
 async def traces(request: Request) -> Response:
     assert await request.body()
@@ -294,6 +301,16 @@ async def test_a_connection_whose_head_does_not_come_is_closed() -> None:
             async with opened(port) as (reader, writer):
                 writer.write(begun)
                 assert await asyncio.wait_for(reader.read(), 5) == b""
+
+
+@pytest.mark.parametrize("body", [b"", b"{}"])
+async def test_an_answer_may_take_longer_than_a_head(body: bytes) -> None:
+    limits = {"http_port": 0, "http_head_timeout_ms": 50}
+    request = b"POST /later HTTP/1.1\r\nhost: words\r\ncontent-length: %d\r\n\r\n" % len(body)
+    async with running(ServiceSettings.model_validate(limits)) as port, opened(port) as (reader, writer):
+        for _ in range(2):
+            writer.write(request + body)
+            assert await asyncio.wait_for(reader.readuntil(b'{"word":"at last"}'), 5)
 
 
 async def test_a_second_request_on_a_connection_has_as_long_as_the_first() -> None:

@@ -20,9 +20,9 @@ class FairShare:
 
     bytes_per_s: float = 8 * MEBIBYTE
     """How fast what had to wait comes back, of each sender."""
-    burst_bytes: float = 8 * MEBIBYTE
+    burst_bytes: float = 2 * MEBIBYTE
     """Who has used less than this lately does not flood."""
-    behind: int = 200
+    behind: int = 20
     """With fewer messages to come, nobody waits."""
     much_more: float = 4.0
     """How many times the others' mean is far more."""

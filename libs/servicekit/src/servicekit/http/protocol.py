@@ -20,6 +20,7 @@ class LimitedProtocol(HttpToolsProtocol):
         super().__init__(*args, **kwargs)
         self._head_bytes = 0
         self._in_head = True
+        self._turns = 0
         self._timer: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # pyright: ignore[reportIncompatibleMethodOverride]
@@ -34,8 +35,10 @@ class LimitedProtocol(HttpToolsProtocol):
 
     def data_received(self, data: bytes) -> None:
         """Read on, unless the head is too large by now."""
+        turns = self._turns
         super().data_received(data)
-        if not self._in_head:
+        # What brought a head or a body to its end is no part of the next head.
+        if not self._in_head or self._turns != turns:
             return
         self._head_bytes += len(data)
         if self._head_bytes > self.most_bytes:
@@ -46,6 +49,7 @@ class LimitedProtocol(HttpToolsProtocol):
     def on_headers_complete(self) -> None:
         """The head is there: hand it on."""
         self._in_head = False
+        self._turns += 1
         self._head_bytes = 0
         self._disarm()
         super().on_headers_complete()
@@ -53,6 +57,7 @@ class LimitedProtocol(HttpToolsProtocol):
     def on_message_complete(self) -> None:
         """The next thing that comes is another head."""
         self._in_head = True
+        self._turns += 1
         super().on_message_complete()
 
     def _refuse(self) -> None:

@@ -7,7 +7,7 @@ from analytics_query.decisions.reports.bottlenecks import BENCHMARK_FIGURES, HOT
 from analytics_query.decisions.reports.comparisons import PERFORMANCE, QUALITY
 from analytics_query.decisions.reports.definitions import is_wanted
 from analytics_query.decisions.reports.evident import LEVELS
-from analytics_query.decisions.reports.performance import RANKED
+from analytics_query.decisions.reports.performance import RANKED, TOLD_OVER_TIME
 from analytics_query.decisions.reports.reading import Need, Reads, Span
 from analytics_query.domain.vocabulary import SYSTEM, Dimension
 from contracts.analytics import EntityType
@@ -71,6 +71,8 @@ def left_out(need: Need) -> tuple[str, ...]:
     """The distributions that are not read: of many entities no more than is compared or ranked by."""
     if need.reads is Reads.counts:
         needed: Collection[str] = ()
+    elif need.reads is Reads.over_time:
+        needed = OVER_TIME
     elif need.span is Span.history or need.reads is Reads.compared:
         needed = COMPARED
     elif need.reads is Reads.ranked:
@@ -92,6 +94,12 @@ _TIMES = ("phase_ms", "call_ms")
 _COMPARED = tuple(one.spread for one in (*PERFORMANCE, *QUALITY) if one.spread)
 COMPARED = _evident((*_COMPARED, *_TIMES, *(name for one in workers.DEFINITIONS for name in one.recipe.spreads)))
 """With what is shown of many workers."""
+OVER_TIME = _evident(
+    name
+    for one in (*tasks.DEFINITIONS, *system.DEFINITIONS, *workers.DEFINITIONS)
+    if one.name in TOLD_OVER_TIME
+    for name in one.recipe.spreads
+)
 OF_REPOSITORIES = _evident(
     (*_COMPARED, *(name for one in (*quality.DEFINITIONS, *quality.NEWEST) for name in one.recipe.spreads))
 )
@@ -127,7 +135,7 @@ def of_system(wanted: Collection[str]) -> list[Need]:
     """What a report on the whole system needs."""
     needs = _spans(BOTH, Dimension.system, WHOLE)
     if is_wanted(SERIES_GROUPS, wanted):
-        needs.append(Need(Span.series, Dimension.system, WHOLE))
+        needs.append(Need(Span.series, Dimension.system, WHOLE, Reads.over_time))
     if is_wanted(WORKER_GROUPS, wanted):
         needs += [need._replace(reads=Reads.compared) for need in _spans(BOTH, Dimension.worker)]
     if is_wanted(("trust",), wanted):
@@ -148,7 +156,7 @@ def of_entities(dimension: Dimension, entities: Sequence[str], wanted: Collectio
     if dimension is Dimension.worker:
         needs.append(Need(Span.now, Dimension.system, WHOLE, Reads.compared))
     if named and is_wanted(SERIES_GROUPS, wanted):
-        needs.append(Need(Span.series, dimension, named))
+        needs.append(Need(Span.series, dimension, named, Reads.over_time))
     if named and is_wanted(("regressions",), wanted):
         needs.append(Need(Span.history, dimension, named))
     return needs

@@ -34,6 +34,8 @@ class Reads(StrEnum):
     """What is shown of many side by side."""
     compared = "compared"
     """What findings compare."""
+    over_time = "over_time"
+    """What is told of each hour or day."""
     counts = "counts"
     """No distribution."""
 
