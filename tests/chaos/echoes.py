@@ -18,7 +18,7 @@ UNSTORED = ("worker.heartbeat.",)
 KEPT = 2_000
 EVERY_S = 0.05
 AT_ONCE = 6
-RECONNECT_S = 0.5
+RECONNECT_S = 1
 
 
 class Echo:
