@@ -5,25 +5,30 @@ from collections import deque
 from contextlib import suppress
 from random import Random
 
-import nats
 from nats.aio.client import Client
 from nats.aio.msg import Msg
 
-from devstack.servers.base import ServerInfo
+from devstack.bus.local import write_credentials
+from devstack.environments import World
+from servicekit.bus.client import LastingClient
+from tests.support.confined import all_rights
 
-SUBJECTS = ("worker.*.*", "worker.*.*.*", "worker.registered", "manager.question.*", "event.*.*")
+SUBJECTS = ("worker.*.*", "worker.*.*.*", "manager.question.*", "event.*.*")
 UNSTORED = ("worker.heartbeat.",)
 KEPT = 2_000
 EVERY_S = 0.05
 AT_ONCE = 6
-RECONNECT_S = 0.5
+RECONNECT_S = 1
 
 
 class Echo:
     """Listens all the time, and repeats while it is told to."""
 
-    def __init__(self, server: ServerInfo, seed: int) -> None:
-        self._server = server
+    def __init__(self, world: World, seed: int) -> None:
+        self._server = world.endpoints.nats
+        # Nobody in earnest may say what others said: this is somebody of the platform's account who may do all.
+        self._credentials = world.layout.bus / "echo.creds"
+        write_credentials(self._credentials, all_rights(world.layout.bus))
         self._random = Random(f"echo {seed}")
         self._heard: deque[Msg] = deque(maxlen=KEPT)
         self._loud = asyncio.Event()
@@ -44,10 +49,10 @@ class Echo:
         async def quiet(_: Exception) -> None:
             return
 
-        client = await nats.connect(
+        client = LastingClient()
+        await client.connect(
             f"nats://{self._server.host}:{self._server.port}",
-            user=self._server.user,
-            password=self._server.password,
+            user_credentials=str(self._credentials),
             max_reconnect_attempts=-1,
             reconnect_time_wait=RECONNECT_S,
             error_cb=quiet,

@@ -10,6 +10,7 @@ from typing import Any
 
 import asyncpg
 
+from tests.chaos.audit import Audited, read_audit
 from tests.chaos.errands import Errand
 from tests.chaos.injecting import Injected
 from tests.chaos.keeping import End, Stop, alive, marked_with
@@ -34,7 +35,7 @@ DECIDED = """
 PROJECTED = "SELECT event_id::text FROM analytics.decisions"
 QUESTIONS = "SELECT question_id, task_id, state, question, answer FROM questions.questions"
 DEAD = "SELECT reason FROM {schema}.dead_letter"
-SCHEMAS_WITH_DEAD_LETTERS = ("orchestrator", "telemetry", "analytics", "questions")
+SCHEMAS_WITH_DEAD_LETTERS = ("orchestrator", "telemetry", "analytics", "questions", "gateway")
 WAITING = "SELECT (SELECT count(*) FROM {schema}.outbox) + (SELECT count(*) FROM {schema}.outbox_sealed)"
 SCHEMAS_WITH_OUTBOX = ("orchestrator", "questions")
 
@@ -154,6 +155,7 @@ class Evidence:
     logged: Sequence[Logged] = ()
     decided: Sequence[Decided] = ()
     projected: frozenset[str] = frozenset()
+    audit: Sequence[Audited] = ()
     questions: Sequence[Question] = ()
     runs: Sequence[Run] = ()
     ends: Sequence[End] = ()
@@ -177,6 +179,7 @@ async def read_databases(connection: asyncpg.Connection) -> dict[str, Any]:
         "logged": [_logged(row) for row in await connection.fetch(EVENTS)],
         "decided": [Decided(*row.values()) for row in await connection.fetch(DECIDED)],
         "projected": frozenset(row["event_id"] for row in await connection.fetch(PROJECTED)),
+        "audit": await read_audit(connection),
         "questions": [_question(row) for row in await connection.fetch(QUESTIONS)],
         "dead_letters": {
             schema: [row["reason"] for row in await connection.fetch(DEAD.format(schema=schema))]

@@ -15,6 +15,7 @@ LIVE = frozenset({"assigned", "running"})
 TERMINAL_KINDS = frozenset(f"task.{state}" for state in TERMINAL)
 CLOSED = frozenset({"answered", "auto_answered", "expired", "withdrawn"})
 CLOSING_KINDS = frozenset(f"question.{state}" for state in ("answered", "expired", "withdrawn"))
+CRITICAL_KINDS = frozenset({"task.queued", "task.assigned", "task.requeued"}) | TERMINAL_KINDS | CLOSING_KINDS
 ANSWERED = "answered"
 HITS_A_WORKER = frozenset({Fault.kill, Fault.freeze, Fault.stall, Fault.cut, Fault.full_disk, Fault.rolling})
 SETTLES_S = 15.0
@@ -238,14 +239,22 @@ def questions_in_time(e: Evidence) -> Iterator[str]:
 
 
 def checkpoints_kept(e: Evidence) -> Iterator[str]:
-    """An attempt goes on from the last checkpoint that was acknowledged before it began, or from a later one."""
+    """An attempt goes on from the last checkpoint that was acknowledged before it began, or from a later one.
+
+    What an attempt saved after it was closed need not be handed out.
+    """
+    closed = {(attempt.task_id, attempt.attempt): attempt.ended_at for attempt in e.attempts}
     by_task: defaultdict[str, list[Run]] = defaultdict(list)
     for run in e.runs:
         by_task[run.task_id].append(run)
     for runs in by_task.values():
         for run in runs:
             for loaded in run.of("loaded"):
-                before = [_steps_saved(other, loaded["at"]) for other in runs if other.attempt < run.attempt]
+                before = [
+                    _steps_saved(other, loaded["at"], closed.get((other.task_id, other.attempt)) or loaded["at"])
+                    for other in runs
+                    if other.attempt < run.attempt
+                ]
                 least, most = max((low for low, _ in before), default=-1), max((high for _, high in before), default=-1)
                 step = loaded["step"] if loaded["found"] else -1
                 if not least <= step <= most:
@@ -260,6 +269,15 @@ def projected_once(e: Evidence) -> Iterator[str]:
         yield f"{len(missing)} decisions are in the log and not in the projections, such as {missing[0]}"
     if unknown := e.projected - decisions.keys():
         yield f"{len(unknown)} decisions are in the projections and not in the log, such as {min(unknown)}"
+
+
+def audited_once(e: Evidence) -> Iterator[str]:
+    """The audit log is one whole chain, and has each critical decision once."""
+    yield from (f"entry {entry.seq} of the audit log: {entry.wrong}" for entry in e.audit if entry.wrong)
+    entries = Counter(entry.event_id for entry in e.audit if entry.event_id)
+    for decided in e.decided:
+        if decided.kind in CRITICAL_KINDS and entries[decided.event_id] != 1:
+            yield f"{decided.kind} {decided.event_id} has {entries[decided.event_id]} entries in the audit log"
 
 
 def shown_once(e: Evidence) -> Iterator[str]:
@@ -333,6 +351,7 @@ INVARIANTS: Mapping[str, Check] = {
         questions_in_time,
         checkpoints_kept,
         projected_once,
+        audited_once,
         shown_once,
         nothing_left,
         nothing_refused,
@@ -352,6 +371,7 @@ HEAL = frozenset(
         "questions_closed_once",
         "answered_once",
         "projected_once",
+        "audited_once",
         "shown_once",
         "nothing_left",
     }
@@ -413,8 +433,8 @@ def _successive(attempts: Iterable[Attempt]) -> Iterator[tuple[Attempt, Attempt]
         yield from pairwise(mine)
 
 
-def _steps_saved(run: Run, before: float) -> tuple[int, int]:
-    """The last step that a run had saved by then, and the last that it may have saved."""
+def _steps_saved(run: Run, before: float, closed_at: float) -> tuple[int, int]:
+    """The last step that a run had saved while it counted, and the last that it may have saved by then."""
     sure = tried = step = -1
     for line in run.lines:
         if line["at"] > before:
@@ -423,7 +443,7 @@ def _steps_saved(run: Run, before: float) -> tuple[int, int]:
             step = line["step"]
         elif line.get("tool") == "save_checkpoint" and line["did"] == "intend":
             tried = step
-        elif line.get("tool") == "save_checkpoint" and line["did"] == "acked":
+        elif line.get("tool") == "save_checkpoint" and line["did"] == "acked" and line["at"] < closed_at:
             sure = step
     return sure, tried
 

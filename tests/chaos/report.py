@@ -45,6 +45,7 @@ def figures(e: Evidence) -> dict[str, Any]:
         "turned_away": did["turned_away"],
         "events": len(e.logged),
         "stale_events": sum(event.stale for event in e.logged),
+        "audit_entries": len(e.audit),
         "questions": len(e.questions),
         "questions_by_state": dict(Counter(question.state for question in e.questions)),
         "answers_acknowledged": sum(len(answers) for answers in e.told.answered.values()),

@@ -57,7 +57,7 @@ class Round:
         self._journal.mkdir(exist_ok=True)
         self._gateway = Gateway(cluster.gateway_url)
         self._manager = Manager(self._gateway, self._journal)
-        self._echo = Echo(cluster.world.endpoints.nats, plan.seed)
+        self._echo = Echo(cluster.world, plan.seed)
         self._injector = Injector(cluster, plan, self._echo)
         self._slots: dict[str, int] = {}
 

@@ -10,7 +10,6 @@ from collections import Counter
 from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -160,9 +159,7 @@ class Load:
         await worker.progress(assignment)
         question_id = new_id("q")
         body = {"question": "may I?", "question_type": "technical"}
-        # Its deadline counts from then.
-        asked = {"question_id": question_id, "occurred_at": datetime.now(UTC)}  # noqa: TID251
-        await worker.producer.send(worker.event("question", body, assignment, **asked))
+        await worker.producer.send(worker.event("question", body, assignment, question_id=question_id))
         self.account.asked.add(question_id)
         await eventually(lambda: question_id in self.account.answered, WITHIN_S)
         await worker.end(assignment)
@@ -252,7 +249,7 @@ async def check_questions(database: Database, account: Account) -> None:
 
 async def check_leftovers(database: Database, bus: Bus) -> None:
     """Nothing was put aside, and nothing waits."""
-    for schema in ("orchestrator", "telemetry", "analytics", "questions"):
+    for schema in ("orchestrator", "telemetry", "analytics", "questions", "gateway"):
         assert await rows(database, schema, "SELECT reason FROM dead_letter") == []
     waiting = "SELECT subject FROM outbox UNION ALL SELECT subject FROM outbox_sealed"
 

@@ -59,8 +59,9 @@ async def ingest(stack_env: StackEnv, nats_server: TestNats) -> AsyncGenerator[h
 
 @pytest.fixture
 def worker(tmp_path: Path, nats_server: TestNats, sandbox: SandboxServer) -> Iterator[WorkerProcess]:
-    slots = str(len(CONNECTORS))
-    with worker_process(tmp_path, nats_server, sandbox, MAX_CONCURRENT_TASKS=slots, LOG_LEVEL="warning") as process:
+    # It is killed on purpose, and goes on with the same attempts each time.
+    lasting = {"MAX_CONCURRENT_TASKS": str(len(CONNECTORS)), "ATTEMPT_MAX_CRASHES": str(KILLS + 1)}
+    with worker_process(tmp_path, nats_server, sandbox, LOG_LEVEL="warning", **lasting) as process:
         yield process
 
 

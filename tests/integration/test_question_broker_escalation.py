@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -85,9 +86,11 @@ async def test_a_critical_question_is_told_again_until_it_is_taken(
 async def test_one_that_may_still_wait_is_not_told_and_help_waits_for_its_helper(
     broker: Broker, listener: tuple[Listener, str]
 ) -> None:
-    fresh = await broker.ask("question", MINIMAL["question"])
+    # The clocks of these two workers are far behind and far ahead: how long somebody waits does not depend on them.
+    fresh = await broker.ask("question", MINIMAL["question"], occurred_at=NOW)
     helped = await broker.ask("collaboration_request", FULL["collaboration_request"] | {"priority": "critical"})
-    last = await broker.ask("question", FULL["question"] | {"priority": "critical"})
+    ahead = datetime.now(UTC) + timedelta(hours=1)  # noqa: TID251
+    last = await broker.ask("question", FULL["question"] | {"priority": "critical"}, occurred_at=ahead)
     await escalation_of(broker, last, "sent")
     assert listener[0].of(fresh) == listener[0].of(helped) == []
     assert (await broker.view(fresh)).escalated_at is None

@@ -1,6 +1,7 @@
 """What workers may ask for: quotas, and help that goes ahead when a manager grants it."""
 
 from collections.abc import AsyncGenerator
+from datetime import datetime
 
 import pytest
 import pytest_asyncio
@@ -8,7 +9,7 @@ import pytest_asyncio
 from contracts import streams
 from contracts.decided import DecidedKind
 from servicekit.ids import new_id
-from tests.support.examples import FULL, MINIMAL
+from tests.support.examples import FULL, MINIMAL, NOW
 from tests.support.producer import settled
 from tests.support.questioning import Broker, a_broker
 from tests.support.stack import TestNats
@@ -45,10 +46,12 @@ async def test_an_attempt_has_so_many_open_requests_and_may_ask_again_when_one_i
     assert (await broker.view(await broker.ask("question", PERMISSION, **about))).state == "open"
 
 
-async def test_a_worker_makes_so_many_requests_an_hour(broker: Broker) -> None:
+@pytest.mark.parametrize("clock", [None, NOW], ids=["its clock is right", "its clock is far behind"])
+async def test_a_worker_makes_so_many_requests_an_hour(broker: Broker, clock: datetime | None) -> None:
     worker = new_id("worker")
+    says = {"occurred_at": clock} if clock else {}
     for _ in range(5):
-        question = await broker.ask("question", PERMISSION, worker_id=worker, task_id=new_id("task"))
+        question = await broker.ask("question", PERMISSION, worker_id=worker, task_id=new_id("task"), **says)
         assert (await broker.view(question)).state == "open"
     answer = await broker.heard(await broker.ask("question", PERMISSION, worker_id=worker, task_id=new_id("task")))
     assert (answer.answer or "").startswith(f"denied: {worker} has made 5 requests within an hour")

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from tests.conftest import StackEnv
-from tests.support.examples import FULL, MINIMAL, NOW
+from tests.support.examples import FULL, MINIMAL
 from tests.support.questioning import Broker, a_broker
 from tests.support.stack import TestNats
 
@@ -86,6 +86,6 @@ async def test_a_plain_answer_to_a_request_grants_nothing(broker: Broker) -> Non
 
 
 async def test_a_request_past_its_own_deadline_expires(broker: Broker) -> None:
-    request = await broker.ask("resource_request", FULL["resource_request"], occurred_at=NOW)
+    request = await broker.ask("resource_request", FULL["resource_request"] | {"deadline_ms": 1_000})
     answer = await broker.heard(request)
     assert (answer.state, answer.answer, answer.decision) == ("expired", None, None)

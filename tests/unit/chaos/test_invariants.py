@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from tests.chaos.audit import Audited
 from tests.chaos.errands import Behaviour, Errand
 from tests.chaos.evidence import Attempt, Decided, Evidence, Logged, Question, Run, Task, Worker
 from tests.chaos.injecting import Injected
@@ -63,6 +64,7 @@ def sound() -> Evidence:
             Decided("d6", "question.answered", "t1", 2, "q1"),
         ],
         projected=frozenset({EVENT["one"]}),
+        audit=[Audited(1, "assign_task"), *(Audited(seq, "decided", f"d{seq - 1}") for seq in range(2, 8))],
         questions=[Question("q1", "t1", "answered", "a-1", U["ask"])],
         runs=[_first_run(), _second_run(), _run("t2", 1, 46.0, [])],
         ends=[End("worker-1", 20.0, -9, wanted=True)],
@@ -195,6 +197,9 @@ NOT_SOUND: list[tuple[str, str, Change]] = [
     ("checkpoints_kept", "a checkpoint comes from nowhere", _said(1, {"did": "loaded", "found": True, "step": 1})),
     ("projected_once", "a decision is not projected", lambda e: replace(e, projected=frozenset())),
     ("projected_once", "a decision comes from nowhere", lambda e: replace(e, projected=e.projected | {"e-ghost"})),
+    ("audited_once", "the chain is broken", _with("audit", 1, wrong="its hash is another")),
+    ("audited_once", "a decision was not audited", _without("audit", 1)),
+    ("audited_once", "a decision was audited twice", _more("audit", Audited(8, "task.assigned", "d1"))),
     ("shown_once", "the manager does not see a report", lambda e: replace(e, shown={"t1": []})),
     ("shown_once", "the manager sees a report twice", lambda e: replace(e, shown={"t1": [U["two"]] * 2})),
     ("nothing_left", "an agent still runs", lambda e: replace(e, alive=["pid 7"])),
@@ -234,6 +239,17 @@ def test_what_has_not_arrived_is_waited_for_and_what_was_done_twice_is_not() -> 
     assert not may_heal(check(twice))
     assert not may_heal([])
     assert set(INVARIANTS) > HEAL
+
+
+def test_what_was_saved_after_its_attempt_was_closed_need_not_be_handed_out() -> None:
+    e = sound()
+    late = (
+        {"did": "effect", "at": 29.0, "step": 1},
+        {"did": "intend", "at": 29.0, "tool": "save_checkpoint", "id": U["lost"]},
+        {"did": "acked", "at": 29.0, "tool": "save_checkpoint", "id": U["lost"], "event_id": EVENT["lost"], "seq": 1},
+    )
+    run = replace(e.runs[0], lines=(*e.runs[0].lines, *late))
+    assert "checkpoints_kept" not in {one.invariant for one in check(replace(e, runs=[run, *e.runs[1:]]))}
 
 
 def test_a_task_may_fail_when_faults_used_up_its_attempts() -> None:

@@ -28,6 +28,14 @@ def test_a_question_has_its_whole_time_though_the_workers_clock_is_wrong(wrong: 
     assert question().received(NOW + wrong).expires_at == NOW + wrong + timedelta(milliseconds=60_000)
 
 
+def test_when_a_question_was_asked_is_not_for_the_worker_to_say() -> None:
+    # The hourly quota, escalation, retention and the order of lists count from it.
+    arrived = NOW - timedelta(days=1)
+    assert question().received(arrived).asked_at == arrived
+    withdrawn = question(closed_through=1).received(arrived)
+    assert (withdrawn.asked_at, withdrawn.answered_at) == (arrived, arrived)
+
+
 def test_a_request_for_resources_reads_as_a_question() -> None:
     asked = question("resource_request")
     assert asked.question == "Needs 2 cores (compute) for 60000 ms"

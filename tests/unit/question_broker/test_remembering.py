@@ -1,6 +1,7 @@
 """What the fleet keeps, and how a search is loosened."""
 
 from collections.abc import Set as AbstractSet
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -24,6 +25,12 @@ def _kept(events: list[LearningEvent], stale: AbstractSet[str] = frozenset()) ->
 def test_case_and_white_space_make_no_other_learning() -> None:
     found = _kept([shared(), shared(title="pin  NUMPY"), shared(content="or\nbuilds fail ")])
     assert [(one.title, one.times_shared) for one in found] == [("Pin numpy", 3)]
+
+
+def test_when_it_was_shared_is_not_for_the_worker_to_say() -> None:
+    # Its age decides how long it is kept.
+    ahead = shared().model_copy(update={"occurred_at": NOW + timedelta(days=999)})
+    assert [(one.shared_at, one.recorded_at) for one in _kept([ahead])] == [(NOW, NOW)]
 
 
 def test_another_repository_makes_another_and_a_star_means_all() -> None:

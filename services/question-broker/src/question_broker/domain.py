@@ -35,6 +35,7 @@ class Question:
     default_answer: str | None
     priority: str
     asked_at: datetime
+    """By the worker's clock until it has arrived; then when it did."""
     expires_at: datetime | None
     answer: str | None = None
     additional_context: str | None = None
@@ -65,10 +66,13 @@ class Question:
         return self.kind is not QuestionKind.question or self.question_type == QuestionType.permission
 
     def received(self, now: datetime) -> "Question":
-        """The question as of its arrival: the worker's clock may be wrong, so its time counts from then."""
-        if self.expires_at is None:
-            return self
-        return replace(self, expires_at=now + (self.expires_at - self.asked_at))
+        """The question as of its arrival, from which all its times count: the worker's clock may be wrong, or lie."""
+        return replace(
+            self,
+            asked_at=now,
+            expires_at=now + (self.expires_at - self.asked_at) if self.expires_at else None,
+            answered_at=now if self.answered_at else None,
+        )
 
     def answered(self, answer: str, context: str | None, by: str, now: datetime) -> "Question":
         """The question with its answer. Raises QuestionClosed unless it is open."""

@@ -66,7 +66,7 @@ def _learning(event: LearningEvent, now: datetime, *, stale: bool) -> NewLearnin
         attempt=event.attempt,
         confidence_percent=body.confidence_percent,
         times_shared=1,
-        shared_at=event.occurred_at,
+        shared_at=now,
         recorded_at=now,
         stale=stale,
     )
@@ -75,8 +75,7 @@ def _learning(event: LearningEvent, now: datetime, *, stale: bool) -> NewLearnin
 def _again(known: NewLearning, new: NewLearning) -> NewLearning:
     if known.stale is not new.stale:
         return new if known.stale else known
-    shared_at = max(known.shared_at, new.shared_at)
-    return replace(known, times_shared=known.times_shared + 1, shared_at=shared_at)
+    return replace(known, times_shared=known.times_shared + 1)
 
 
 def _fingerprint(*texts: str) -> str:
