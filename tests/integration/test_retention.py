@@ -17,6 +17,7 @@ from question_broker.store import policies as question_policies
 from servicekit.ids import first_id
 from servicekit.metrics import REGISTRY
 from servicekit.migrations import run_migrations
+from servicekit.pg import Connection
 from servicekit.pg import Database as Pg
 from servicekit.retention import Policy, Retention, dead_letter_policies
 from servicekit.settings import ServiceSettings
@@ -78,9 +79,10 @@ async def column(db: Pg, query: str) -> list[Any]:
     return [row[0] for row in await db.pool.fetch(query)]
 
 
-async def add(db: Pg, table: str, **values: Any) -> None:
+async def add(db: Pg | Connection, table: str, **values: Any) -> None:
     names, places = ", ".join(values), ", ".join(f"${place}" for place in range(1, len(values) + 1))
-    await db.pool.execute(f"INSERT INTO {table} ({names}) VALUES ({places})", *values.values())
+    into = db.pool if isinstance(db, Pg) else db
+    await into.execute(f"INSERT INTO {table} ({names}) VALUES ({places})", *values.values())
 
 
 async def task(
@@ -88,22 +90,23 @@ async def task(
 ) -> str:
     """A task of the orchestrator with one attempt, and its id."""
     task_id = first_id("task", created)[:-1] + str(number)
-    await add(
-        db, "tasks", task_id=task_id, description=str(number), status=status, priority="low", created_at=created,
-        completed_at=ended, requirements={}, max_attempts=1, body_hash="", demand_key="d", work_key="w",
-        rank_at=created, parent_task_id=parent,
-    )  # fmt: skip
-    await add(
-        db, "attempts", task_id=task_id, attempt=1, worker_id="w1", state="completed" if ended else "running",
-        epoch=1, assigned_at=created, ended_at=ended,
-    )  # fmt: skip
+    async with db.transaction() as together:
+        await add(
+            together, "tasks", task_id=task_id, description=str(number), status=status, priority="low", attempt=1,
+            created_at=created, completed_at=ended, requirements={}, max_attempts=1, body_hash="", demand_key="d",
+            work_key="w", rank_at=created, parent_task_id=parent,
+        )  # fmt: skip
+        await add(
+            together, "attempts", task_id=task_id, attempt=1, worker_id="w1", state="completed" if ended else "running",
+            epoch=1, assigned_at=created, ended_at=ended,
+        )  # fmt: skip
     return task_id
 
 
 async def a_worker(db: Pg) -> None:
     await add(
         db, "workers", worker_id="w1", worker_type="t", hostname="h", status="online", capabilities=[],
-        system_info={}, incarnation="i", tags=[], slots_total=1, registered_at=OLD, version="1",
+        system_info={}, incarnation="i", tags=[], slots_total=3, registered_at=OLD, version="1",
     )  # fmt: skip
 
 

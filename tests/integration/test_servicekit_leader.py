@@ -152,7 +152,7 @@ async def test_a_holder_that_freezes_in_the_middle_of_a_transaction_keeps_nobody
         # From here on it says nothing more, as a process does that is stopped.
         await a.assert_epoch(connection, (await leads(a)).epoch)
         assert (await eventually(b.acquire_or_renew)).epoch == 2
-        with pytest.raises((asyncpg.PostgresError, asyncpg.InterfaceError)) as lost:
+        with pytest.raises((asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError)) as lost:
             await connection.fetchval("SELECT 1")
         assert is_transient(lost.value)
 

@@ -139,8 +139,6 @@ async def test_what_cannot_be_published_is_refused_with_the_reason(
     if not journal_of(worker, "task-no"):
         setup = f"ln -s /etc/passwd leak; head -c {MB + 1} /dev/zero > big; {WAIT}"
         await up(side, "task-no", command=setup)
-    # The task is that of all these tests; the other side is each one's own.
-    side.assigned["task-no"] = {1: WORKER}
     given: dict[str, Any] = {"name": "x", **arguments}
     result = await call(worker, "task-no", "publish_artifact", **given)
     assert result.is_error

@@ -109,7 +109,10 @@ class History:
             "occurred_at": at,
             "evidence": self._random.choice(["reported", "observed", "verified"]),
         }
-        return event(kind, self._body(kind), **envelope)
+        body = self._body(kind)
+        if kind == "registered":
+            body["worker_id"] = envelope["worker_id"]
+        return event(kind, body, **envelope)
 
     def _body(self, kind: str) -> dict[str, Any]:
         body = copy.deepcopy(self._random.choice([FULL, FULL, MINIMAL])[kind])

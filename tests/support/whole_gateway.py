@@ -8,8 +8,11 @@ import orchestrator.settings as orchestrator_settings
 import question_broker.settings as questions_settings
 import telemetry_ingest.settings as telemetry_settings
 from analytics_query import app as analytics
+from mcp_gateway import app
+from mcp_gateway.settings import Settings
 from orchestrator import app as orchestrator
 from question_broker import app as questions
+from servicekit.migrations import run_migrations
 from telemetry_ingest import app as telemetry
 from tests.conftest import StackEnv
 from tests.support.gateway import gateway
@@ -48,6 +51,7 @@ async def four_services(stack_env: StackEnv) -> AsyncGenerator[Addresses]:
 @asynccontextmanager
 async def before_them(stack_env: StackEnv, addresses: Addresses, monitor_wait_ms: int = 30_000) -> AsyncGenerator[str]:
     """The address of the MCP endpoint of a gateway before services that run."""
-    bus = {name.lower(): value for name, value in stack_env("gateway").items() if name.startswith("NATS_")}
-    async with gateway(addresses, monitor_wait_ms=monitor_wait_ms, **bus) as url:
+    servers = {name.lower(): value for name, value in stack_env(app.SCHEMA).items()}
+    await run_migrations(app.MIGRATIONS, app.SCHEMA, Settings.model_validate(servers | {"auth_mode": "local"}))
+    async with gateway(addresses, monitor_wait_ms=monitor_wait_ms, **servers) as url:
         yield url

@@ -299,6 +299,9 @@ def _verbs(side: OtherSide) -> dict[str, Handler]:
     async def confirm(worker_id: str, asked: ConfirmAttempt) -> AttemptStanding:
         if side.silent:
             raise Silent
+        # What this side did not assign another did: one worker may serve many tests, each with a side of its own.
+        if (asked.task_id or "") not in side.assigned:
+            return AttemptStanding(held=True)
         before = await side.workers_before(asked.task_id or "", asked.attempt, worker_id)
         return AttemptStanding(held=before is not None)
 
