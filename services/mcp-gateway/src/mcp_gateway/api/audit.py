@@ -2,7 +2,7 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Query, Request
+from fastapi import APIRouter, Path, Query, Request
 
 from contracts.access import Role
 from contracts.audit import AuditEntry, AuditHead, AuditOutcome, AuditSource, AuditVerification
@@ -19,6 +19,7 @@ from servicekit.paging import PageCursor, PageLimit, decode_cursor, invalid_curs
 router = APIRouter(prefix="/audit")
 
 Admin = Annotated[Principal, require_role(Role.admin)]
+LARGEST = 2**63 - 1
 Written = Annotated[str, Query(description="An end of the chain as `seq:hash`.", max_length=100)]
 MOST_KNOWN = 100
 
@@ -63,7 +64,7 @@ async def verify(
 
 
 @router.get("/{seq}", response_model_exclude_none=True)
-async def get_entry(request: Request, _: Admin, seq: int) -> AuditEntry:
+async def get_entry(request: Request, _: Admin, seq: Annotated[int, Path(ge=1, le=LARGEST)]) -> AuditEntry:
     """One entry."""
     link = await _reader(request).entry(seq)
     if link is None:
@@ -75,7 +76,7 @@ def _before(cursor: str | None) -> int | None:
     if cursor is None:
         return None
     (seq,) = decode_cursor(cursor, 1)
-    if not isinstance(seq, int):
+    if not isinstance(seq, int) or not 0 < seq <= LARGEST:
         raise invalid_cursor()
     return seq
 
