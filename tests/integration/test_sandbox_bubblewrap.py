@@ -100,9 +100,11 @@ async def test_what_ignores_term_and_forks_away_is_killed(client: SandboxClient,
         "import os, signal, time\n"
         "signal.signal(signal.SIGTERM, signal.SIG_IGN)\n"
         "if os.fork() == 0:\n    os.setsid()\n    if os.fork(): os._exit(0)\n"
-        "print('up'); time.sleep(300)"
+        "print('up', flush=True); time.sleep(300)"
     )
     process_id = await client.python(workspace, code)
+    async for _ in client.records(process_id):
+        break
     ours = [found for found in psutil.process_iter(["cmdline"]) if code in (found.info["cmdline"] or [])]
     answer = (await client.http.delete(f"/v1/processes/{process_id}", params={"grace_ms": "100"})).json()
     assert (answer["reason"], answer["signal"]) == ("cancelled", signal.SIGKILL)

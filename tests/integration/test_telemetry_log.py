@@ -150,7 +150,8 @@ async def test_the_log_gives_back_all_that_was_said_and_the_batch_of_each(settin
         workers, services = Producer(bus), Producer(bus, "orchestrator-1")
         await workers.send(*(workers.make(kind, FULL[kind]) for kind in sorted(FULL)))
         await services.tell(*(decided(**one) for one in NEWS))
-        await workers.send(*(workers.make(kind, MINIMAL[kind], worker_id="worker-2") for kind in sorted(MINIMAL)))
+        least = MINIMAL | {"registered": MINIMAL["registered"] | {"worker_id": "worker-2"}}
+        await workers.send(*(workers.make(kind, least[kind], worker_id="worker-2") for kind in sorted(least)))
         for producer in (workers, services):
             await producer.repeat_all(0)
         await all_settled(bus)

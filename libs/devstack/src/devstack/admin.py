@@ -142,7 +142,7 @@ def _grant_where_nothing_was_said(one: SchemaRoles, rows: str) -> str:
     missing = f"""
         SELECT oid::regclass FROM pg_class
         WHERE relnamespace = {literal(one.schema)}::regnamespace AND relkind IN ('r', 'p', 'v', 'm')
-          AND NOT has_table_privilege({literal(one.app)}, oid, 'SELECT')
+          AND NOT relispartition AND NOT has_table_privilege({literal(one.app)}, oid, 'SELECT')
     """
     grant = f"EXECUTE 'GRANT {rows} ON ' || missing || {literal(' TO ' + identifier(one.app))}"
     return f"DO $$ DECLARE missing regclass; BEGIN FOR missing IN {missing} LOOP {grant}; END LOOP; END $$"
