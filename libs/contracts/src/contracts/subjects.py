@@ -15,6 +15,9 @@ END_SESSIONS = "manager.end_session.*"
 STREAMED = "worker.stream"
 """The family whose subjects name the task too."""
 
+COMPLETED = "worker.completion"
+"""The family of an attempt's last words."""
+
 _FAMILY_OF_KIND = {
     "registered": "worker.registered",
     "progress": "worker.progress",
@@ -28,8 +31,8 @@ _FAMILY_OF_KIND = {
     "resource": "worker.resource",
     "profile": "worker.profile",
     "error": "worker.error",
-    "completion": "worker.completion",
-    "outcome": "worker.completion",
+    "completion": COMPLETED,
+    "outcome": COMPLETED,
     "question": "manager.question",
     "resource_request": "manager.question",
     "collaboration_request": "manager.question",
@@ -47,7 +50,7 @@ _FAMILY_OF_KIND = {
     "grant": "worker.resource",
     "recovery": "worker.error",
     "blocker": "worker.error",
-    "session_end": "worker.completion",
+    "session_end": COMPLETED,
     "learning": "manager.question",
     "collaboration_response": "manager.question",
 }

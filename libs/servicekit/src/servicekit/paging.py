@@ -3,6 +3,7 @@
 import base64
 import binascii
 from collections.abc import Callable, Sequence
+from datetime import datetime
 from typing import Annotated, Any, TypeVar
 
 import orjson
@@ -38,6 +39,20 @@ def decode_cursor(cursor: str, length: int | None = None) -> tuple[Any, ...]:
     except (ValueError, binascii.Error) as error:
         raise invalid_cursor() from error
     return tuple(key)
+
+
+def after(cursor: str | None) -> tuple[datetime, str] | None:
+    """A moment and an id. Raises ServiceError `invalid_cursor`."""
+    if cursor is None:
+        return None
+    try:
+        at, row_id = decode_cursor(cursor, 2)
+        moment = datetime.fromisoformat(at)
+        if moment.tzinfo is None:
+            raise ValueError("no time zone")
+    except (TypeError, ValueError) as error:
+        raise invalid_cursor() from error
+    return moment, str(row_id)
 
 
 def invalid_cursor() -> ServiceError:

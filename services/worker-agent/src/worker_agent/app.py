@@ -49,7 +49,6 @@ from worker_agent.store import FileJournal
 
 SERVICE = "worker-agent"
 MEBIBYTE = 1024 * 1024
-LAST_WORD_FAMILIES = ("worker.completion.",)
 FLUSH_S = 5.0
 RETRY_S = 1.0
 
@@ -308,4 +307,4 @@ def _spool_limits(settings: Settings) -> SpoolLimits:
 
 
 def _comes_last(subject: str) -> bool:
-    return subject.startswith(LAST_WORD_FAMILIES)
+    return subject.startswith(f"{subjects.COMPLETED}.")

@@ -6,14 +6,13 @@ from fastapi import APIRouter, Request
 
 from contracts.access import ApiKey, IssuedApiKey, KeyId, NewApiKey, Role
 from contracts.base import Page
-from mcp_gateway.api.cursors import after
 from mcp_gateway.api.roles import require_role
 from mcp_gateway.domain.principals import Principal
 from mcp_gateway.handlers import keys as handlers
 from mcp_gateway.ports import Keys
 from servicekit.http import strict
 from servicekit.ids import new_id
-from servicekit.paging import PageCursor, PageLimit, page
+from servicekit.paging import PageCursor, PageLimit, after, page
 
 router = APIRouter(prefix="/keys")
 

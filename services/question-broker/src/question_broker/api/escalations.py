@@ -4,9 +4,8 @@ from fastapi import APIRouter, Request
 
 from contracts.base import Page
 from contracts.escalations import EscalationState, EscalationView
-from question_broker.api.cursors import after
 from question_broker.ports import Escalations
-from servicekit.paging import PageCursor, PageLimit, page
+from servicekit.paging import PageCursor, PageLimit, after, page
 
 router = APIRouter()
 

@@ -6,9 +6,8 @@ from fastapi import APIRouter, Query, Request
 
 from contracts.base import Page
 from contracts.learnings import Learning
-from question_broker.api.cursors import after
 from question_broker.ports import LearningFilter, Learnings
-from servicekit.paging import PageCursor, PageLimit, decode_cursor, invalid_cursor, page
+from servicekit.paging import PageCursor, PageLimit, after, decode_cursor, invalid_cursor, page
 
 router = APIRouter()
 

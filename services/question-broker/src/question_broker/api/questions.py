@@ -6,13 +6,12 @@ from fastapi import APIRouter, Query, Request
 
 from contracts.base import Page, QuestionId, TaskId, WorkerId
 from contracts.questions import NewAnswer, QuestionKind, QuestionState, QuestionView, RequestDecision
-from question_broker.api.cursors import after
 from question_broker.domain import Question
 from question_broker.handlers import questions as handlers
 from question_broker.ports import QuestionFilter, Questions
 from servicekit.clock import Clock
 from servicekit.http import strict
-from servicekit.paging import PageCursor, PageLimit, page
+from servicekit.paging import PageCursor, PageLimit, after, page
 
 router = APIRouter()
 

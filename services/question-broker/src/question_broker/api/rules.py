@@ -6,13 +6,13 @@ from fastapi import APIRouter, Request
 
 from contracts.base import Page
 from contracts.rules import DryRun, DryRunHit, DryRunRequest, NewRule, Rule, RuleChange, RuleId, RuleState
-from question_broker.api.cursors import after, beyond
+from question_broker.api.cursors import beyond
 from question_broker.handlers import rules as handlers
 from question_broker.ports import Rules
 from servicekit.clock import Clock
 from servicekit.http import strict
 from servicekit.ids import new_id
-from servicekit.paging import PageCursor, PageLimit, page
+from servicekit.paging import PageCursor, PageLimit, after, page
 
 router = APIRouter(prefix="/rules")
 
