@@ -51,6 +51,13 @@ async def measure(servers: Servers, shape: Shape, options: argparse.Namespace) -
         await log.close()
 
 
+async def _measured(servers: Servers, shape: Shape, options: argparse.Namespace) -> Json:
+    """`measure`, of databases that an older version may have filled."""
+    await migrated(servers, "telemetry", "telemetry_ingest")
+    await migrated(servers, "analytics", "analytics_query")
+    return await measure(servers, shape, options)
+
+
 async def _fill(servers: Servers, shape: Shape, *, together: bool) -> Json:
     await migrated(servers, "analytics", "analytics_query")
     if together:
@@ -104,7 +111,7 @@ def run(options: argparse.Namespace) -> Json:
                     note.write_text(json.dumps(known, indent=1))
             filled = known[str(events)]
             own = dataclasses.replace(servers, database=dataclasses.replace(servers.database, name=filled["database"]))
-            measured = asyncio.run(measure(own, Shape.from_json(filled["shape"]), options))
+            measured = asyncio.run(_measured(own, Shape.from_json(filled["shape"]), options))
             results[str(events)] = {"filled": filled} | measured
     return results
 
