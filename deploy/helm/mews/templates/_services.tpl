@@ -91,7 +91,9 @@ FLEET_MAX_WORKERS: {{ .autoscale.maxWorkers }}
 {{- end }}
 {{- if eq $name "mcp-gateway" }}
 {{ include "mews.secretVariable" (list $root $root.Values.serviceTokens "services" "gateway_state_keys" "GATEWAY_STATE_KEYS") }}
+{{- if $root.Values.gateway.listedTokens }}
 {{ include "mews.secretVariable" (list $root $root.Values.gateway "gateway" "tokens" "GATEWAY_TOKENS") }}
+{{- end }}
 {{- end }}
 {{- end -}}
 
