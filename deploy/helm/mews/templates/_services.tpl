@@ -70,6 +70,7 @@ FLEET_STATEFULSET: {{ include "mews.fullname" $ }}-worker
 FLEET_AUTOSCALE: {{ and .autoscale.enabled (not $.Values.worker.keda.enabled) }}
 FLEET_MIN_WORKERS: {{ .autoscale.minWorkers }}
 FLEET_MAX_WORKERS: {{ .autoscale.maxWorkers }}
+FLEET_SLOTS: {{ $.Values.worker.maxConcurrentTasks }}
 {{- end }}
 {{- end -}}
 {{- end -}}
