@@ -104,23 +104,24 @@ def bill_command(order: Order, target: str, file: Path, syft: str | None) -> lis
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Build; the exit code."""
-    known = targets(DOCKERFILE.read_text())
-    options = _parser(known).parse_args(arguments)
-    prefix = "".join(f"{part.strip('/')}/" for part in (options.registry, options.repository) if part)
-    order = Order(
-        options.builder, tuple(options.images) or known, prefix, options.tag or _version(), _arguments(options)
-    )
+    options = _parser(targets(DOCKERFILE.read_text())).parse_args(arguments)
     try:
-        _carry_out(order, options)
+        if shutil.which(options.builder) is None:
+            raise BuildFailed(f"{options.builder} is not on PATH; say BUILDER=docker, podman or buildah")
+        _carry_out(_order(options), options)
     except BuildFailed as error:
         print(f"images: {error}", file=sys.stderr)
         return 1
     return 0
 
 
+def _order(options: argparse.Namespace) -> Order:
+    chosen = tuple(options.images) or targets(DOCKERFILE.read_text())
+    prefix = "".join(f"{part.strip('/')}/" for part in (options.registry, options.repository) if part)
+    return Order(options.builder, chosen, prefix, options.tag or _version(), _arguments(options))
+
+
 def _carry_out(order: Order, options: argparse.Namespace) -> None:
-    if shutil.which(order.builder) is None:
-        raise BuildFailed(f"{order.builder} is not on PATH; say BUILDER=docker, podman or buildah")
     options.bills.mkdir(parents=True, exist_ok=True)
     syft = shutil.which("syft") if order.builder != "buildah" else None
     for target in order.targets:
