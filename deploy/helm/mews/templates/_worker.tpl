@@ -12,6 +12,7 @@
 {{- $root := index . 0 -}}{{- $worker := index . 1 -}}
 {{- $made := dict "HTTP_HOST" "0.0.0.0" "HTTP_PORT" 8105 "DATA_DIR" "/var/lib/mews/spool" "SANDBOX_SOCKET" "/run/mews/sandbox.sock" -}}
 {{- $_ := set $made "SHUTDOWN_GRACE_MS" (mul (int $worker.shutdownGraceSeconds) 1000) -}}
+{{- $_ := set $made "WORKSPACE_BUDGET_MB" $worker.sandbox.keptDiskMb -}}
 {{- $_ := set $made "MAX_CONCURRENT_TASKS" $worker.maxConcurrentTasks -}}
 {{- /* The sandbox goes with the pod, and what runs in it: another worker may take the task at once. */ -}}
 {{- $_ := set $made "WORKER_STOP" "leave" -}}
