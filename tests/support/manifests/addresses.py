@@ -7,8 +7,8 @@ from tests.support.manifests.objects import Manifest, named
 
 DOMAINS = ("", ".{namespace}", ".{namespace}.svc", ".{namespace}.svc.cluster.local")
 LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1", "0.0.0.0", "::"})
-OWN = frozenset({"HTTP_HOST"})
-"""Where a process listens, not whom it calls."""
+NOT_CALLED = frozenset({"HTTP_HOST", "GATEWAY_ALLOWED_ORIGINS", "GATEWAY_RESOURCE_URL"})
+"""Where a process listens, or is called from."""
 
 
 def lost(
@@ -31,7 +31,7 @@ def called(variables: Mapping[str, str], manifests: Sequence[Manifest], namespac
 
 
 def _pairs(variables: Mapping[str, str]) -> Iterator[tuple[str, str, int]]:
-    for name in variables.keys() - OWN:
+    for name in variables.keys() - NOT_CALLED:
         port = variables.get(f"{name.removesuffix('_HOST')}_PORT")
         if name.endswith("_HOST") and port:
             for host in variables[name].split(","):
@@ -41,7 +41,7 @@ def _pairs(variables: Mapping[str, str]) -> Iterator[tuple[str, str, int]]:
 
 def _urls(variables: Mapping[str, str]) -> Iterator[tuple[str, str, int]]:
     for name, value in variables.items():
-        if "://" in value:
+        if "://" in value and name not in NOT_CALLED:
             for url in value.split(","):
                 parts = urlsplit(url.strip())
                 if parts.hostname:

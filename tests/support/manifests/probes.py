@@ -4,16 +4,16 @@ from collections.abc import Iterator, Sequence
 
 from tests.support.manifests.objects import Container, Manifest, Workload, containers, workloads
 
-STANDING = ("startupProbe", "livenessProbe", "readinessProbe")
+ALWAYS = ("startupProbe", "livenessProbe")
 
 
 def unwatched(manifests: Sequence[Manifest]) -> list[str]:
-    """Containers that run until they are stopped and lack a probe."""
+    """Containers that run until they are stopped and lack a probe; one without a port has nobody to be ready for."""
     return [
         f"{container.name}: has no {probe}"
         for workload in workloads(manifests)
         for container in _long_running(workload)
-        for probe in STANDING
+        for probe in (*ALWAYS, *(["readinessProbe"] if container.ports else []))
         if probe not in container.body
     ]
 

@@ -16,6 +16,14 @@ CHART = ROOT / "deploy" / "helm" / "mews"
 RELEASE = "mews"
 NAMESPACE = "mews"
 
+VALUE_SETS: dict[str, tuple[Path, ...]] = {
+    "default": (),
+    "quickstart": (CHART / "values-quickstart.yaml",),
+    "production": (CHART / "values-production.yaml",),
+    "full": (ROOT / "tests" / "deploy" / "values" / "full.yaml",),
+}
+"""Files of values that the chart is tried with; `full` switches on all that can be."""
+
 Values = dict[str, Any]
 
 
