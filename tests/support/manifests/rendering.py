@@ -13,6 +13,8 @@ from tests.support.manifests.objects import Manifest, read
 
 ROOT = Path(__file__).parents[3]
 CHART = ROOT / "deploy" / "helm" / "mews"
+RECORDS = ROOT / "tests" / "deploy" / "previous"
+"""What earlier versions of the chart had, a file for each version."""
 RELEASE = "mews"
 NAMESPACE = "mews"
 
