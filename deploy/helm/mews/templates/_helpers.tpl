@@ -35,6 +35,16 @@ helm.sh/chart: {{ printf "%s-%s" $root.Chart.Name $root.Chart.Version | replace 
 {{- end }}
 {{- end -}}
 
+{{/* Labels of pods: nothing that changes with the chart alone, or each new chart would restart them. (list root component version) */}}
+{{- define "mews.podLabels" -}}
+{{ include "mews.selectorLabels" (slice . 0 2) }}
+app.kubernetes.io/part-of: mews
+app.kubernetes.io/version: {{ index . 2 | quote }}
+{{- with (index . 0).Values.commonLabels }}
+{{ toYaml . }}
+{{- end }}
+{{- end -}}
+
 {{/* Name, namespace, labels and annotations of an object. (list root name component [annotations]) */}}
 {{- define "mews.metadata" -}}
 {{- $root := index . 0 -}}
@@ -75,9 +85,11 @@ annotations:
 
 {{/* A map of settings as a list of variables. */}}
 {{- define "mews.variables" -}}
-{{- range $name, $value := . }}
+{{- range $index, $name := keys . | sortAlpha }}
+{{- if $index }}
+{{ end -}}
 - name: {{ $name }}
-  value: {{ include "mews.text" $value | quote }}
+  value: {{ include "mews.text" (get $ $name) | quote }}
 {{- end }}
 {{- end -}}
 

@@ -70,6 +70,7 @@ FLEET_STATEFULSET: {{ include "mews.fullname" $ }}-worker
 FLEET_AUTOSCALE: {{ and .autoscale.enabled (not $.Values.worker.keda.enabled) }}
 FLEET_MIN_WORKERS: {{ .autoscale.minWorkers }}
 FLEET_MAX_WORKERS: {{ .autoscale.maxWorkers }}
+FLEET_SLOTS: {{ $.Values.worker.maxConcurrentTasks }}
 {{- end }}
 {{- end -}}
 {{- end -}}
@@ -91,7 +92,9 @@ FLEET_MAX_WORKERS: {{ .autoscale.maxWorkers }}
 {{- end }}
 {{- if eq $name "mcp-gateway" }}
 {{ include "mews.secretVariable" (list $root $root.Values.serviceTokens "services" "gateway_state_keys" "GATEWAY_STATE_KEYS") }}
+{{- if $root.Values.gateway.listedTokens }}
 {{ include "mews.secretVariable" (list $root $root.Values.gateway "gateway" "tokens" "GATEWAY_TOKENS") }}
+{{- end }}
 {{- end }}
 {{- end -}}
 

@@ -58,8 +58,8 @@
 {{- define "mews.sandbox.probe" -}}
 exec:
   command:
-    - python
-    - -c
+    - /opt/mews/bin/python
+    - -Ic
     - |
       import socket, sys
       s = socket.socket(socket.AF_UNIX)

@@ -56,7 +56,7 @@ port: 4222
 http: "0.0.0.0:8222"
 max_payload: 8388608
 jetstream: {
-  store_dir: /data/jetstream
+  store_dir: /data
   max_memory_store: {{ .Values.nats.jetstream.maxMemory }}
   max_file_store: {{ .Values.nats.jetstream.maxFile }}
 }
