@@ -11,6 +11,8 @@ TOOLS_VARIABLES = {
         "MEWS_RELEASE",
         "MEWS_NAMESPACE",
         "MEWS_WORKERS",
+        "MEWS_HOME",
+        "MEWS_SECRETS",
         "POSTGRES_HOST",
         "POSTGRES_PORT",
         "POSTGRES_DB",
@@ -28,7 +30,7 @@ TOOLS_VARIABLES = {
         "NATS_TLS_CERTIFICATE",
         "NATS_TLS_KEY",
     },
-    "task": {"MEWS_GATEWAY", "MEWS_TOKEN", "SSL_CERT_FILE"},
+    "task": {"MEWS_HOME", "MEWS_GATEWAY", "MEWS_TOKEN", "SSL_CERT_FILE"},
 }
 """What the command line of the image `tools` reads, by the name of the container."""
 SECRET_VALUES = {
