@@ -8,6 +8,7 @@ from tests.support.manifests.rendering import NAMESPACE, Rendered
 
 TOOLS_VARIABLES = {
     "setup": {
+        "MEWS_HOME",
         "MEWS_RELEASE",
         "MEWS_NAMESPACE",
         "MEWS_WORKERS",
@@ -28,7 +29,7 @@ TOOLS_VARIABLES = {
         "NATS_TLS_CERTIFICATE",
         "NATS_TLS_KEY",
     },
-    "task": {"MEWS_GATEWAY", "MEWS_TOKEN", "SSL_CERT_FILE"},
+    "task": {"MEWS_GATEWAY", "MEWS_TOKEN", "MEWS_HOME", "SSL_CERT_FILE"},
 }
 """What the command line of the image `tools` reads, by the name of the container."""
 SECRET_VALUES = {
@@ -42,7 +43,7 @@ def test_every_variable_is_one_that_the_process_reads(manifests: list[Manifest])
     unread = {
         container.name: names
         for _, container in _ours(manifests)
-        if (names := _unread(container, set(environment.names(container, manifests))))
+        if _serves(container) and (names := _unread(container, set(environment.names(container, manifests))))
     }
     assert unread == {}
 
