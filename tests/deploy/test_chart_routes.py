@@ -47,8 +47,3 @@ def test_the_gateway_serves_the_host_of_its_route(kind: str, render_with: Render
         entry["name"]: entry.get("value") for entry in gateway["spec"]["template"]["spec"]["containers"][0]["env"]
     }
     assert "mews.example.com" in variables["GATEWAY_ALLOWED_HOSTS"].split(",")
-
-
-def test_an_ingress_without_a_host_takes_all(render_with: Render) -> None:
-    (ingress,) = of_kind(render_with(ingress={"enabled": True}), "Ingress")
-    assert [rule.keys() for rule in ingress["spec"]["rules"]] == [{"http"}]

@@ -27,7 +27,7 @@ def test_every_set_of_values_fits_the_schema(name: str, chart: helm_python.Chart
         ({"postgres": {"tls": {"mode": "always"}}}, "mode"),
         ({"nats": {"replicas": 0}}, "replicas"),
         ({"image": {"pullPolicy": "Sometimes"}}, "pullPolicy"),
-        ({"global": {"imageRegistri": "x"}}, "imageRegistri"),
+        ({"global": {"imageRegistry": 5000}}, "imageRegistry"),
         ({"metrics": {"serviceMonitor": {"interval": 15}}}, "interval"),
         ({"httpRoute": {"paths": "/mcp"}}, "paths"),
         ({"ingress": {"tls": {"secretName": "x"}}}, "tls"),
@@ -43,7 +43,7 @@ def test_the_schema_names_what_is_wrong(values: dict[str, Any], named: str, char
 
 
 def test_values_of_a_parent_chart_are_let_through(chart: helm_python.Chart) -> None:
-    chart.validate_schema({"global": {"imageRegistry": "registry.example.com", "imagePullSecrets": [{"name": "x"}]}})
+    chart.validate_schema({"global": {"imageRegistry": "registry.example.com", "of": {"another": "chart"}}})
 
 
 @pytest.mark.parametrize(
@@ -53,6 +53,7 @@ def test_values_of_a_parent_chart_are_let_through(chart: helm_python.Chart) -> N
         ({"nats": {"deploy": False}}, "nats.external.host"),
         ({"redis": {"deploy": False}}, "redis.external.host"),
         ({"httpRoute": {"enabled": True}}, "httpRoute.parentRefs"),
+        ({"ingress": {"enabled": True}}, "ingress.hosts"),
         ({"worker": {"keda": {"enabled": True, "maxReplicas": 21}}}, "worker.keda.maxReplicas"),
         ({"worker": {"keda": {"enabled": True, "minReplicas": 11}}}, "worker.keda.minReplicas"),
         (
