@@ -1,0 +1,50 @@
+"""The chart, rendered once a run for each set of values."""
+
+from collections.abc import Callable, Sequence
+
+import helm_python
+import pytest
+
+from tests.support.manifests.objects import Manifest
+from tests.support.manifests.rendering import CHART, NAMESPACE, VALUE_SETS, Rendered, render, values_of
+
+Render = Callable[..., list[Manifest]]
+
+
+@pytest.fixture(scope="session")
+def renders() -> Callable[[str], Rendered]:
+    """`renders(name)`: the chart with a set of values, rendered when it is first asked for."""
+    known: dict[str, Rendered] = {}
+
+    def rendered(name: str) -> Rendered:
+        if name not in known:
+            known[name] = render(CHART, name, values_of(*VALUE_SETS[name]))
+        return known[name]
+
+    return rendered
+
+
+@pytest.fixture(params=VALUE_SETS)
+def rendered(request: pytest.FixtureRequest, renders: Callable[[str], Rendered]) -> Rendered:
+    """The chart with each set of values."""
+    return renders(request.param)
+
+
+@pytest.fixture
+def manifests(rendered: Rendered) -> Sequence[Manifest]:
+    """The manifests of each set of values."""
+    return rendered.manifests
+
+
+@pytest.fixture(scope="session")
+def chart() -> helm_python.Chart:
+    """The chart itself, loaded once."""
+    return helm_python.Chart.load(CHART)
+
+
+@pytest.fixture(scope="session")
+def render_with(chart: helm_python.Chart) -> Render:
+    """`render_with(worker={"replicas": 3})`: the manifests with some values over the defaults."""
+    from tests.support.manifests.objects import read
+
+    return lambda **values: read(chart.render(values, name="mews", namespace=NAMESPACE))

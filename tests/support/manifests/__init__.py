@@ -1,0 +1,1 @@
+"""Kubernetes manifests as data, and what must be true of them: pure functions that return complaints."""
