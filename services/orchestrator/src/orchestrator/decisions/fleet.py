@@ -128,6 +128,18 @@ def steps_of_size(
     return []
 
 
+def described(step: Step) -> tuple[str, str]:
+    """The name of a step, and what it is about: a worker, or a size."""
+    match step:
+        case Bind() | End() | Finish():
+            about = step.intention.worker_id
+        case Drain() | Retire():
+            about = step.worker_id
+        case Scale():
+            about = str(step.replicas)
+    return type(step).__name__.lower(), about
+
+
 def removals(look: FleetLook, intentions: Iterable[Intention], prefix: str) -> list[Intention]:
     """Workers that are to give up places that there still are."""
     return [

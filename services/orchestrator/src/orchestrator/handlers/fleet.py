@@ -14,6 +14,7 @@ from orchestrator.decisions.fleet import (
     Retire,
     Scale,
     Step,
+    described,
     place_of,
     removals,
     steps_of_absence,
@@ -139,8 +140,9 @@ class FleetKeeper:
                 await self._scale(step, epoch)
             case Retire():
                 await self._retire(step.worker_id, epoch)
-        FLEET_STEPS.labels(type(step).__name__.lower()).inc()
-        log.info("fleet", step=step)
+        name, about = described(step)
+        FLEET_STEPS.labels(name).inc()
+        log.info("fleet step taken", step=name, about=about)
 
     async def _finish(self, intention: Intention, epoch: int) -> None:
         """Let a worker work again: what it was told is on its disk, and outlives its instance."""

@@ -2,6 +2,7 @@
 
 from datetime import datetime
 
+from contracts.commands import Command, CommandAction
 from contracts.decided import DecidedKind
 from contracts.tasks import AttemptState
 from orchestrator.decisions.outcomes import Ending
@@ -11,6 +12,7 @@ from orchestrator.handlers.closing import close_attempts
 from orchestrator.handlers.telling import about_worker
 from orchestrator.ports import Closing, LiveAttempt, Session, Store, Wake
 from servicekit.clock import Clock
+from servicekit.ids import new_id
 from servicekit.logs import get_logger
 
 REASON = "the worker ended its session"
@@ -49,9 +51,27 @@ class Sessions:
 async def give_back(
     session: Session, worker_id: str, reason: str, policy: RetryPolicy, now: datetime
 ) -> dict[AttemptRef, Fate]:
-    """Close all that a worker has: its tasks are queued again at once, and lose no attempt."""
+    """Close all that a worker has: its tasks are queued again at once, and lose no attempt.
+
+    If it comes back after all, it finds that it is not to take up what it had.
+    """
     closings = [_closing(live, reason, now) for live in await session.live_attempts_of(worker_id)]
-    return await close_attempts(session, closings, policy, now) if closings else {}
+    fates = await close_attempts(session, closings, policy, now) if closings else {}
+    session.command(_cancel(ref, worker_id, reason, now) for ref in fates)
+    return fates
+
+
+def _cancel(ref: AttemptRef, worker_id: str, reason: str, now: datetime) -> Command:
+    return Command(
+        command_id=new_id("cmd"),
+        action=CommandAction.cancel,
+        worker_id=worker_id,
+        task_id=ref.task_id,
+        attempt=ref.attempt,
+        reason=f"the attempt is over: {reason}",
+        issued_at=now,
+        issued_by="orchestrator",
+    )
 
 
 def _closing(live: LiveAttempt, reason: str, now: datetime) -> Closing:
