@@ -7,7 +7,7 @@ TRACEPARENT = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
 
 
 def test_a_trace_goes_from_headers_to_headers_though_tracing_is_off() -> None:
-    with continued({"TraceParent": TRACEPARENT, "tracestate": "a=b"}), span("work", task_id="task-1"):
+    with continued({"TraceParent": TRACEPARENT, "tracestate": "a=b"}), span("work", attributes={"task_id": "task-1"}):
         assert inject_headers({"x": "y"}) == {"x": "y", "traceparent": TRACEPARENT, "tracestate": "a=b"}
     assert inject_headers() == {}
 
