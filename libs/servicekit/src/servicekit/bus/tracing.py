@@ -8,8 +8,7 @@ from opentelemetry.trace import SpanKind
 
 from contracts import spans
 from servicekit.bus.received import Received
-from servicekit.traces import continued, is_on, shared, span
-from servicekit.traces.context import TRACEPARENT
+from servicekit.traces import TRACEPARENT, continued, is_on, shared, span
 
 SAMPLED = 0x01
 

@@ -5,6 +5,7 @@ a span may be made from what is on disk once it has ended, by another process th
 """
 
 from servicekit.traces.context import (
+    TRACEPARENT,
     continued,
     current_trace_id,
     current_traceparent,
@@ -16,6 +17,7 @@ from servicekit.traces.exporting import configure_tracing, exporter_to
 from servicekit.traces.spans import fail, is_on, nearest, record, reserve, span
 
 __all__ = [
+    "TRACEPARENT",
     "configure_tracing",
     "continued",
     "current_trace_id",
