@@ -34,7 +34,7 @@ async def traced(ctx: Context[Any, Any], call_next: CallNext) -> HandlerResult:
     parent = attempt_of(ctx).trace.of_agent
     with span(f"{CALL} {tool}", SpanKind.SERVER, attributes, parent=parent) as current:
         result = await call_next(ctx)
-        if isinstance(result, CallToolResult) and result.is_error:
+        if _is_error(result):
             fail(current, "tool_error")
         return result
 
@@ -42,3 +42,10 @@ async def traced(ctx: Context[Any, Any], call_next: CallNext) -> HandlerResult:
 def attempt_of(ctx: Context[Any, Any]) -> Attempt:
     """The attempt whose token a call shows."""
     return cast(Attempt, cast(Request, ctx.request).scope[ATTEMPT])
+
+
+def _is_error(result: HandlerResult) -> bool:
+    """A result is the model, or what it is on the wire."""
+    if isinstance(result, dict):
+        return result.get("isError") is True
+    return isinstance(result, CallToolResult) and result.is_error is True
