@@ -12,12 +12,16 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTrace
 from opentelemetry.proto.common.v1.common_pb2 import AnyValue, KeyValue
 from opentelemetry.proto.trace.v1.trace_pb2 import Span as SentSpan
 from opentelemetry.proto.trace.v1.trace_pb2 import Status
+from opentelemetry.sdk.trace.export import SimpleSpanProcessor
+from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
 from contracts.spans import SPANS, SpanSpec
+from servicekit.traces.making import SpanMaker
+from servicekit.traces.spans import install
 
 SOON = {"OTEL_BSP_SCHEDULE_DELAY": "100"}
 """Variables with which a process sends its spans soon."""
@@ -97,6 +101,17 @@ def collecting() -> Generator[Collector]:
         server.should_exit = True
         running.join()
         socket.close()
+
+
+@contextmanager
+def tracing(share: float = 1.0) -> Generator[InMemorySpanExporter]:
+    """Spans of this process are made, and kept in memory, while the block runs."""
+    exporter = InMemorySpanExporter()
+    install(SpanMaker("test", share, exporter, SimpleSpanProcessor))
+    try:
+        yield exporter
+    finally:
+        install(None)
 
 
 def orphans(spans: Iterable[Received]) -> list[Received]:

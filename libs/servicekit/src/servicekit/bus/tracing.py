@@ -9,8 +9,7 @@ from opentelemetry.trace import SpanKind
 from contracts import spans
 from servicekit.bus.received import Received
 from servicekit.traces import TRACEPARENT, continued, is_on, shared, span
-
-SAMPLED = 0x01
+from servicekit.traces.context import span_context_of
 
 
 @contextmanager
@@ -21,7 +20,10 @@ def processing(stream: str, durable: str, received: Sequence[Received[Any]]) -> 
     of its own that links to theirs. There is none for messages that nobody traces.
     """
     sent_in = list(dict.fromkeys(found for one in received if (found := one.headers.get(TRACEPARENT)) is not None))
-    traced = [one for one in sent_in if is_sampled(one)] if sent_in and is_on() else []
+    if not sent_in:
+        yield
+        return
+    traced = [one for one in sent_in if is_sampled(one)] if is_on() else []
     if not traced:
         with continued(shared(sent_in)):
             yield
@@ -48,6 +50,6 @@ def about(destination: str, operation: str) -> dict[str, str | int]:
 
 
 def is_sampled(traceparent: str) -> bool:
-    """Whether a trace is kept."""
-    flags = traceparent[53:55]
-    return flags.isalnum() and bool(int(flags, 16) & SAMPLED)
+    """Whether a trace is kept. A sender may write anything here."""
+    found = span_context_of(traceparent)
+    return found.is_valid and found.trace_flags.sampled
