@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from datetime import datetime
+from itertools import islice
 from json import dumps
 from typing import NamedTuple, TypeVar
 
@@ -67,7 +68,8 @@ class BusOutbound:
 
     def _placed(self, batch: SealedBatch) -> "_Sent":
         """With the trace of its first events' attempt."""
-        traces = [trace for key in named_in(batch.message) if (trace := self._trace_of(key)) is not None]
+        named = islice(named_in(batch.message), None if is_on() else 1)
+        traces = [trace for key in named if (trace := self._trace_of(key)) is not None]
         place = reserve(traces[0], traces[1:]) if traces else None
         headers = {TRACEPARENT: place} if place is not None else None
         return _Sent(Outgoing(batch.subject, batch.message_id, batch.message, headers), place, traces)
