@@ -10,6 +10,7 @@ from devstack.demo.project import fetch_project
 from tests.support.coding_agents import install_wanted, variables_of_wanted
 from tests.support.mews import ROOT, START_WITHIN_S, System, new_home, parsed
 from tests.support.node import NoNode
+from tests.support.spans import Collector, collecting
 
 
 @pytest.fixture(scope="session")
@@ -23,9 +24,18 @@ def no_coding_agents() -> str | None:
 
 
 @pytest.fixture(scope="session")
-def system(tmp_path_factory: pytest.TempPathFactory, no_coding_agents: str | None) -> Iterator[System]:
-    """A running system, whose workers have the coding agents that are to be tested."""
-    given = {} if no_coding_agents else variables_of_wanted()
+def collector() -> Iterator[Collector]:
+    """What has the spans of the system."""
+    with collecting() as listening:
+        yield listening
+
+
+@pytest.fixture(scope="session")
+def system(
+    tmp_path_factory: pytest.TempPathFactory, no_coding_agents: str | None, collector: Collector
+) -> Iterator[System]:
+    """A running system, traced, whose workers have the coding agents that are to be tested."""
+    given = collector.variables | ({} if no_coding_agents else variables_of_wanted())
     with new_home(tmp_path_factory.mktemp("mews"), given) as fresh:
         state = parsed(fresh.mews("up", "--detach", "--workers", "2", "--json", within=START_WITHIN_S))
         assert state["workers"] == 2

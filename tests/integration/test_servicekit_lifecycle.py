@@ -2,6 +2,7 @@ import asyncio
 import json
 import os
 import signal
+import socket
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -190,6 +191,22 @@ async def test_spans_reach_the_collector_before_the_process_ends(env: dict[str, 
         assert b"carts" in spans
         assert b"GET /slow" in spans
         assert b"healthz" not in spans
+
+
+async def test_a_collector_that_is_away_keeps_no_service_from_serving_or_ending(env: dict[str, str]) -> None:
+    with socket.socket() as taken:
+        # Nobody listens where a socket is bound and does not listen.
+        taken.bind(("127.0.0.1", 0))
+        away = {"OTEL_EXPORTER_OTLP_ENDPOINT": f"http://127.0.0.1:{taken.getsockname()[1]}"}
+        # More than the queue of spans holds, so that some are dropped too.
+        async with carts(
+            env | away | {"OTEL_BSP_MAX_QUEUE_SIZE": "16", "OTEL_BSP_MAX_EXPORT_BATCH_SIZE": "8"}
+        ) as running:
+            for _ in range(100):
+                assert (await running.get("/openapi.json")).status_code == 200
+            running.terminate()
+            assert await end(running) == 0
+            assert not [line for line in running.log if "opentelemetry" in str(line.get("logger"))]
 
 
 async def command(*arguments: str, **env: str) -> tuple[int, str]:

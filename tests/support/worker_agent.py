@@ -34,6 +34,7 @@ from servicekit.bus import Bus, declare_streams, ensure_worker_consumers
 from servicekit.bus.objects import Objects
 from servicekit.bus.rpc import Handler, serve, typed
 from servicekit.ids import new_id
+from servicekit.traces import shared
 from tests.support.buskit import settings_of
 from tests.support.sandbox import SandboxServer, running_sandbox
 from tests.support.stack import TestNats, run
@@ -181,6 +182,7 @@ class OtherSide:
         attempt: int = 1,
         worker_id: str = WORKER,
         collaboration: CollaborationTerms | None = None,
+        traceparent: str | None = None,
         **requirements: Any,
     ) -> Assignment:
         """Hand an attempt to a worker."""
@@ -196,16 +198,18 @@ class OtherSide:
             lease_ms=LEASE_MS,
             collaboration=collaboration,
         )
-        await self.assign_again(assignment, f"{task_id}.{attempt}")
+        await self.assign_again(assignment, f"{task_id}.{attempt}", traceparent)
         return assignment
 
-    async def assign_again(self, assignment: Assignment, message_id: str) -> None:
+    async def assign_again(self, assignment: Assignment, message_id: str, traceparent: str | None = None) -> None:
         """Publish an assignment under a message id of its own."""
         self.assigned.setdefault(assignment.task_id, {})[assignment.attempt] = assignment.worker_id
         key = (assignment.task_id, assignment.attempt)
         self.assigned_since.setdefault(key, datetime.now(UTC))  # noqa: TID251
         subject = subjects.task(assignment.worker_id)
-        await self.bus.js.publish(subject, assignment.to_json(), headers={"Nats-Msg-Id": message_id})
+        await self.bus.js.publish(
+            subject, assignment.to_json(), headers={"Nats-Msg-Id": message_id, **shared([traceparent])}
+        )
 
     async def command(self, action: CommandAction, **fields: Any) -> Command:
         """Give the worker a command."""

@@ -71,6 +71,8 @@ class ServiceClient:
             trust_env=False,
             verify=tls or True,
         )
+        where = self.http.base_url
+        self._attributes = {"service.peer.name": service, "server.address": where.host, "server.port": where.port}
 
     @classmethod
     def of(cls, settings: ServiceSettings, service: str, base_url: str, max_connections: int = MAX_CONNECTIONS) -> Self:
@@ -147,10 +149,12 @@ class ServiceClient:
         content: bytes | None = None,
         attempts: int = 1,
     ) -> httpx.Response:
-        with span(f"{method} {self.service}", SpanKind.CLIENT, **{"server.address": self.service, "url.path": path}):
+        attributes = self._attributes | {"http.request.method": method, "url.path": path}
+        with span(f"{method} {self.service}", SpanKind.CLIENT, attributes) as current:
             headers = inject_headers({} if content is None else {"Content-Type": "application/json"})
             request = self._request(method, path, params=params, content=content, headers=headers)
             response = await self._send(request, attempts=attempts)
+            current.set_attribute("http.response.status_code", response.status_code)
             if response.is_error:
                 raise self._error(response)
             return response

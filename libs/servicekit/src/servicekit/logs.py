@@ -17,7 +17,13 @@ Logger = FilteringBoundLogger
 EventDict = MutableMapping[str, Any]
 
 # They tell every request, or every reconnect several times, at a level at which a service tells what matters.
-QUIET = {"httpx": logging.WARNING, "httpcore": logging.WARNING, "uvicorn": logging.WARNING, "nats": logging.CRITICAL}
+QUIET = {
+    "httpx": logging.WARNING,
+    "httpcore": logging.WARNING,
+    "uvicorn": logging.WARNING,
+    "nats": logging.CRITICAL,
+    "opentelemetry": logging.CRITICAL,
+}
 
 
 def configure_logging(

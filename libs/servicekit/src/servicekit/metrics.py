@@ -62,6 +62,7 @@ DEAD_LETTERS_SETTLED = Counter(
 RETENTION_REMOVED = Counter(
     "mews_retention_removed", "What was removed because of its age.", ["service", "what"], registry=REGISTRY
 )
+TRACE_SPANS = Counter("mews_trace_spans", "Spans: exported, or failed to be.", ["outcome"], registry=REGISTRY)
 OUTBOX_ROWS = Gauge("mews_outbox_rows", "Rows that wait to be published.", ["schema"], registry=REGISTRY)
 OUTBOX_AGE = Gauge("mews_outbox_oldest_seconds", "Age of the oldest of them.", ["schema"], registry=REGISTRY)
 

@@ -97,7 +97,7 @@ async def _start(
     watch = Watch(tasks, leader, couriers, link, clock, policy, alarm.ring_for_fleet)
     deadlines = Deadlines(tasks, leader, link, clock, policy, settings.backstop, alarm.ring)
     strays = Strays(tasks, leader, clock)
-    scheduler = Scheduler(tasks, leader, couriers, link, clock)
+    scheduler = Scheduler(tasks, leader, couriers, link, clock, settings.trace_join_ms)
     reports = Reports(tasks, clock, policy, dead_letters, partial(_remember, leader, alarm))
     manager = Manager(tasks, clock, policy, alarm.ring, alarm.ring_for_fleet, settings.fleet_traits)
     sessions = Sessions(tasks, clock, policy, alarm.ring_for_fleet)

@@ -2,8 +2,11 @@
 
 import asyncio
 from collections.abc import Sequence
+from datetime import datetime, timedelta
 
-from contracts import subjects
+from opentelemetry.trace import SpanKind
+
+from contracts import spans, subjects
 from contracts.rpc import CheckpointFound, Mailbox
 from contracts.streams import CHECKPOINTS
 from orchestrator.domain import Assigned, AttemptRef
@@ -11,8 +14,10 @@ from orchestrator.errors import CheckpointsAway
 from orchestrator.ports import Store
 from servicekit.bus import Bus, Outgoing, ensure_worker_consumers, publish_batches
 from servicekit.bus.objects import Objects, ObjectsAway
+from servicekit.bus.tracing import about
 from servicekit.clock import Clock
 from servicekit.logs import get_logger
+from servicekit.traces import TRACEPARENT, is_on, record
 
 GATHER_S = 0.25
 """Marks are gathered for this long: most attempts of short tasks are closed by then and need none."""
@@ -52,6 +57,8 @@ class AssignmentCouriers:
             self._has_mail.clear()
             mail, self._to_send = self._to_send, []
             stored = await publish_batches(self._bus, [_message(one) for one in mail])
+            if is_on():
+                _tell(mail, stored, self._clock.now())
             self._to_mark += [one.ref for one, is_stored in zip(mail, stored, strict=True) if is_stored]
             self._on_the_way.difference_update(
                 one.ref for one, is_stored in zip(mail, stored, strict=True) if not is_stored
@@ -140,5 +147,39 @@ class Link:
 
 
 def _message(assigned: Assigned) -> Outgoing:
-    message_id = f"{assigned.ref.task_id}.{assigned.ref.attempt}"
-    return Outgoing(subjects.task(assigned.worker_id), message_id, assigned.payload)
+    subject, headers = (
+        subjects.task(assigned.worker_id),
+        {TRACEPARENT: assigned.trace.place} if assigned.trace else None,
+    )
+    return Outgoing(subject, _message_id(assigned), assigned.payload, headers)
+
+
+def _message_id(assigned: Assigned) -> str:
+    return f"{assigned.ref.task_id}.{assigned.ref.attempt}"
+
+
+def _tell(mail: Sequence[Assigned], stored: Sequence[bool], now: datetime) -> None:
+    """The span of each assignment, but for those that another process, or an earlier try, has told of."""
+    for one, is_stored in zip(mail, stored, strict=True):
+        if one.trace is None or one.trace.begun_at is None:
+            continue
+        begun_at, waited = one.trace.begun_at, one.trace.begun_at - one.created_at
+        record(
+            "send worker.task",
+            begun_at,
+            now,
+            parent=one.trace.parent,
+            place=one.trace.place,
+            kind=SpanKind.PRODUCER,
+            attributes=about(subjects.task(one.worker_id), "send")
+            | {
+                "messaging.destination.template": "worker.task.{worker_id}",
+                "messaging.message.id": _message_id(one),
+                spans.TASK_ID: one.ref.task_id,
+                spans.ATTEMPT: one.ref.attempt,
+                spans.WORKER_ID: one.worker_id,
+                spans.WAITED_MS: waited // timedelta(milliseconds=1),
+            },
+            links=one.trace.links,
+            error=None if is_stored else "not_stored",
+        )

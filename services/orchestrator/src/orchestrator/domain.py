@@ -76,6 +76,8 @@ class NewTaskRow:
     created_at: datetime
     queue_until: datetime | None = None
     """When it is `timed_out` if no worker has taken it."""
+    traceparent: str | None = None
+    """The trace in which it was asked for."""
 
 
 class Traits(NamedTuple):
@@ -102,6 +104,10 @@ class Queued(NamedTuple):
     """Worker on which the last attempt went wrong."""
     question_id: str | None = None
     """The request for collaboration that it is for."""
+    traceparent: str | None = None
+    """The trace in which it was asked for."""
+    earlier: str | None = None
+    """The trace in which the last attempt was assigned."""
     traits: Traits | None = None
 
 
@@ -148,6 +154,16 @@ class WorkerSeen:
     round_trip_ms: float | None
 
 
+class AttemptTrace(NamedTuple):
+    """Where an attempt stands among traces: the place of its first span, what that belongs to, what it links to."""
+
+    place: str
+    parent: str | None = None
+    links: tuple[str, ...] = ()
+    begun_at: datetime | None = None
+    """When it was decided upon; None where another process has told of that."""
+
+
 @dataclass(frozen=True, slots=True)
 class Assigned:
     """An attempt that was written and now must reach its worker. `payload` is the Assignment's JSON."""
@@ -156,6 +172,7 @@ class Assigned:
     worker_id: str
     created_at: datetime
     payload: bytes
+    trace: AttemptTrace | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -59,6 +59,10 @@ class Settings(ServiceSettings):
     backstop_grace_ms: int = Field(default=HOUR_MS, ge=1)
     """How much longer than both an attempt may take, for its workspace and its result, before it is taken away."""
 
+    trace_join_ms: int = Field(default=300_000, ge=0)
+    """How long after it was asked for a task's first attempt still goes on in the trace of the request; later ones, and
+    all further attempts, have traces of their own that link back."""
+
     task_retention_days: int = Field(default=365, ge=0)
     """How long a task is kept after its end, with its attempts and its idempotency key; 0: for ever."""
     experience_retention_days: int = Field(default=180, ge=0)

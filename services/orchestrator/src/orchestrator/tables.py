@@ -112,6 +112,7 @@ class TaskRow(Base, table=True):
     failure_class: str | None = Field(sa_column=Column(String(20)))
     crashes: int = Field(sa_column=Column(Integer, nullable=False, server_default="0"))
     queue_until: datetime | None = Field(sa_column=Column(MOMENT))
+    traceparent: str | None = Field(sa_column=Column(String(55)))
 
 
 class WorkerRow(Base, table=True):
@@ -178,6 +179,7 @@ class AttemptRow(Base, table=True):
     failure_class: str | None = Field(sa_column=Column(String(20)))
     crashes: int = Field(sa_column=Column(Integer, nullable=False, server_default="0"))
     resumed_at: datetime | None = Field(sa_column=Column(MOMENT))
+    traceparent: str | None = Field(sa_column=Column(String(55)))
 
 
 class ExperienceRow(Base, table=True):

@@ -135,7 +135,7 @@ async def _make(stack: AsyncExitStack, settings: Settings, clock: Clock) -> Part
     desk = Desk(workshop, services, commands, changes)
     server = create_server(__version__, desk, traced=settings.otel_exporter_otlp_endpoint is not None)
     mcp_app = create_mcp_app(server, attempts.by_token, settings.max_tool_body_bytes)
-    outbound = BusOutbound(bus, clock)
+    outbound = BusOutbound(bus, clock, attempts.trace_of)
     doors, run = serving(mcp_app, listening, settings.max_tool_connections), new_id("run")
     return Parts(settings, clock, run, bus, outbound, spool, journal, workshop, attempts, commands, changes, doors)
 

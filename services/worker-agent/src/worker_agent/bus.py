@@ -1,21 +1,28 @@
 """What leaves on the bus: sealed batches, heartbeats, and the word that this worker leaves."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from datetime import datetime
+from itertools import islice
 from json import dumps
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 
 import nats.errors
+from opentelemetry.trace import SpanKind
 from pydantic import ValidationError
 
-from contracts import subjects
+from contracts import spans, subjects
 from contracts.base import Model
 from contracts.reports import Report
 from contracts.rpc import RPCS, GetNextTask, NextTask, OpenMailbox
 from contracts.workers import Heartbeat
 from servicekit.bus import Bus, Outgoing, publish_batches
 from servicekit.bus.rpc import RpcError, call
+from servicekit.bus.tracing import about
 from servicekit.clock import Clock
 from servicekit.logs import get_logger
+from servicekit.traces import TRACEPARENT, is_on, record, reserve
+from worker_agent.decisions.tracing import named_in
+from worker_agent.domain import AttemptKey
 from worker_agent.errors import ServiceRefused, ServiceUnavailable
 from worker_agent.ports import SealedBatch
 
@@ -28,12 +35,17 @@ INSTEAD = "it works again when it is back; go on with what you know, and try lat
 log = get_logger(__name__)
 
 
+def nobodys(_key: AttemptKey) -> None:
+    """For who sends nothing of attempts."""
+
+
 class BusOutbound:
     """Over NATS."""
 
-    def __init__(self, bus: Bus, clock: Clock) -> None:
+    def __init__(self, bus: Bus, clock: Clock, trace_of: Callable[[AttemptKey], str | None] = nobodys) -> None:
         self._bus = bus
         self._clock = clock
+        self._trace_of = trace_of
 
     @property
     def connected(self) -> bool:
@@ -46,8 +58,21 @@ class BusOutbound:
 
     async def publish(self, batches: Sequence[SealedBatch]) -> list[bool]:
         """Publish sealed batches; says of each whether the broker has it."""
-        outgoing = [Outgoing(batch.subject, batch.message_id, batch.message) for batch in batches]
-        return await publish_batches(self._bus, outgoing)
+        begun_at, sent = self._clock.now(), [self._placed(batch) for batch in batches]
+        stored = await publish_batches(self._bus, [one.outgoing for one in sent])
+        if is_on():
+            now = self._clock.now()
+            for one, is_stored in zip(sent, stored, strict=True):
+                _tell(one, begun_at, now, None if is_stored else "not_stored")
+        return stored
+
+    def _placed(self, batch: SealedBatch) -> "_Sent":
+        """With the trace of its first events' attempt."""
+        named = islice(named_in(batch.message), None if is_on() else 1)
+        traces = [trace for key in named if (trace := self._trace_of(key)) is not None]
+        place = reserve(traces[0], traces[1:]) if traces else None
+        headers = {TRACEPARENT: place} if place is not None else None
+        return _Sent(Outgoing(batch.subject, batch.message_id, batch.message, headers), place, traces)
 
     async def heartbeat(self, heartbeat: Heartbeat) -> None:
         """Show that this worker lives. Lost when the bus is away."""
@@ -69,6 +94,37 @@ class BusOutbound:
         except (TimeoutError, nats.errors.Error, OSError):
             return None
         return round((self._clock.monotonic() - start) * 1000, 3)
+
+
+class _Sent(NamedTuple):
+    """A message on its way: the place of its span, and the attempts that it has events of."""
+
+    outgoing: Outgoing
+    place: str | None
+    traces: list[str]
+
+
+def _tell(sent: _Sent, begun_at: datetime, ended_at: datetime, error: str | None) -> None:
+    if sent.place is None:
+        return
+    subject, worker_id = sent.outgoing.subject, subjects.sender(sent.outgoing.subject)
+    kind = ".".join(subject.split(".")[:2])
+    record(
+        f"send {kind}",
+        begun_at,
+        ended_at,
+        parent=sent.traces[0],
+        place=sent.place,
+        kind=SpanKind.PRODUCER,
+        attributes=about(subject, "send")
+        | {
+            "messaging.destination.template": f"{kind}.{{worker_id}}",
+            "messaging.message.id": sent.outgoing.message_id,
+            spans.WORKER_ID: worker_id,
+        },
+        links=sent.traces[1:],
+        error=error,
+    )
 
 
 class MailboxOpener:

@@ -216,6 +216,8 @@ class AttemptRecord(Model):
     assignment: Assignment
     phase: Phase = Phase.accepted
     token: str
+    traceparent: str | None = None
+    """The trace in which it was taken."""
     starts: int = 0
     """How often the worker-agent was started since it has this attempt."""
     crashes: int = 0

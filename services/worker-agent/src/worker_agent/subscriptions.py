@@ -2,12 +2,13 @@
 
 import re
 from collections.abc import Awaitable, Callable, Mapping
+from contextlib import AbstractContextManager
 from datetime import datetime
 from typing import Any
 
 from pydantic import TypeAdapter
 
-from contracts import streams, subjects
+from contracts import spans, streams, subjects
 from contracts.batches import Batch
 from contracts.commands import Command
 from contracts.deadletters import DeadLetterCause
@@ -15,6 +16,7 @@ from contracts.questions import Answer
 from contracts.tasks import Assignment
 from servicekit.bus import BatchConsumer, Bus, Received
 from servicekit.logs import get_logger
+from servicekit.traces import TRACEPARENT, nearest, span
 from worker_agent.handlers.attempts import Attempts
 from worker_agent.handlers.commands import Commands
 
@@ -57,13 +59,25 @@ def assignments(bus: Bus, worker_id: str, attempts: Attempts) -> Callable[[], Aw
 
     async def handle(received: list[Received[Assignment]]) -> None:
         for one in received:
-            await attempts.take(one.batch)
+            with _accepting(one):
+                await attempts.take(one.batch)
 
     def validate(_subject: str, assignment: Any) -> str | None:
         return None if assignment.worker_id == worker_id else f"it is for {assignment.worker_id}, not {worker_id}"
 
     consumer = BatchConsumer(bus, streams.TASKS, worker_id, ASSIGNMENT, handle, LoggedDeadLetters(), validate=validate)
     return consumer.run
+
+
+def _accepting(one: Received[Assignment]) -> AbstractContextManager[object]:
+    """The span in which an assignment is taken, in the trace in which it was sent."""
+    assignment = one.batch
+    attributes = {
+        spans.TASK_ID: assignment.task_id,
+        spans.ATTEMPT: assignment.attempt,
+        spans.WORKER_ID: assignment.worker_id,
+    }
+    return span("accept_attempt", attributes=attributes, parent=nearest(one.headers.get(TRACEPARENT)))
 
 
 def commands_and_answers(

@@ -3,6 +3,7 @@
 import asyncio
 from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping
+from contextlib import AbstractContextManager, nullcontext
 from functools import partial
 from typing import TypeVar
 
@@ -10,15 +11,17 @@ import nats.errors
 from nats.micro import add_service
 from nats.micro.request import Request
 from nats.micro.service import EndpointConfig, Service
+from opentelemetry.trace import SpanKind
 from pydantic import ValidationError
 
-from contracts import subjects
+from contracts import spans, subjects
 from contracts.base import Model
 from servicekit.bus.connection import Bus
 from servicekit.bus.failures import reason_of
 from servicekit.errors import invalid_input
 from servicekit.logs import get_logger
 from servicekit.metrics import RPC_REFUSED
+from servicekit.traces import continued, current_trace_id, inject_headers, span
 
 Handler = Callable[[str, bytes], Awaitable[bytes]]
 """Takes the id of the worker that asks and the request's JSON; gives the answer's JSON."""
@@ -71,8 +74,13 @@ async def serve(bus: Bus, service: str, handlers: Mapping[str, Handler]) -> None
 
 async def call(bus: Bus, subject: str, payload: bytes, timeout_s: float = 5.0) -> bytes:
     """Ask on a subject made by `contracts.subjects.rpc`. Raises RpcError."""
+    with _asked(subject, SpanKind.CLIENT) if current_trace_id() else nullcontext():
+        return await _call(bus, subject, payload, timeout_s)
+
+
+async def _call(bus: Bus, subject: str, payload: bytes, timeout_s: float) -> bytes:
     try:
-        answer = await bus.request(subject, payload, timeout_s)
+        answer = await bus.request(subject, payload, timeout_s, dict(inject_headers()) or None)
     except (nats.errors.Error, OSError, TimeoutError) as error:
         raise RpcError("unavailable", f"no answer on {subject}: {error or type(error).__name__}") from error
     headers = answer.headers or {}
@@ -163,7 +171,19 @@ def _asker(request: Request) -> str:
     return request.subject.rsplit(".", 1)[1]
 
 
+def _asked(subject: str, kind: SpanKind) -> AbstractContextManager[object]:
+    """The span of a request, on either side of the bus. One of nobody's trace has none: workers ask all the time."""
+    *address, worker_id = subject.split(".")
+    name = "/".join(address[2:] or address[1:])
+    return span(name, kind, {"rpc.system.name": spans.SYSTEM, "rpc.method": name, spans.WORKER_ID: worker_id})
+
+
 async def _answer(handler: Handler, request: Request) -> None:
+    with continued(request.headers), _asked(request.subject, SpanKind.SERVER) if request.headers else nullcontext():
+        await _answered(handler, request)
+
+
+async def _answered(handler: Handler, request: Request) -> None:
     try:
         answer = await handler(_asker(request), request.data)
     except Exception as error:

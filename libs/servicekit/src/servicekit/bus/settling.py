@@ -15,6 +15,7 @@ from servicekit.bus.connection import Bus
 from servicekit.bus.deadletters import Again
 from servicekit.bus.failures import is_infrastructure, reason_of
 from servicekit.bus.received import TERM, Received, delivery_of, nak
+from servicekit.bus.tracing import processing
 from servicekit.clock import Clock
 from servicekit.logs import get_logger
 from servicekit.metrics import BUS_FAILURES, BUS_SECONDS
@@ -145,7 +146,7 @@ class Settler(Generic[BodyT]):
         pause, give_up_at = self._policy.first_pause_s, self._clock.monotonic() + self._policy.hold_s
         while True:
             try:
-                with self._seconds.time():
+                with self._seconds.time(), processing(self._stream, self._durable, received):
                     return await self._handler(received)
             except Exception as error:
                 BUS_FAILURES.labels(self._durable).inc()

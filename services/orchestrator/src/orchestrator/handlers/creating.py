@@ -21,6 +21,7 @@ from orchestrator.handlers.telling import about_task, traits_data
 from orchestrator.ports import Said, Session, Store, Wake
 from servicekit.clock import Clock
 from servicekit.ids import new_id
+from servicekit.traces import continued, current_traceparent, shared
 
 MANAGER = "manager"
 NUL = "\x00"
@@ -100,8 +101,10 @@ class Creator:
         return group
 
     async def _write(self, orders: list[Order]) -> None:
+        rows = [row for order in orders for row in order.rows]
         try:
-            answers = await self._written([row for order in orders for row in order.rows])
+            with continued(shared(row.traceparent for row in rows)):
+                answers = await self._written(rows)
         except Exception as error:
             await self._write_apart(orders, error)
             return
@@ -149,6 +152,7 @@ def prepare(task: NewTask, now: datetime, asker: str | None = None, policy: Retr
         rank_at=rank_at(task.priority, now),
         created_at=now,
         queue_until=queue_until(policy, task.requirements.limits.queue_ms, now),
+        traceparent=current_traceparent(),
     )
 
 

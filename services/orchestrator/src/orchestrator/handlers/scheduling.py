@@ -6,13 +6,15 @@ from datetime import datetime, timedelta
 from contracts.decided import DecidedKind
 from orchestrator.decisions.matching import Pairing, line_sizes, match
 from orchestrator.decisions.placement import busy, obstacle
-from orchestrator.domain import Assigned, AttemptRef, Demand, Worker
+from orchestrator.decisions.tracing import lineage
+from orchestrator.domain import Assigned, AttemptRef, AttemptTrace, Demand, Queued, Worker
 from orchestrator.handlers.counting import QUEUE_SECONDS, ROUND_SECONDS, TASKS_ASSIGNED
 from orchestrator.handlers.leading import Leader
 from orchestrator.handlers.telling import about_task, traits_data
 from orchestrator.ports import BusLink, Couriers, Placing, Store
 from servicekit.clock import Clock
 from servicekit.leader import LostLeadershipError
+from servicekit.traces import continued, is_on, reserve, shared
 
 MOST_A_ROUND = 500
 MOST_REMEMBERED = 10_000
@@ -24,12 +26,15 @@ PATIENCE = timedelta(seconds=5)
 class Scheduler:
     """Gives queued tasks to workers. Only the leader's rounds do anything."""
 
-    def __init__(self, store: Store, leader: Leader, couriers: Couriers, bus: BusLink, clock: Clock) -> None:
+    def __init__(
+        self, store: Store, leader: Leader, couriers: Couriers, bus: BusLink, clock: Clock, trace_join_ms: int = 0
+    ) -> None:
         self._store = store
         self._leader = leader
         self._couriers = couriers
         self._bus = bus
         self._clock = clock
+        self._trace_join_ms = trace_join_ms
         self._demands: dict[str, Demand] = {}
         self._told: dict[str, tuple[str, float]] = {}
 
@@ -74,8 +79,9 @@ class Scheduler:
 
     async def _assign(self, pairings: Sequence[Pairing], epoch: int) -> list[Assigned]:
         now = self._clock.now()
-        placings = [_placing(pairing, now) for pairing in pairings]
-        return await self._store.assign(placings, epoch=epoch, lease_ms=self._leader.lease_ms, now=now)
+        placings = [_placing(pairing, now, self._trace_join_ms) for pairing in pairings]
+        with continued(shared(placing.trace.place if placing.trace else None for placing in placings)):
+            return await self._store.assign(placings, epoch=epoch, lease_ms=self._leader.lease_ms, now=now)
 
     def _hand_over(self, assigned: Sequence[Assigned], started: float) -> None:
         if not assigned:
@@ -108,9 +114,19 @@ class Scheduler:
         self._told = {key: value for key, value in (self._told | told).items() if key in stuck}
 
 
-def _placing(pairing: Pairing, now: datetime) -> Placing:
+def _placing(pairing: Pairing, now: datetime, trace_join_ms: int) -> Placing:
     task, worker_id = pairing
     ref = AttemptRef(task.task_id, task.attempt + 1)
     data = traits_data(task.traits) if task.traits is not None else None
     told = about_task(DecidedKind.task_assigned, ref, now, worker_id=worker_id, question_id=task.question_id, data=data)
-    return Placing(ref, worker_id, told.json)
+    return Placing(ref, worker_id, told.json, _trace(task, ref, now, trace_join_ms))
+
+
+def _trace(task: Queued, ref: AttemptRef, now: datetime, join_ms: int) -> AttemptTrace | None:
+    """None where the task is of nobody's trace and none is begun."""
+    if task.traceparent is None and not is_on():
+        return None
+    created_at = task.traits.created_at if task.traits is not None else None
+    parent, links = lineage(task.traceparent, task.earlier, ref.attempt, created_at, now, join_ms)
+    place = reserve(parent, links)
+    return AttemptTrace(place, parent, links, now) if place is not None else None

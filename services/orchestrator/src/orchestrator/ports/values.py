@@ -8,7 +8,7 @@ from contracts.decided import DecidedKind
 from contracts.tasks import AttemptState, TaskState
 from contracts.workers import WorkerStatus
 from orchestrator.decisions.outcomes import Ending
-from orchestrator.domain import AttemptRef, Worker
+from orchestrator.domain import AttemptRef, AttemptTrace, Worker
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +72,7 @@ class Placing(NamedTuple):
     ref: AttemptRef
     worker_id: str
     told: bytes
+    trace: AttemptTrace | None = None
 
 
 class Said(NamedTuple):

@@ -5,6 +5,7 @@ not done, and no second round trip is needed to know.
 """
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
@@ -12,7 +13,7 @@ from asyncpg import CheckViolationError
 
 from contracts import subjects
 from contracts.decided import DecidedKind
-from orchestrator.domain import Assigned, AttemptRef, Demand, NewTaskRow, Queued, Traits
+from orchestrator.domain import Assigned, AttemptRef, AttemptTrace, Demand, NewTaskRow, Queued, Traits
 from orchestrator.ports import Placing
 from orchestrator.store import rows
 from orchestrator.store.attempts import MARK_PUBLISHED, ref_columns
@@ -26,20 +27,22 @@ from servicekit.traces import inject_headers
 QUEUED = "(status || '') = 'queued'"
 INSERT = """
     INSERT INTO tasks (task_id, description, status, priority, created_at, worker_id, requirements,
-        estimated_duration_ms, max_attempts, idempotency_key, body_hash, demand_key, work_key, rank_at, queue_until)
+        estimated_duration_ms, max_attempts, idempotency_key, body_hash, demand_key, work_key, rank_at, queue_until,
+        traceparent)
     SELECT task_id, description, 'queued', priority, $13, worker_id, requirements::jsonb,
-        estimated_duration_ms, max_attempts, idempotency_key, body_hash, demand_key, work_key, rank_at, queue_until
+        estimated_duration_ms, max_attempts, idempotency_key, body_hash, demand_key, work_key, rank_at, queue_until,
+        traceparent
     FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::bigint[], $7::int[], $8::text[],
-        $9::text[], $10::text[], $11::text[], $12::timestamptz[], $14::timestamptz[])
+        $9::text[], $10::text[], $11::text[], $12::timestamptz[], $14::timestamptz[], $15::text[])
         AS new(task_id, description, priority, worker_id, requirements, estimated_duration_ms, max_attempts,
-            idempotency_key, body_hash, demand_key, work_key, rank_at, queue_until)
+            idempotency_key, body_hash, demand_key, work_key, rank_at, queue_until, traceparent)
     ON CONFLICT (idempotency_key) WHERE idempotency_key IS NOT NULL DO NOTHING
     RETURNING task_id
 """
 CREATE = f"""
     WITH written AS ({INSERT})
     INSERT INTO outbox (subject, items, payload, headers)
-    SELECT $15, items, payload, $16 FROM unnest($17::int[], $18::bytea[]) AS said(items, payload)
+    SELECT $16, items, payload, $17 FROM unnest($18::int[], $19::bytea[]) AS said(items, payload)
 """
 WITHIN_SLOTS = "attempts_within_slots"
 QUEUED_FIELDS = len(Queued._fields) - 1
@@ -68,7 +71,10 @@ DEMANDED = """
 FIRST_QUEUED = """
     SELECT task.* FROM unnest($1::text[], $2::int[]) AS line(demand_key, size) CROSS JOIN LATERAL (
         SELECT task_id, attempt, demand_key, work_key, rank_at, requirements ? 'repository', avoid_worker,
-            collaboration ->> 'question_id', priority, created_at, estimated_duration_ms,
+            collaboration ->> 'question_id', traceparent, CASE WHEN attempt > 0 THEN (
+                SELECT traceparent FROM attempts
+                WHERE attempts.task_id = tasks.task_id AND attempts.attempt = tasks.attempt
+            ) END, priority, created_at, estimated_duration_ms,
             requirements ->> 'repository', requirements ->> 'agent',
             CASE jsonb_typeof(requirements -> 'task_class') WHEN 'string' THEN requirements ->> 'task_class' END
         FROM tasks WHERE status = 'queued' AND demand_key = line.demand_key
@@ -82,16 +88,17 @@ ASSIGN = f"""
     ), picked AS (
         UPDATE tasks AS task SET status = 'assigned', attempt = choice.attempt, assigned_worker = choice.worker_id,
             reason = NULL, next_attempt_at = NULL, started_at = NULL, progress = NULL, claim = NULL
-        FROM unnest($1::text[], $2::int[], $3::text[], $4::text[]) AS choice(task_id, attempt, worker_id, told)
+        FROM unnest($1::text[], $2::int[], $3::text[], $4::text[], $11::text[])
+            AS choice(task_id, attempt, worker_id, told, traceparent)
         WHERE EXISTS (SELECT FROM reign)
             AND task.task_id = choice.task_id AND task.attempt = choice.attempt - 1 AND {QUEUED}
             AND EXISTS (SELECT FROM workers WHERE workers.worker_id = choice.worker_id AND workers.status = 'online')
         RETURNING task.task_id, task.attempt, task.assigned_worker, task.description, task.priority,
             task.requirements::text AS requirements_json, task.estimated_duration_ms, task.created_at, choice.told,
-            task.collaboration::text AS collaboration_json
+            task.collaboration::text AS collaboration_json, choice.traceparent
     ), written AS (
-        INSERT INTO attempts (task_id, attempt, worker_id, state, epoch, assigned_at)
-        SELECT task_id, attempt, assigned_worker, 'assigned', $8, $5 FROM picked
+        INSERT INTO attempts (task_id, attempt, worker_id, state, epoch, assigned_at, traceparent)
+        SELECT task_id, attempt, assigned_worker, 'assigned', $8, $5, traceparent FROM picked
     ), said AS (
         INSERT INTO outbox (subject, items, payload, headers)
         SELECT $9, count(*), convert_to(string_agg(told, ','), 'UTF8'), $10
@@ -150,9 +157,11 @@ class DispatchStatements:
             [placing.told.decode() for placing in placings],
         )
         terms, heading = self._lease.terms(epoch), _heading(DecidedKind.task_assigned)
+        traces = {placing.ref: placing.trace for placing in placings if placing.trace is not None}
+        places = [placing.trace.place if placing.trace is not None else None for placing in placings]
         async with self.database.acquire() as conn:
             try:
-                written = await conn.fetch(ASSIGN, *columns, now, *terms, *heading)
+                written = await conn.fetch(ASSIGN, *columns, now, *terms, *heading, places)
             except CheckViolationError as error:
                 if getattr(error, "constraint_name", None) != WITHIN_SLOTS:
                     raise
@@ -161,7 +170,8 @@ class DispatchStatements:
             if not written:
                 await self._lease.assert_epoch(conn, epoch)
         self._on_news()
-        return [assigned(row, lease_ms) for row in written]
+        found = [assigned(row, lease_ms) for row in written]
+        return [replace(one, trace=traces.get(one.ref)) for one in found]
 
     async def mark_published(self, refs: Sequence[AttemptRef], now: datetime) -> None:
         """The broker has these assignments."""
@@ -186,13 +196,15 @@ def task_columns(new: Sequence[NewTaskRow]) -> tuple[Any, ...]:
         [row.rank_at for row in new],
         new[0].created_at,
         [row.queue_until for row in new],
+        [row.traceparent for row in new],
     )
 
 
 def assigned(row: rows.Row, lease_ms: int) -> Assigned:
     """An attempt that must reach its worker."""
     ref = AttemptRef(row["task_id"], row["attempt"])
-    return Assigned(ref, row["assigned_worker"], row["created_at"], rows.assignment_json(row, lease_ms))
+    trace = AttemptTrace(row["traceparent"]) if row["traceparent"] else None
+    return Assigned(ref, row["assigned_worker"], row["created_at"], rows.assignment_json(row, lease_ms), trace)
 
 
 def _heading(kind: DecidedKind) -> tuple[str, dict[str, str]]:

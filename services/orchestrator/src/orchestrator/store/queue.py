@@ -26,7 +26,7 @@ LIVE = "SELECT task_id, attempt, worker_id, state FROM attempts WHERE state IN (
 UNPUBLISHED = """
     SELECT task.task_id, attempt.attempt, attempt.worker_id AS assigned_worker, task.description, task.priority,
         task.requirements::text AS requirements_json, task.estimated_duration_ms, task.created_at, attempt.epoch,
-        attempt.assigned_at, task.collaboration::text AS collaboration_json
+        attempt.assigned_at, task.collaboration::text AS collaboration_json, attempt.traceparent
     FROM attempts AS attempt JOIN tasks AS task ON task.task_id = attempt.task_id
     WHERE attempt.state IN ('assigned', 'running') AND attempt.published_at IS NULL AND attempt.assigned_at <= $1
     ORDER BY attempt.assigned_at LIMIT $2

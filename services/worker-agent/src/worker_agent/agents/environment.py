@@ -20,6 +20,8 @@ def environment(job: AgentJob) -> dict[str, str]:
         "MEWS_PROMPT": assignment.description,
         "MEWS_REQUIREMENTS": dumps(assignment.requirements.free),
     }
+    if job.traceparent is not None:
+        own["TRACEPARENT"] = job.traceparent
     return assignment.requirements.env | {name: _fitting(value) for name, value in own.items()}
 
 

@@ -35,6 +35,7 @@ from worker_agent.errors import QuotaExceeded
 from worker_agent.handlers.changes import Changes
 from worker_agent.handlers.reports import Reporter
 from worker_agent.handlers.throttling import Throttle
+from worker_agent.handlers.tracing import AttemptTrace
 from worker_agent.ports import EventSpool, Journal
 
 CANCELLABLE = HELD - {Phase.reporting}
@@ -59,6 +60,7 @@ class Attempt:
         self.record = record
         self.redactor = redactor
         self.throttle = Throttle(send_limits, clock)
+        self.trace = AttemptTrace(record, clock)
         self.reporter = Reporter(
             record.assignment.worker_id, record.key, record.starts, redactor, spool, clock, self.throttle
         )

@@ -10,6 +10,7 @@ from contracts.questions import Answer
 from contracts.tasks import Assignment
 from contracts.workers import RunningAttempt
 from servicekit.logs import get_logger
+from servicekit.traces import continued, current_traceparent
 from worker_agent.decisions.admission import Verdict, admit
 from worker_agent.decisions.grants import granted
 from worker_agent.decisions.limits import limits_of
@@ -73,6 +74,11 @@ class Attempts:
             return None
         return attempt if attempt.record.phase in (Phase.starting, Phase.running) else None
 
+    def trace_of(self, key: AttemptKey) -> str | None:
+        """The trace to which what is sent for an attempt belongs."""
+        attempt = self._attempts.get(key)
+        return attempt.trace.here if attempt is not None else None
+
     async def resume(self) -> None:
         """Take up what the last run of the worker-agent left, unless it was away for longer than the lease."""
         now, last_alive = self._workshop.clock.now(), self._workshop.journal.last_alive()
@@ -109,6 +115,7 @@ class Attempts:
         record = AttemptRecord(
             assignment=assignment,
             token=secrets.token_urlsafe(TOKEN_BYTES),
+            traceparent=current_traceparent(),
             accepted_at=self._workshop.clock.now(),
             tools=ToolAccess(profile=self.defaults.tool_profile),
         )
@@ -248,7 +255,8 @@ class Attempts:
         self._by_token.pop(_digest(attempt.record.token), None)
 
     def _start(self, attempt: Attempt) -> None:
-        task = asyncio.create_task(self._run(attempt), name=f"attempt-{attempt.key.workspace}")
+        with continued(attempt.trace.headers):
+            task = asyncio.create_task(self._run(attempt), name=f"attempt-{attempt.key.workspace}")
         self._tasks[attempt.key] = task
         task.add_done_callback(lambda _: self._ended(attempt))
 

@@ -1,6 +1,7 @@
 """The end of an attempt, once its agent is gone: what was seen, what the verification says, and the outcome of both."""
 
 import asyncio
+from contextlib import nullcontext
 
 from contracts.events import Evidence, OutcomeEvent
 from contracts.events.recovery import OutcomeStatus, Verified
@@ -26,13 +27,16 @@ log = get_logger(__name__)
 async def conclude(attempt: Attempt, workshop: Workshop, limits: AttemptLimits) -> None:
     """Observe, verify, publish, and write the outcome into the record, from where it is sent as it is."""
     attempt.reporter.close()
+    attempt.trace.agent_ended(attempt.record)
     ending, verified = before_verification(attempt.record, attempt.record.agent_end.failure), None
     diff, found = await _diff(attempt.record, workshop), await _reports(attempt.record, workshop)
     if ending is None:
-        ending, verified = await _verify_unless_cancelled(attempt, workshop, limits)
+        with attempt.trace.phase("verify_result") if attempt.record.assignment.requirements.verify else nullcontext():
+            ending, verified = await _verify_unless_cancelled(attempt, workshop, limits)
     if to_be_pushed(attempt.record.assignment, ending) and not await still_held(attempt, workshop):
         ending = before_verification(attempt.record, None) or ending
-    result = await bring_out(attempt, workshop, ending, verified)
+    with attempt.trace.phase("publish_result"):
+        result = await bring_out(attempt, workshop, ending, verified)
     seen = observed(attempt.record, diff, verified, found, result)
     disagreements = discrepancies(attempt.record.claim, seen, verified, all_changed(diff))
     body = outcome(attempt.record, ending, seen, verified, disagreements, workshop.clock.now())
@@ -50,6 +54,7 @@ async def report_outcome(attempt: Attempt, workshop: Workshop) -> None:
     except EventTooLarge:
         small = event.model_copy(update={"body": event.body.model_copy(update={"claimed": None, "observed": None})})
         position = await insist(lambda: attempt.reporter.store(event, small.to_json(), reserved=True))
+    attempt.trace.ended(attempt.record, event.body.status.value)
     now = workshop.clock.now()
     await attempt.update(phase=Phase.reported, outcome=None, outcome_position=position, closed_at=now)
     log.info("attempt_closed", task_id=attempt.key.task_id, attempt=attempt.key.attempt, status=event.body.status)

@@ -90,6 +90,10 @@ class Run:
         await attempt.update(phase=Phase.ended, failure=reason, retryable=retryable, crashes=crashes)
 
     async def _prepare(self) -> None:
+        with self._attempt.trace.phase("prepare_attempt"):
+            await self._make_ready()
+
+    async def _make_ready(self) -> None:
         attempt, workshop = self._attempt, self._workshop
         requirements = attempt.record.assignment.requirements
         agent = requirements.agent or self._default_agent
@@ -98,7 +102,12 @@ class Run:
             raise TaskUnusable(f"there is no agent {agent!r} here; known: {', '.join(sorted(workshop.adapters))}")
         workspace = await self._make_workspace()
         job = AgentJob(
-            attempt.record.assignment, workshop.mcp_url, attempt.record.token, workspace.home, workspace.path
+            attempt.record.assignment,
+            workshop.mcp_url,
+            attempt.record.token,
+            workspace.home,
+            workspace.path,
+            attempt.trace.for_agent,
         )
         launch = adapter.launch(job)
         await hold_back(attempt)

@@ -114,6 +114,7 @@ class OutputPump:
             for index, body in enumerate(self._thinned(joined(bodies), is_last=is_last)):
                 event_id = output_event_id(self._process_id, end, index, seen_at)
                 await self._record(body, event_id, seen_at)
+                self._attempt.trace.observed(body, seen_at)
         self._reported = end
         self._workshop.journal.mark_output(self._attempt.key, self._reported)
 

@@ -14,7 +14,7 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from servicekit.logs import get_logger
 from worker_agent.handlers.attempt import Attempt
-from worker_agent.mcp.server import ATTEMPT
+from worker_agent.mcp.tracing import ATTEMPT
 
 PATH = "/mcp"
 HOST = "127.0.0.1"

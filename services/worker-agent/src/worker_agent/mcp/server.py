@@ -1,7 +1,7 @@
 """The MCP server of the worker: a call is validated once, recorded on disk, and answered."""
 
 from collections.abc import Mapping
-from typing import Any, cast
+from typing import Any
 
 from mcp.server import Server
 from mcp.shared.exceptions import MCPError
@@ -14,19 +14,18 @@ from mcp.types import (
 )
 from prometheus_client import Counter
 from pydantic import ValidationError
-from starlette.requests import Request
 
 from servicekit.metrics import REGISTRY
 from worker_agent.errors import ToolNotInProfile, WorkerError
 from worker_agent.handlers.attempt import Attempt
 from worker_agent.handlers.desk import Desk
+from worker_agent.mcp import tracing
 from worker_agent.mcp.complaints import complaint
 from worker_agent.mcp.results import refused
 from worker_agent.mcp.spec import Call, Context, ToolSpec
 from worker_agent.mcp.tools import BY_NAME, listed, may_call
+from worker_agent.mcp.tracing import attempt_of
 
-ATTEMPT = "mews.attempt"
-"""Key of the ASGI scope under which the caller's attempt is found."""
 INSTRUCTIONS = (
     "You work on a task of a manager who sees only what you report here. Report progress whenever it changes, the plan "
     "before you act, each decision, test run and error as it happens, and call report_completion last. "
@@ -43,10 +42,10 @@ def create_server(version: str, desk: Desk, *, traced: bool) -> Server[Any]:
     """The server; which attempt calls is found in each request's scope. `traced`: whether spans go anywhere."""
 
     async def list_tools(ctx: Context, _params: PaginatedRequestParams | None) -> ListToolsResult:
-        return ListToolsResult(tools=listed(_attempt(ctx).tools))
+        return ListToolsResult(tools=listed(attempt_of(ctx).tools))
 
     async def call_tool(ctx: Context, params: CallToolRequestParams) -> CallToolResult:
-        return await call(ctx, _attempt(ctx), params.name, params.arguments or {}, desk)
+        return await call(ctx, attempt_of(ctx), params.name, params.arguments or {}, desk)
 
     server = Server(
         "mews-worker",
@@ -56,9 +55,10 @@ def create_server(version: str, desk: Desk, *, traced: bool) -> Server[Any]:
         on_call_tool=call_tool,
         get_tool_input_schema=NO_HEADERS.get,
     )
-    if not traced:
-        # Its only middleware makes a span for each call, also where nobody takes it.
-        server.middleware.clear()
+    # Its only middleware makes a span for each call, also where nobody takes it, named as the agent likes.
+    server.middleware.clear()
+    if traced:
+        server.middleware.append(tracing.traced)
     return server
 
 
@@ -96,7 +96,3 @@ def _check_access(attempt: Attempt, tool: ToolSpec) -> None:
             f'request_resources(resource_type="tool_access", amount_needed="{tool.name}"), or amount_needed="full" for '
             "all tools"
         )
-
-
-def _attempt(ctx: Context) -> Attempt:
-    return cast(Attempt, cast(Request, ctx.request).scope[ATTEMPT])

@@ -25,6 +25,8 @@ class AgentJob:
     """The agent's private HOME."""
     folder: str = ""
     """The work tree, where it is started."""
+    traceparent: str | None = None
+    """The trace to which its own spans belong, if it makes any."""
 
 
 @dataclass(frozen=True, slots=True)
