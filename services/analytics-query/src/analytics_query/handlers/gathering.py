@@ -35,8 +35,8 @@ async def gather(
     needs: Iterable[Need], period: TimeRange, now: datetime, position: Position, sources: Sources
 ) -> Reading:
     """What a report needs of the roll-ups: one statement to find the busiest, one for all sums, one for each series."""
-    asked = _once(dict.fromkeys(needs), period)
-    busiest = await sources.sums.busiest(_busiest(asked, period, position))
+    asked = _once(needs, period)
+    busiest = await sources.sums.busiest(_busiest(asked, period, position), position.number)
     named = [need if need.entities is not None else need._replace(entities=_most(need, busiest)) for need in asked]
     long = period.length >= VERY_LONG
     summed = [
@@ -46,7 +46,7 @@ async def gather(
     ]
     over_time = [need for need in named if need.span is Span.series and need.entities]
     totals, series = await asyncio.gather(
-        sources.sums.totals(summed),
+        sources.sums.totals(summed, position.number),
         asyncio.gather(*(_series(need, period, position, sources) for need in over_time)),
     )
     spans = {Span(label): dict(found) for label, found in totals.items()}
@@ -64,12 +64,16 @@ def by_entity(rollups: Iterable[Rollup]) -> dict[Entity, list[Rollup]]:
 
 
 def _once(needs: Iterable[Need], period: TimeRange) -> list[Need]:
-    """Without a history where the time before is the same and read anyway."""
+    """Each but once, with all that any wants of it; no history where the time before is the same and read anyway."""
     asked = list(needs)
-    known = {(need.dimension, need.entities) for need in asked if need.span is Span.before}
-    if not _before_is_history(period):
-        return asked
-    return [need for need in asked if need.span is not Span.history or (need.dimension, need.entities) not in known]
+    before = {(need.dimension, need.entities) for need in asked if need.span is Span.before}
+    once: dict[tuple[Span, Dimension, tuple[str, ...] | None], Need] = {}
+    for need in asked:
+        if need.span is Span.history and _before_is_history(period) and (need.dimension, need.entities) in before:
+            need = need._replace(span=Span.before)
+        known = once.get(need[:3], need)
+        once[need[:3]] = need._replace(reads=need.reads.with_those_of(known.reads))
+    return list(once.values())
 
 
 def _before_is_history(period: TimeRange) -> bool:
@@ -105,7 +109,7 @@ def _stretched(need: Need, period: TimeRange, position: Position, many: bool) ->
         # What was before ends where the buckets of the period begin, so that none counts on both sides.
         until = bucket_of(until, finest)
         since = min(since, until)
-    return Stretched(need.span.value, need.dimension, need.entities or (), since, until, finest, left_out(need))
+    return Stretched(need.span.value, need.dimension, need.entities or (), since, until, finest, left_out(need.reads))
 
 
 def _ends(span: Span, period: TimeRange) -> tuple[datetime, datetime]:
@@ -132,5 +136,5 @@ async def _series(need: Need, period: TimeRange, position: Position, sources: So
         resolution = kept
     entities, span = need.entities or (), (period.since, period.until)
     return await sources.sums.series(
-        Stretched(need.span.value, need.dimension, entities, *span, resolution, left_out(need))
+        Stretched(need.span.value, need.dimension, entities, *span, resolution, left_out(need.reads)), position.number
     )

@@ -1,7 +1,7 @@
 """Sums that were made lately, with the versions of the rows that they are of."""
 
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
@@ -15,6 +15,7 @@ MOVING = 2
 """So many of the newest buckets are summed up apart: nearly all that is projected changes no others."""
 
 
+MOST_RANKS = 1_000
 PLACE = 10
 """What any sum takes, even one of nothing."""
 
@@ -27,7 +28,7 @@ class Run(NamedTuple):
     since: datetime
     until: datetime
     without: str
-    """Distributions that are left out, separated by commas."""
+    """What is left out, separated by commas: see `Stretched`."""
 
 
 class Part(NamedTuple):
@@ -50,6 +51,7 @@ class KeptSums:
     def __init__(self, most_numbers: int) -> None:
         self._most = most_numbers
         self._sums: OrderedDict[Part | tuple[Part, ...], Sum] = OrderedDict()
+        self._true_at: dict[Part | tuple[Part, ...], int | None] = {}
         self.numbers = 0
 
     def known(self, of: Part | tuple[Part, ...]) -> Sum | None:
@@ -59,17 +61,41 @@ class KeptSums:
             self._sums.move_to_end(of)
         return found
 
-    def keep(self, of: Part | tuple[Part, ...], made: Sum) -> None:
-        """Keep a sum, and forget those that nobody has asked for for longest."""
-        self._forget(self._sums.pop(of, None))
-        self._sums[of] = made
+    def is_true(self, of: Part, position: int | None) -> bool:
+        """Whether its rows have said so since the projections were at this position."""
+        return position is not None and self._true_at.get(of) == position
+
+    def keep(self, of: Part | tuple[Part, ...], made: Sum, position: int | None = None) -> None:
+        """Keep a sum of rows that were read after this position, and forget those that nobody has asked for for
+        longest."""
+        self._forget(of, self._sums.pop(of, None))
+        self._sums[of], self._true_at[of] = made, position
         self.numbers += _size(made)
         while self.numbers > self._most:
-            self._forget(self._sums.popitem(last=False)[1])
+            self._forget(*self._sums.popitem(last=False))
 
-    def _forget(self, made: Sum | None) -> None:
+    def _forget(self, of: Part | tuple[Part, ...], made: Sum | None) -> None:
         if made is not None:
             self.numbers -= _size(made)
+            del self._true_at[of]
+
+
+class KeptRanks:
+    """What was found at the position that was asked about last: which entities have most of something."""
+
+    def __init__(self) -> None:
+        self._position: int | None = None
+        self._found: dict[Hashable, list[str]] = {}
+
+    def known(self, of: Hashable, position: int | None) -> list[str] | None:
+        """What was found at this position."""
+        return self._found.get(of) if position is not None and position == self._position else None
+
+    def keep(self, of: Hashable, found: list[str], position: int | None) -> None:
+        """Keep what was found after the projections were at this position, and forget what is of another."""
+        if position != self._position or len(self._found) >= MOST_RANKS:
+            self._position, self._found = position, {}
+        self._found[of] = found
 
 
 def stretches_of(stretch: Stretch, newest: datetime) -> Sequence[Stretch]:
