@@ -20,7 +20,7 @@ def part(name: str) -> Part:
 
 
 def made(*counts: int) -> Sum:
-    return Sum([1], Figures(counts={str(place): count for place, count in enumerate(counts)}))
+    return Sum((1,), Figures(counts={str(place): count for place, count in enumerate(counts)}))
 
 
 def test_what_was_asked_for_last_stays_within_the_bound() -> None:

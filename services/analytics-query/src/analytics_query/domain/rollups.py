@@ -123,7 +123,7 @@ class Figures:
     def from_json(cls, plain: Json, spreads: Json) -> "Figures":
         """What `plain_json` and `spreads_json` wrote."""
         return cls(
-            counts={metric: int(count) for metric, count in plain.get(COUNTS, {}).items()},
+            counts=_integers(plain.get(COUNTS, {})),
             spreads={metric: Spread(count, int(micros), bins) for metric, (count, micros, bins) in spreads.items()},
             lasts={metric: Last(*kept) for metric, kept in plain.get(LASTS, {}).items()},
         )
@@ -158,3 +158,8 @@ def total(figures: Iterable[Figures]) -> Figures:
 def _integer(number: int) -> int | str:
     """JSON readers make floats of larger numbers: those are written as text."""
     return number if -INT64 <= number < INT64 else str(number)
+
+
+def _integers(counts: dict[str, Any]) -> dict[str, int]:
+    # Those that were written as text are rare.
+    return {metric: int(count) for metric, count in counts.items()} if str in map(type, counts.values()) else counts

@@ -47,12 +47,24 @@ async def gather(
     over_time = [need for need in named if need.span is Span.series and need.entities]
     totals, series = await asyncio.gather(
         sources.sums.totals(summed, position.number),
-        asyncio.gather(*(_series(need, period, position, sources) for need in over_time)),
+        asyncio.gather(*(series_in(need, period, position, sources) for need in over_time)),
     )
     spans = {Span(label): dict(found) for label, found in totals.items()}
     if _before_is_history(period):
         spans[Span.history] = spans.get(Span.history, {}) | spans.get(Span.before, {})
     return Reading(period, now, spans, by_entity(rollup for found in series for rollup in found))
+
+
+async def series_in(need: Need, period: TimeRange, position: Position, sources: Sources) -> list[Rollup]:
+    """The roll-ups of a period one by one, in order of time, as fine as a report tells them and they are kept."""
+    resolution = resolution_for(period, need.dimension)
+    kept = _finest(need.dimension, period.since, timedelta(), position)
+    if WIDTH[kept] > WIDTH[resolution]:
+        resolution = kept
+    entities, span = need.entities or (), (period.since, period.until)
+    return await sources.sums.series(
+        Stretched(need.span.value, need.dimension, entities, *span, resolution, left_out(need.reads)), position.number
+    )
 
 
 def by_entity(rollups: Iterable[Rollup]) -> dict[Entity, list[Rollup]]:
@@ -127,14 +139,3 @@ def _finest(dimension: Dimension, since: datetime, length: timedelta, position: 
         if (bound is None or since >= bound) and not (resolution is Resolution.minute and length >= LONG):
             return resolution
     return Resolution.day
-
-
-async def _series(need: Need, period: TimeRange, position: Position, sources: Sources) -> list[Rollup]:
-    resolution = resolution_for(period, need.dimension)
-    kept = _finest(need.dimension, period.since, timedelta(), position)
-    if WIDTH[kept] > WIDTH[resolution]:
-        resolution = kept
-    entities, span = need.entities or (), (period.since, period.until)
-    return await sources.sums.series(
-        Stretched(need.span.value, need.dimension, entities, *span, resolution, left_out(need.reads)), position.number
-    )

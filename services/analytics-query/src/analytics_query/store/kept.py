@@ -3,19 +3,20 @@
 from collections import OrderedDict
 from collections.abc import Hashable, Sequence
 from datetime import datetime, timedelta
-from typing import NamedTuple
+from typing import Generic, NamedTuple, TypeVar
 
 from analytics_query.decisions.cover import Stretch
 from analytics_query.domain.rollups import Figures
 from analytics_query.domain.vocabulary import WIDTH, Dimension, Resolution
 
-Versions = list[int]
+Versions = tuple[int, ...]
 """`xmin` of each row in ascending order: a transaction that changes, adds or removes a row changes this."""
+AnswerT = TypeVar("AnswerT")
 MOVING = 2
 """So many of the newest buckets are summed up apart: nearly all that is projected changes no others."""
 
 
-MOST_RANKS = 1_000
+MOST_ANSWERS = 1_000
 PLACE = 10
 """What any sum takes, even one of nothing."""
 
@@ -80,22 +81,22 @@ class KeptSums:
             del self._true_at[of]
 
 
-class KeptRanks:
-    """What was found at the position that was asked about last: which entities have most of something."""
+class KeptAnswers(Generic[AnswerT]):
+    """What was found at the position that was asked about last."""
 
     def __init__(self) -> None:
         self._position: int | None = None
-        self._found: dict[Hashable, list[str]] = {}
+        self._found: dict[Hashable, AnswerT] = {}
 
-    def known(self, of: Hashable, position: int | None) -> list[str] | None:
+    def known(self, question: Hashable, position: int | None) -> AnswerT | None:
         """What was found at this position."""
-        return self._found.get(of) if position is not None and position == self._position else None
+        return self._found.get(question) if position is not None and position == self._position else None
 
-    def keep(self, of: Hashable, found: list[str], position: int | None) -> None:
+    def keep(self, question: Hashable, found: AnswerT, position: int | None) -> None:
         """Keep what was found after the projections were at this position, and forget what is of another."""
-        if position != self._position or len(self._found) >= MOST_RANKS:
+        if position != self._position or len(self._found) >= MOST_ANSWERS:
             self._position, self._found = position, {}
-        self._found[of] = found
+        self._found[question] = found
 
 
 def stretches_of(stretch: Stretch, newest: datetime) -> Sequence[Stretch]:

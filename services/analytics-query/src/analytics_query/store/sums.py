@@ -12,7 +12,7 @@ from analytics_query.decisions.cover import Stretch, ceiling_of, cover
 from analytics_query.domain.rollups import SPREADS, Figures, Key, Rollup
 from analytics_query.domain.vocabulary import RESOLUTIONS, WIDTH, Dimension, Entity, Resolution, bucket_of
 from analytics_query.ports import Busiest, Stretched
-from analytics_query.store.kept import KeptRanks, KeptSums, Part, Run, Sum, Versions, stretches_of
+from analytics_query.store.kept import KeptAnswers, KeptSums, Part, Run, Sum, Versions, stretches_of
 from analytics_query.store.rows import columns
 from servicekit.pg import Connection, Database
 
@@ -69,8 +69,8 @@ BUSIEST = """
     ) AS ranked
     WHERE ranked.total > 0
 """
-AT_ONCE = 200
-"""Rows that are added up before other requests have their turn."""
+AT_ONCE, TOGETHER_AT_ONCE = 100, 20
+"""Rows, and entities, that are added up before other requests have their turn."""
 
 
 class PostgresSums:
@@ -83,7 +83,7 @@ class PostgresSums:
     def __init__(self, database: Database, most_kept: int) -> None:
         self._database = database
         self._kept = KeptSums(most_kept)
-        self._ranks = KeptRanks()
+        self._ranks = KeptAnswers[list[str]]()
 
     async def totals(self, asked: Sequence[Stretched], position: int | None = None) -> dict[str, dict[Entity, Figures]]:
         """By label, the sums of each entity that has any roll-up. They must not be changed."""
@@ -97,7 +97,9 @@ class PostgresSums:
         }
         summed = await self._sums(dict.fromkeys(part for some in parts.values() for part in some), position)
         sums: defaultdict[str, dict[Entity, Figures]] = defaultdict(dict)
-        for (label, dimension, entity), some in parts.items():
+        for number, ((label, dimension, entity), some) in enumerate(parts.items()):
+            if number % TOGETHER_AT_ONCE == 0:
+                await asyncio.sleep(0)
             found = [part for part in some if summed[part].versions]
             if found:
                 sums[label][dimension, entity] = self._together(tuple(found), summed)
@@ -119,7 +121,7 @@ class PostgresSums:
     def _together(self, parts: tuple[Part, ...], summed: Mapping[Part, Sum]) -> Figures:
         if len(parts) == 1:
             return summed[parts[0]].figures
-        versions = [version for part in parts for version in summed[part].versions]
+        versions = tuple(version for part in parts for version in summed[part].versions)
         known = self._kept.known(parts)
         if known is None or known.versions != versions:
             known = Sum(versions, _added([summed[part].figures for part in parts]))
@@ -176,28 +178,26 @@ _cover = lru_cache(maxsize=256)(cover)
 async def _versions(connection: Connection, parts: Iterable[Part]) -> dict[Part, Versions]:
     runs = _runs(parts)
     found = await connection.fetch(VERSIONS, *_columns(runs)) if runs else []
-    return {_part(runs, run, place): sorted(versions or ()) for run, place, versions in found}
+    return {_part(runs, run, place): tuple(sorted(versions or ())) for run, place, versions in found}
 
 
 async def read_sums(connection: Connection, parts: Sequence[Part]) -> dict[Part, Sum]:
     """The sums of parts, from their rows."""
     runs = _runs(parts)
     found = await connection.fetch(SUMMANDS, *_columns(runs)) if runs else []
-    made = {part: Sum([], Figures()) for part in parts}
+    made: dict[Part, Figures] = {}
+    versions: defaultdict[Part, list[int]] = defaultdict(list)
     for number, (run, place, version, plain, spreads) in enumerate(found):
         if number % AT_ONCE == 0:
             await asyncio.sleep(0)
         part = _part(runs, run, place)
-        versions, figures = made[part]
-        more = Figures.from_json(plain, spreads)
-        if versions:
-            figures.absorb(more)
+        figures = Figures.from_json(plain, spreads)
+        if part in made:
+            made[part].absorb(figures)
         else:
-            made[part] = Sum(versions, more)
-        versions.append(version)
-    for versions, _ in made.values():
-        versions.sort()
-    return made
+            made[part] = figures
+        versions[part].append(version)
+    return {part: Sum(tuple(sorted(versions[part])), made.get(part) or Figures()) for part in parts}
 
 
 def _runs(parts: Iterable[Part]) -> list[tuple[Run, list[str]]]:

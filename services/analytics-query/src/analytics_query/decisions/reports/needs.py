@@ -89,7 +89,7 @@ PARTS = Reads(lasts=False)
 OF_COMPARED = Reads(COMPARED, lasts=False)
 OF_CLASSES = _reads((), (one.spread for one in OF_CLASS if one.spread))
 OF_REPOSITORIES = _reads((), (one.spread for one in QUALITY if one.spread))
-OF_SYSTEM, OF_ONE, OF_MANY = _reads(_WHOLE), _reads(_OWN, COMPARED), _reads(RANKED, COMPARED)
+OF_SYSTEM, OF_ONE, OF_RANKED = _reads(_WHOLE), _reads(_OWN), _reads(RANKED)
 OF_WORKERS = _reads(workers.DEFINITIONS)
 OF_QUALITY = _reads(_QUALITY, ("completed_ms",)).with_those_of(OF_REPOSITORIES)
 SYSTEM_OVER_TIME = _told((*tasks.DEFINITIONS, *system.DEFINITIONS), TOLD_OVER_TIME)
@@ -98,7 +98,7 @@ QUALITY_OVER_TIME = _told(_QUALITY, analytics.TOLD_OVER_TIME)
 PACE = _reads((), ("completed_ms",))
 """What single tasks are compared with."""
 KNOWN = frozenset().union(
-    *(one.spreads or () for one in (OF_SYSTEM, OF_ONE, OF_MANY, OF_QUALITY)),
+    *(one.spreads or () for one in (OF_SYSTEM, OF_ONE, OF_RANKED, OF_QUALITY, OF_COMPARED)),
     kept_as(("lines_of_code@", "workers_online", "used")),
 )
 """Distributions that roll-ups of groups hold; what is not named here is read in any case."""
@@ -132,8 +132,8 @@ def of_entities(dimension: Dimension, entities: Sequence[str], wanted: Collectio
     """What a report on workers, repositories, agents or models needs; without names the busiest."""
     named = tuple(entities) or None
     if named is not None and len(named) > 1:
-        return _spans(BOTH, dimension, named, OF_MANY)
-    needs = _spans(BOTH, dimension, named, OF_ONE if named else OF_MANY)
+        return _compared(dimension, named, OF_RANKED)
+    needs = _compared(dimension, named, OF_ONE if named else OF_RANKED)
     if dimension is Dimension.worker:
         needs.append(Need(Span.now, Dimension.system, WHOLE, OF_COMPARED))
     if named and is_wanted(SERIES_GROUPS, wanted):
@@ -141,6 +141,12 @@ def of_entities(dimension: Dimension, entities: Sequence[str], wanted: Collectio
     if named and is_wanted(("regressions",), wanted):
         needs.append(Need(Span.history, dimension, named, OF_COMPARED))
     return needs
+
+
+def _compared(dimension: Dimension, entities: tuple[str, ...] | None, reads: Reads) -> list[Need]:
+    """The time before is only the baseline: what is compared is the time itself."""
+    now = Need(Span.now, dimension, entities, reads.with_those_of(OF_COMPARED))
+    return [now, Need(Span.before, dimension, entities, reads)]
 
 
 def of_tasks(classes: Sequence[str], phases: Sequence[str]) -> list[Need]:
