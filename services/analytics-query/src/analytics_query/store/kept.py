@@ -17,6 +17,8 @@ MOVING = 2
 
 
 MOST_ANSWERS = 1_000
+MOST_AGAIN = 0.75
+"""Share of the numbers that is for sums that were asked for more than once."""
 PLACE = 10
 """What any sum takes, even one of nothing."""
 
@@ -39,6 +41,10 @@ class Part(NamedTuple):
     entity: str
 
 
+Place = Part | tuple[Part, ...]
+"""What a sum is of: a part, or several together."""
+
+
 class Sum(NamedTuple):
     """The sum of parts as it was at these versions of their rows. It must not be changed: others read it, too."""
 
@@ -47,38 +53,83 @@ class Sum(NamedTuple):
 
 
 class KeptSums:
-    """The sums that were asked for last, up to a bound of the numbers in them."""
+    """The sums that were asked for last, up to a bound of the numbers in them.
+
+    Those that were asked for again stay the longest, up to a share of the bound: many questions that nobody repeats do
+    not displace them (segmented LRU: Karedla, Love, Wherry 1994).
+    """
 
     def __init__(self, most_numbers: int) -> None:
         self._most = most_numbers
-        self._sums: OrderedDict[Part | tuple[Part, ...], Sum] = OrderedDict()
-        self._true_at: dict[Part | tuple[Part, ...], int | None] = {}
-        self.numbers = 0
+        self._once, self._again = Segment(), Segment()
 
-    def known(self, of: Part | tuple[Part, ...]) -> Sum | None:
+    @property
+    def numbers(self) -> int:
+        """How many numbers are kept."""
+        return self._once.numbers + self._again.numbers
+
+    def known(self, of: Place) -> Sum | None:
         """The sum of a part, or of several, if it is kept; whether it is still true their rows say."""
-        found = self._sums.get(of)
-        if found is not None:
-            self._sums.move_to_end(of)
-        return found
+        found = self._again.pop(of) or self._once.pop(of)
+        if found is None:
+            return None
+        self._again.put(of, found)
+        while self._again.numbers > self._most * MOST_AGAIN:
+            self._once.put(*self._again.oldest())
+        return found.made
 
     def is_true(self, of: Part, position: int | None) -> bool:
         """Whether its rows have said so since the projections were at this position."""
-        return position is not None and self._true_at.get(of) == position
+        found = self._once.get(of) or self._again.get(of)
+        return found is not None and position is not None and found.position == position
 
-    def keep(self, of: Part | tuple[Part, ...], made: Sum, position: int | None = None) -> None:
+    def keep(self, of: Place, made: Sum, position: int | None = None) -> None:
         """Keep a sum of rows that were read after this position, and forget those that nobody has asked for for
         longest."""
-        self._forget(of, self._sums.pop(of, None))
-        self._sums[of], self._true_at[of] = made, position
-        self.numbers += _size(made)
+        into = self._again if self._again.pop(of) else self._once
+        self._once.pop(of)
+        into.put(of, KeptSum(made, position, _size(made)))
         while self.numbers > self._most:
-            self._forget(*self._sums.popitem(last=False))
+            (self._once if self._once.numbers else self._again).oldest()
 
-    def _forget(self, of: Part | tuple[Part, ...], made: Sum | None) -> None:
-        if made is not None:
-            self.numbers -= _size(made)
-            del self._true_at[of]
+
+class KeptSum(NamedTuple):
+    """A sum."""
+
+    made: Sum
+    position: int | None
+    """Where the projections were before its rows were looked at last; None: nobody knows."""
+    numbers: int
+
+
+class Segment:
+    """Sums in the order in which they were asked for."""
+
+    def __init__(self) -> None:
+        self._sums: OrderedDict[Place, KeptSum] = OrderedDict()
+        self.numbers = 0
+
+    def get(self, of: Place) -> KeptSum | None:
+        """A sum that stays where it is."""
+        return self._sums.get(of)
+
+    def put(self, of: Place, kept: KeptSum) -> None:
+        """A sum that was not here, as the newest."""
+        self._sums[of] = kept
+        self.numbers += kept.numbers
+
+    def pop(self, of: Place) -> KeptSum | None:
+        """A sum that is here no longer."""
+        kept = self._sums.pop(of, None)
+        if kept is not None:
+            self.numbers -= kept.numbers
+        return kept
+
+    def oldest(self) -> tuple[Place, KeptSum]:
+        """The oldest, which is here no longer."""
+        of, kept = self._sums.popitem(last=False)
+        self.numbers -= kept.numbers
+        return of, kept
 
 
 class KeptAnswers(Generic[AnswerT]):
