@@ -1,7 +1,11 @@
 """Sums for reports, of which those are kept whose rows have not changed since."""
 
 from collections.abc import AsyncIterator, Sequence
+from contextlib import AbstractAsyncContextManager
 from datetime import timedelta
+from functools import partial
+from itertools import product
+from typing import cast
 
 import pytest
 
@@ -9,12 +13,13 @@ from analytics_query import app
 from analytics_query.decisions.reports.asked import Asked
 from analytics_query.decisions.time_ranges import time_range
 from analytics_query.domain.retention import Kept
-from analytics_query.domain.rollups import Figures
+from analytics_query.domain.rollups import Figures, Rollup
 from analytics_query.domain.spreads import Spread
-from analytics_query.domain.vocabulary import SYSTEM, Dimension, Resolution
+from analytics_query.domain.vocabulary import SYSTEM, Dimension, Entity, Resolution
+from analytics_query.handlers.analyses import FILTERS, analyze_decisions, analyze_errors
 from analytics_query.handlers.gathering import Sources
 from analytics_query.handlers.projecting import Projector
-from analytics_query.handlers.reports import performance_report
+from analytics_query.handlers.reports import analytics_report, performance_report, quality_report
 from analytics_query.handlers.warming import TIME_RANGES, Warmth
 from analytics_query.ports import Busiest, Stretched
 from analytics_query.store import (
@@ -27,7 +32,7 @@ from analytics_query.store import (
     sums,
 )
 from analytics_query.store.kept import Part, Sum
-from contracts.analytics import ReportType
+from contracts.analytics import EntityType, ReportType
 from servicekit.migrations import run_migrations
 from servicekit.pg import Connection
 from servicekit.pg import Database as Pg
@@ -46,6 +51,8 @@ ASKED = [
     Stretched("all", Dimension.worker, WORKERS, SINCE, UNTIL, Resolution.hour),
     Stretched("before", Dimension.worker, [*WORKERS, "nobody"], SINCE, NOW + timedelta(hours=1), Resolution.hour),
 ]
+TASKS = tuple(sorted({str(item.task_id) for item in HISTORY.items if getattr(item, "task_id", None)})[:2])
+REASONS = ("include_reasoning", True)
 SERIES = Stretched("series", Dimension.system, [SYSTEM], SINCE, UNTIL, Resolution.hour)
 
 
@@ -117,6 +124,83 @@ async def test_the_busiest_are_those_with_most_of_a_count_or_of_a_distributions_
     for (metric, is_spread), first in expected.items():
         asked = Busiest(Dimension.worker, metric, is_spread, SINCE, UNTIL, Resolution.hour, 1)
         assert (await sums.busiest([asked])).get(Dimension.worker, []) == first, metric
+
+
+class Whole(PostgresSums):
+    """Sums with all that roll-ups hold, whatever is said not to be needed."""
+
+    async def totals(self, asked: Sequence[Stretched], position: int | None = None) -> dict[str, dict[Entity, Figures]]:
+        return await super().totals([one._replace(without=()) for one in asked], position)
+
+    async def series(self, asked: Stretched, position: int | None = None) -> list[Rollup]:
+        return await super().series(asked._replace(without=()), position)
+
+
+async def test_a_report_says_no_less_for_what_it_does_not_read(pg: Pg) -> None:
+    projections, now = PostgresProjections(pg), NOW + timedelta(hours=3)
+    for one in HISTORY.sealed():
+        await project(Projector(projections), [one])
+    documents = PostgresDocuments(pg)
+    position = await documents.position()
+    read, whole = (
+        Sources(kind(pg, 1_000_000), PostgresRollups(pg), documents, PostgresRecords(pg))
+        for kind in (PostgresSums, Whole)
+    )
+    subjects = [(EntityType.system, ()), (EntityType.repository, ()), (EntityType.worker, ())]
+    subjects += [(EntityType.worker, tuple(WORKERS[:many])) for many in (1, 2, 3)]
+    subjects += [(EntityType.task, TASKS), (EntityType.repository, ("r1",))]
+    reports = (partial(performance_report, objective_percent=99.0), analytics_report, quality_report)
+    told = 0
+    for (kind, ids), name, report in product(subjects, ("last_hour", "last_24_hours", "last_30_days"), reports):
+        asked = Asked("any", time_range(name, now), kind, ids, report_type=ReportType.system)
+        expected = await report(asked, now, position, whole)
+        assert await report(asked, now, position, read) == expected, (kind, ids, name, report)
+        told += sum(figure.samples > 0 for section in expected.sections for figure in section.figures)
+    assert told > 500
+    for name in ("last_24_hours", "last_30_days"):
+        asked = Asked("decisions", time_range(name, now), more=(("task_id", None), ("decision_type", None), REASONS))
+        decided = [await analyze_decisions(asked, None, now, position, sources) for sources in (read, whole)]
+        asked = asked._replace(
+            more=tuple({**dict.fromkeys(FILTERS), "severities": (), "include_recovery": True}.items())
+        )
+        failed = [await analyze_errors(asked, None, now, position, sources, 99.0) for sources in (read, whole)]
+        assert decided[0] == decided[1]
+        assert failed[0] == failed[1]
+        assert decided[0].patterns
+        assert failed[0].groups
+
+
+class Looking:
+    """A database that counts how often somebody takes a connection of it."""
+
+    def __init__(self, pg: Pg) -> None:
+        self._pg = pg
+        self.taken = 0
+
+    def acquire(self) -> AbstractAsyncContextManager[Connection]:
+        self.taken += 1
+        return self._pg.acquire()
+
+
+async def test_rows_are_looked_at_once_for_each_position(pg: Pg) -> None:
+    projections, documents, looking = PostgresProjections(pg), PostgresDocuments(pg), Looking(pg)
+    sums = PostgresSums(cast("Pg", looking), 1_000_000)
+    busiest = [Busiest(kind, "events", False, SINCE, UNTIL, Resolution.hour, 3) for kind in (*Dimension,)[:2]]
+
+    async def found(of: PostgresSums, position: int | None) -> tuple[object, ...]:
+        return await of.totals(ASKED, position), await of.series(SERIES, position), await of.busiest(busiest, position)
+
+    for one in HISTORY.sealed():
+        await project(Projector(projections), [one])
+        position = (await documents.position()).number
+        anew = await found(PostgresSums(pg, 0), None)
+        assert await found(sums, position) == anew
+        looked = looking.taken
+        assert await found(sums, position) == anew
+        assert looking.taken == looked
+    await projections.keep(Kept({Resolution.minute: UNTIL, Resolution.hour: UNTIL}))
+    after = (await documents.position()).number
+    assert await found(sums, after) == await found(PostgresSums(pg, 0), None)
 
 
 async def test_what_was_warmed_is_not_summed_up_again_until_it_changes(pg: Pg, monkeypatch: pytest.MonkeyPatch) -> None:

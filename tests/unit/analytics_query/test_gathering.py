@@ -25,12 +25,12 @@ class Asking:
         self.ranked: list[Busiest] = []
         self.questions = 0
 
-    async def totals(self, asked: Sequence[Stretched]) -> dict[str, dict[Entity, Figures]]:
+    async def totals(self, asked: Sequence[Stretched], position: int | None = None) -> dict[str, dict[Entity, Figures]]:
         self.stretched += asked
         self.questions += 1
         return {}
 
-    async def busiest(self, asked: Sequence[Busiest]) -> dict[Dimension, list[str]]:
+    async def busiest(self, asked: Sequence[Busiest], position: int | None = None) -> dict[Dimension, list[str]]:
         self.ranked += asked
         self.questions += 1
         return {one.dimension: [f"some {one.dimension}"] for one in asked}

@@ -20,7 +20,7 @@ def part(name: str) -> Part:
 
 
 def made(*counts: int) -> Sum:
-    return Sum([1], Figures(counts={str(place): count for place, count in enumerate(counts)}))
+    return Sum((1,), Figures(counts={str(place): count for place, count in enumerate(counts)}))
 
 
 def test_what_was_asked_for_last_stays_within_the_bound() -> None:
@@ -31,6 +31,30 @@ def test_what_was_asked_for_last_stays_within_the_bound() -> None:
     assert kept.known(part("b")) == made(1, 2, 3)
     kept.keep(part("e"), made(1, 2, 3))
     assert [name for name in "abcde" if kept.known(part(name))] == ["b", "d", "e"]
+
+
+def test_what_was_asked_for_again_outlasts_many_that_were_not() -> None:
+    kept = KeptSums(most_numbers=300)
+    for name in "abc":
+        kept.keep(part(name), made(1, 2, 3))
+        assert kept.known(part(name))
+    for number in range(100):
+        kept.keep(part(str(number)), made(1, 2, 3))
+    assert all(kept.known(part(name)) for name in "abc")
+    for number in range(100, 200):
+        kept.keep(part(str(number)), made(1, 2, 3))
+        assert kept.known(part(str(number)))
+    assert not any(kept.known(part(name)) for name in "abc")
+    assert kept.numbers <= 300
+
+
+@pytest.mark.parametrize(("position", "is_true"), [(7, True), (8, False), (None, False)])
+def test_a_sum_is_true_at_the_position_at_which_its_rows_were_looked_at(position: int | None, is_true: bool) -> None:
+    kept = KeptSums(most_numbers=1_000)
+    kept.keep(part("a"), made(1), 7)
+    assert kept.is_true(part("a"), position) is is_true
+    kept.keep(part("a"), made(1), None)
+    assert not kept.is_true(part("a"), position)
 
 
 def test_a_sum_that_is_made_anew_takes_the_place_of_the_old_one() -> None:

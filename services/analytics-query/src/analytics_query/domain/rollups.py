@@ -1,6 +1,6 @@
 """Figures that add up: the same sums in whatever order they are made, and what was added can be taken away."""
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
@@ -8,6 +8,10 @@ from analytics_query.domain.spreads import Spread, add_counts, sum_counts
 from analytics_query.domain.vocabulary import Dimension, Resolution
 
 INT64 = 2**63
+COUNTS, LASTS = "c", "l"
+"""Where stored figures have their counts and their newest values; no distribution is called so."""
+SPREADS = "*"
+"""All distributions, where it is said what of figures is not read."""
 
 Json = dict[str, Any]
 
@@ -86,6 +90,10 @@ class Figures:
         spreads = {metric: spread.copy() for metric, spread in self.spreads.items()}
         return Figures(self.counts.copy(), spreads, self.lasts.copy())
 
+    def only(self, metrics: Collection[str]) -> "Figures":
+        """These figures with no other distributions; not to be changed."""
+        return Figures(self.counts, {name: one for name, one in self.spreads.items() if name in metrics}, self.lasts)
+
     @property
     def size(self) -> int:
         """How many numbers it holds, about."""
@@ -102,9 +110,9 @@ class Figures:
         """Counts and newest values as they are stored."""
         written: Json = {}
         if self.counts:
-            written["c"] = {metric: _integer(count) for metric, count in self.counts.items()}
+            written[COUNTS] = {metric: _integer(count) for metric, count in self.counts.items()}
         if self.lasts:
-            written["l"] = {metric: list(last) for metric, last in self.lasts.items()}
+            written[LASTS] = {metric: list(last) for metric, last in self.lasts.items()}
         return written
 
     def spreads_json(self) -> Json:
@@ -115,9 +123,9 @@ class Figures:
     def from_json(cls, plain: Json, spreads: Json) -> "Figures":
         """What `plain_json` and `spreads_json` wrote."""
         return cls(
-            counts={metric: int(count) for metric, count in plain.get("c", {}).items()},
+            counts=_integers(plain.get(COUNTS, {})),
             spreads={metric: Spread(count, int(micros), bins) for metric, (count, micros, bins) in spreads.items()},
-            lasts={metric: Last(*kept) for metric, kept in plain.get("l", {}).items()},
+            lasts={metric: Last(*kept) for metric, kept in plain.get(LASTS, {}).items()},
         )
 
 
@@ -150,3 +158,8 @@ def total(figures: Iterable[Figures]) -> Figures:
 def _integer(number: int) -> int | str:
     """JSON readers make floats of larger numbers: those are written as text."""
     return number if -INT64 <= number < INT64 else str(number)
+
+
+def _integers(counts: dict[str, Any]) -> dict[str, int]:
+    # Those that were written as text are rare.
+    return {metric: int(count) for metric, count in counts.items()} if str in map(type, counts.values()) else counts

@@ -80,8 +80,8 @@ class Spread:
         """The values with how often each was seen, ascending; each stands for its bin."""
         if self._ordered is None:
             found = sorted([(value_of(name), times) for name, times in self.bins.items() if times])
-            times = [times for _, times in found]
-            self._ordered = Ordered([value for value, _ in found], times, list(accumulate(times)))
+            values, times = zip(*found, strict=True) if found else ((), ())
+            self._ordered = Ordered(values, times, tuple(accumulate(times)))
         return self._ordered
 
     def to_sketch(self) -> BaseDDSketch:
@@ -94,11 +94,14 @@ class Spread:
 
 
 class Ordered(NamedTuple):
-    """Values in ascending order, how often each was seen, and how often it or any before it."""
+    """Values in ascending order, how often each was seen, and how often it or any before it.
 
-    values: list[float]
-    times: list[int]
-    running: list[int]
+    Many are kept for long: the collector looks at lists again and again, but not at tuples of numbers.
+    """
+
+    values: tuple[float, ...]
+    times: tuple[int, ...]
+    running: tuple[int, ...]
 
 
 class SparseStore(Store):

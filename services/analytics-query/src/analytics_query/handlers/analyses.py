@@ -1,17 +1,18 @@
 """Analyses of single things: errors in groups, and decisions."""
 
+import asyncio
 from collections.abc import Sequence
 from datetime import datetime
 
 from analytics_query.decisions.reports import decisions, errors, needs
 from analytics_query.decisions.reports.asked import Asked
 from analytics_query.decisions.reports.errors import KnownGroup
-from analytics_query.decisions.reports.reading import Reading
+from analytics_query.decisions.reports.reading import Need, Reading, Span
 from analytics_query.decisions.reports.system import DEFINITIONS as SYSTEM_FIGURES
-from analytics_query.decisions.reports.trends import resolution_for, series_of
+from analytics_query.decisions.reports.trends import series_of
 from analytics_query.domain.rollups import Rollup
 from analytics_query.domain.vocabulary import SYSTEM, Dimension, Entity
-from analytics_query.handlers.gathering import Sources, by_entity, gather
+from analytics_query.handlers.gathering import Sources, by_entity, gather, series_in
 from analytics_query.ports import DecisionsAsked, GroupsAsked, Position
 from contracts.analytics import DecisionAnalysis, ErrorAnalysis, ErrorGroup, Series, Standing
 from servicekit.paging import decode_cursor, encode_cursor, invalid_cursor
@@ -38,7 +39,7 @@ async def analyze_errors(
     reading = await gather(wished, asked.period, now, position, sources)
     groups = errors.groups_in(reading, known[:MOST_GROUPS])
     page = groups[begin : begin + asked.limit]
-    shown = await _shown(page, reading, more["include_recovery"], sources)
+    shown = await _shown(page, reading, more["include_recovery"], position, sources)
     filtered = any(more[name] for name in FILTERS)
     budget = errors.budget_of(reading.system.now, objective_percent)
     total, severities, before = _totals(reading, groups, filtered)
@@ -109,15 +110,20 @@ def _totals(
 
 
 async def _shown(
-    page: Sequence[tuple[KnownGroup, int]], reading: Reading, include_recovery: bool, sources: Sources
+    page: Sequence[tuple[KnownGroup, int]],
+    reading: Reading,
+    include_recovery: bool,
+    position: Position,
+    sources: Sources,
 ) -> list[ErrorGroup]:
     if not page:
         return []
     fingerprints = [group.fingerprint for group, _ in page]
-    affected = await sources.records.affected(fingerprints)
-    resolution = resolution_for(reading.period, Dimension.error)
-    period = reading.period
-    rollups = await sources.rollups.series(Dimension.error, fingerprints, period.since, period.until, resolution)
+    series = Need(Span.series, Dimension.error, tuple(fingerprints), needs.COUNTS)
+    affected, rollups = await asyncio.gather(
+        sources.records.affected(fingerprints, position.number),
+        series_in(series, reading.period, position, sources),
+    )
     told = _with_series(reading, by_entity(rollups))
     return [
         errors.shown_group(

@@ -35,8 +35,8 @@ async def gather(
     needs: Iterable[Need], period: TimeRange, now: datetime, position: Position, sources: Sources
 ) -> Reading:
     """What a report needs of the roll-ups: one statement to find the busiest, one for all sums, one for each series."""
-    asked = _once(dict.fromkeys(needs), period)
-    busiest = await sources.sums.busiest(_busiest(asked, period, position))
+    asked = _once(needs, period)
+    busiest = await sources.sums.busiest(_busiest(asked, period, position), position.number)
     named = [need if need.entities is not None else need._replace(entities=_most(need, busiest)) for need in asked]
     long = period.length >= VERY_LONG
     summed = [
@@ -46,13 +46,25 @@ async def gather(
     ]
     over_time = [need for need in named if need.span is Span.series and need.entities]
     totals, series = await asyncio.gather(
-        sources.sums.totals(summed),
-        asyncio.gather(*(_series(need, period, position, sources) for need in over_time)),
+        sources.sums.totals(summed, position.number),
+        asyncio.gather(*(series_in(need, period, position, sources) for need in over_time)),
     )
     spans = {Span(label): dict(found) for label, found in totals.items()}
     if _before_is_history(period):
         spans[Span.history] = spans.get(Span.history, {}) | spans.get(Span.before, {})
     return Reading(period, now, spans, by_entity(rollup for found in series for rollup in found))
+
+
+async def series_in(need: Need, period: TimeRange, position: Position, sources: Sources) -> list[Rollup]:
+    """The roll-ups of a period one by one, in order of time, as fine as a report tells them and they are kept."""
+    resolution = resolution_for(period, need.dimension)
+    kept = _finest(need.dimension, period.since, timedelta(), position)
+    if WIDTH[kept] > WIDTH[resolution]:
+        resolution = kept
+    entities, span = need.entities or (), (period.since, period.until)
+    return await sources.sums.series(
+        Stretched(need.span.value, need.dimension, entities, *span, resolution, left_out(need.reads)), position.number
+    )
 
 
 def by_entity(rollups: Iterable[Rollup]) -> dict[Entity, list[Rollup]]:
@@ -64,12 +76,16 @@ def by_entity(rollups: Iterable[Rollup]) -> dict[Entity, list[Rollup]]:
 
 
 def _once(needs: Iterable[Need], period: TimeRange) -> list[Need]:
-    """Without a history where the time before is the same and read anyway."""
+    """Each but once, with all that any wants of it; no history where the time before is the same and read anyway."""
     asked = list(needs)
-    known = {(need.dimension, need.entities) for need in asked if need.span is Span.before}
-    if not _before_is_history(period):
-        return asked
-    return [need for need in asked if need.span is not Span.history or (need.dimension, need.entities) not in known]
+    before = {(need.dimension, need.entities) for need in asked if need.span is Span.before}
+    once: dict[tuple[Span, Dimension, tuple[str, ...] | None], Need] = {}
+    for need in asked:
+        if need.span is Span.history and _before_is_history(period) and (need.dimension, need.entities) in before:
+            need = need._replace(span=Span.before)
+        known = once.get(need[:3], need)
+        once[need[:3]] = need._replace(reads=need.reads.with_those_of(known.reads))
+    return list(once.values())
 
 
 def _before_is_history(period: TimeRange) -> bool:
@@ -105,7 +121,7 @@ def _stretched(need: Need, period: TimeRange, position: Position, many: bool) ->
         # What was before ends where the buckets of the period begin, so that none counts on both sides.
         until = bucket_of(until, finest)
         since = min(since, until)
-    return Stretched(need.span.value, need.dimension, need.entities or (), since, until, finest, left_out(need))
+    return Stretched(need.span.value, need.dimension, need.entities or (), since, until, finest, left_out(need.reads))
 
 
 def _ends(span: Span, period: TimeRange) -> tuple[datetime, datetime]:
@@ -123,14 +139,3 @@ def _finest(dimension: Dimension, since: datetime, length: timedelta, position: 
         if (bound is None or since >= bound) and not (resolution is Resolution.minute and length >= LONG):
             return resolution
     return Resolution.day
-
-
-async def _series(need: Need, period: TimeRange, position: Position, sources: Sources) -> list[Rollup]:
-    resolution = resolution_for(period, need.dimension)
-    kept = _finest(need.dimension, period.since, timedelta(), position)
-    if WIDTH[kept] > WIDTH[resolution]:
-        resolution = kept
-    entities, span = need.entities or (), (period.since, period.until)
-    return await sources.sums.series(
-        Stretched(need.span.value, need.dimension, entities, *span, resolution, left_out(need))
-    )

@@ -18,7 +18,7 @@ from analytics_query.decisions.reports.definitions import is_wanted
 from analytics_query.decisions.reports.needs import DIMENSION_OF
 from analytics_query.decisions.reports.performance import comparative_report, entities_report, system_report
 from analytics_query.decisions.reports.ranking import by_work
-from analytics_query.decisions.reports.reading import Need, Reading, Span
+from analytics_query.decisions.reports.reading import Reading, Span
 from analytics_query.decisions.reports.regressions import regressions_section
 from analytics_query.decisions.reports.summary import opening_of, summary_of
 from analytics_query.decisions.reports.trends import series_of, trends_of
@@ -53,7 +53,8 @@ async def performance_report(
     wanted, dimension = asked.wanted, DIMENSION_OF.get(asked.entity_type, Dimension.system)
     if asked.entity_type is EntityType.task:
         known, attempts = await _documents(asked.entity_ids, sources)
-        reading = await gather(_of_tasks(known, attempts), asked.period, now, position, sources)
+        wished = needs.of_tasks(classes_of(known, attempts), phase_entities(known, attempts))
+        reading = await gather(wished, asked.period, now, position, sources)
         sections, summary = tasks_report(known, attempts, reading, wanted)
         return _answer(asked, sections, summary, now, position)
     if dimension is Dimension.system:
@@ -81,9 +82,7 @@ async def analytics_report(asked: Asked, now: datetime, position: Position, sour
         )
         return _answer(asked, sections, _said_of_tasks(known, attempts, ids), now, position, data)
     named = ids or ((SYSTEM,) if dimension is Dimension.system else ())
-    wished = [Need(span, dimension, tuple(named) or None) for span in (Span.now, Span.before)]
-    wished += [Need(Span.series, dimension, tuple(named))] if len(named) == 1 else []
-    reading = await gather(wished, asked.period, now, position, sources)
+    reading = await gather(needs.of_analytics(dimension, named, types), asked.period, now, position, sources)
     if dimension is Dimension.system:
         sections = analytics.system_sections(reading, types, wanted)
         return _answer(asked, sections, summary_of(sections, opening_of(reading.system, "")), now, position, data)
@@ -136,12 +135,6 @@ async def _documents(ids: Sequence[str], sources: Sources) -> tuple[Tasks, Attem
     attempts = await sources.documents.attempts(ids)
     known = {task_id: await sources.documents.task(task_id) for task_id in ids}
     return known, attempts
-
-
-def _of_tasks(known: Tasks, attempts: Attempts) -> list[Need]:
-    classes, phases = tuple(classes_of(known, attempts)), tuple(phase_entities(known, attempts))
-    wished = [(Dimension.task_class, classes), (Dimension.phase, phases)]
-    return [Need(span, dimension, names) for dimension, names in wished if names for span in (Span.now, Span.history)]
 
 
 def _said_of_tasks(known: Tasks, attempts: Attempts, ids: Sequence[str]) -> list[str]:

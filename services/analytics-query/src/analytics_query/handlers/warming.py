@@ -30,7 +30,8 @@ class Warmth:
         made_at = (position.number, bucket_of(now, Resolution.hour))
         if made_at == self._made_at:
             return False
-        for name in TIME_RANGES:
+        # What is asked for again stays the longest.
+        for name in TIME_RANGES * 2:
             asked = await as_counted(Asked("performance", time_range(name, now)), self._sources)
             await gather(needs.of_system((ALL,)), asked.period, now, position, self._sources)
         self._made_at = made_at

@@ -55,8 +55,8 @@ class Records(Protocol):
         """Groups of errors, those that were seen most often (ever) first."""
         ...
 
-    async def affected(self, fingerprints: Sequence[str]) -> Affected:
-        """Whom these groups of errors have hit, ever."""
+    async def affected(self, fingerprints: Sequence[str], position: int | None = None) -> Affected:
+        """Whom these groups of errors have hit, ever; what was found at the same position is not looked up again."""
         ...
 
     async def decisions(

@@ -18,7 +18,7 @@ class Stretched(NamedTuple):
     until: datetime
     finest: Resolution
     without: Sequence[str] = ()
-    """Distributions that are not needed: most of a roll-up is distributions."""
+    """What is not needed: distributions by name or all as `SPREADS`, newest values as `LASTS`. They are most of it."""
 
 
 class Busiest(NamedTuple):
@@ -36,16 +36,19 @@ class Busiest(NamedTuple):
 
 
 class Sums(Protocol):
-    """Roll-ups, summed up for reports: each question is one statement, however much it asks for."""
+    """Roll-ups, summed up for reports: each question is one statement, however much it asks for.
 
-    async def totals(self, asked: Sequence[Stretched]) -> dict[str, dict[Entity, Figures]]:
+    `position`: where the projections were before. What was found true at the same position is not looked at again.
+    """
+
+    async def totals(self, asked: Sequence[Stretched], position: int | None = None) -> dict[str, dict[Entity, Figures]]:
         """By label, the sums of each entity that has any roll-up. They must not be changed."""
         ...
 
-    async def series(self, asked: Stretched) -> list[Rollup]:
+    async def series(self, asked: Stretched, position: int | None = None) -> list[Rollup]:
         """The roll-ups of resolution `finest` whose buckets touch the time, in order of time. Not to be changed."""
         ...
 
-    async def busiest(self, asked: Sequence[Busiest]) -> dict[Dimension, list[str]]:
+    async def busiest(self, asked: Sequence[Busiest], position: int | None = None) -> dict[Dimension, list[str]]:
         """By dimension, the entities, those with most first."""
         ...

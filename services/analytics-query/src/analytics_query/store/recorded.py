@@ -10,6 +10,7 @@ import orjson
 from analytics_query.decisions.reports.decisions import KnownDecision
 from analytics_query.decisions.reports.errors import Affected, KnownGroup
 from analytics_query.ports import DecisionsAsked, Disagreement, GroupsAsked, Reported
+from analytics_query.store.kept import KeptAnswers
 from contracts.events.recovery import Severity
 from servicekit.pg import Database
 
@@ -69,6 +70,7 @@ class PostgresRecords:
 
     def __init__(self, database: Database) -> None:
         self._database = database
+        self._affected = KeptAnswers[Affected]()
 
     async def groups(self, asked: GroupsAsked, limit: int) -> list[KnownGroup]:
         """Groups of errors, those that were seen most often (ever) first."""
@@ -93,8 +95,16 @@ class PostgresRecords:
             for fingerprint, error_type, severity, message, place, first, last, count, of_filter_count in found
         ]
 
-    async def affected(self, fingerprints: Sequence[str]) -> Affected:
-        """Whom these groups of errors have hit, ever."""
+    async def affected(self, fingerprints: Sequence[str], position: int | None = None) -> Affected:
+        """Whom these groups of errors have hit, ever; what was found at the same position is not looked up again."""
+        asked = tuple(fingerprints)
+        found = self._affected.known(asked, position)
+        if found is None:
+            found = await self._hit(asked)
+            self._affected.keep(asked, found, position)
+        return found
+
+    async def _hit(self, fingerprints: Sequence[str]) -> Affected:
         async with self._database.acquire() as connection:
             by_worker = await connection.fetch(WORKERS, fingerprints)
             by_task = await connection.fetch(TASKS, fingerprints)

@@ -8,18 +8,22 @@ from functools import lru_cache
 
 import orjson
 
-from analytics_query.decisions.cover import ceiling_of, cover
-from analytics_query.domain.rollups import Figures, Key, Rollup
+from analytics_query.decisions.cover import Stretch, ceiling_of, cover
+from analytics_query.domain.rollups import SPREADS, Figures, Key, Rollup
 from analytics_query.domain.vocabulary import RESOLUTIONS, WIDTH, Dimension, Entity, Resolution, bucket_of
 from analytics_query.ports import Busiest, Stretched
-from analytics_query.store.kept import KeptSums, Part, Run, Sum, Versions, stretches_of
+from analytics_query.store.kept import KeptAnswers, KeptSums, Part, Run, Sum, Versions, stretches_of
 from analytics_query.store.rows import columns
 from servicekit.pg import Connection, Database
 
 # OFFSET 0 keeps the planner from joining whole tables: each part is one short range of the primary key.
 ROWS = """
-    unnest($1::text[], $2::text[], $3::timestamptz[], $4::timestamptz[], $5::text[], $6::jsonb[])
-        WITH ORDINALITY AS run (dimension, resolution, since, until, without, entities, place)
+    (
+        SELECT *, string_to_array(without, ',') AS names
+        FROM unnest($1::text[], $2::text[], $3::timestamptz[], $4::timestamptz[], $5::text[], $6::jsonb[])
+            WITH ORDINALITY AS asked (dimension, resolution, since, until, without, entities, place)
+        OFFSET 0
+    ) AS run
     CROSS JOIN LATERAL jsonb_array_elements_text(run.entities) WITH ORDINALITY AS part (entity, place)
     CROSS JOIN LATERAL (
         SELECT {columns} FROM rollups
@@ -30,8 +34,8 @@ ROWS = """
     ) AS found
 """
 SUMMANDS = f"""
-    SELECT run.place, part.place, found.version, found.figures,
-        found.spreads - string_to_array(run.without, ',') AS spreads
+    SELECT run.place, part.place, found.version, found.figures - run.names AS figures,
+        CASE WHEN '{SPREADS}' = ANY (run.names) THEN '{{}}' ELSE found.spreads - run.names END AS spreads
     FROM {ROWS.format(columns="xmin::text::bigint AS version, figures, spreads")}
 """
 # Nothing that a row holds aside is looked at.
@@ -65,22 +69,23 @@ BUSIEST = """
     ) AS ranked
     WHERE ranked.total > 0
 """
-AT_ONCE = 200
-"""Rows that are added up before other requests have their turn."""
+AT_ONCE, TOGETHER_AT_ONCE = 100, 20
+"""Rows, and entities, that are added up before other requests have their turn."""
 
 
 class PostgresSums:
     """Sums of roll-ups in PostgreSQL.
 
     A sum that was made before is made again only if any of its rows has changed since: most of what reports look at is
-    long past.
+    long past. While the projections stay at one position their rows are not even looked at.
     """
 
     def __init__(self, database: Database, most_kept: int) -> None:
         self._database = database
         self._kept = KeptSums(most_kept)
+        self._ranks = KeptAnswers[list[str]]()
 
-    async def totals(self, asked: Sequence[Stretched]) -> dict[str, dict[Entity, Figures]]:
+    async def totals(self, asked: Sequence[Stretched], position: int | None = None) -> dict[str, dict[Entity, Figures]]:
         """By label, the sums of each entity that has any roll-up. They must not be changed."""
         if not asked:
             return {}
@@ -90,21 +95,23 @@ class PostgresSums:
             for one, runs in ((one, _runs_of(one, newest)) for one in asked)
             for entity in one.entities
         }
-        summed = await self._sums(dict.fromkeys(part for some in parts.values() for part in some))
+        summed = await self._sums(dict.fromkeys(part for some in parts.values() for part in some), position)
         sums: defaultdict[str, dict[Entity, Figures]] = defaultdict(dict)
-        for (label, dimension, entity), some in parts.items():
+        for number, ((label, dimension, entity), some) in enumerate(parts.items()):
+            if number % TOGETHER_AT_ONCE == 0:
+                await asyncio.sleep(0)
             found = [part for part in some if summed[part].versions]
             if found:
                 sums[label][dimension, entity] = self._together(tuple(found), summed)
         return dict(sums)
 
-    async def series(self, asked: Stretched) -> list[Rollup]:
+    async def series(self, asked: Stretched, position: int | None = None) -> list[Rollup]:
         """The roll-ups of resolution `finest` whose buckets touch the time, in order of time. Not to be changed."""
         width, without = WIDTH[asked.finest], ",".join(asked.without)
         since, until = bucket_of(asked.since, asked.finest), ceiling_of(asked.until, asked.finest)
         buckets = [since + width * place for place in range((until - since) // width)]
         runs = [Run(asked.dimension, asked.finest, bucket, bucket + width, without) for bucket in buckets]
-        summed = await self._sums(Part(run, entity) for run in runs for entity in asked.entities)
+        summed = await self._sums((Part(run, entity) for run in runs for entity in asked.entities), position)
         return [
             Rollup(Key(asked.dimension, part.entity, asked.finest, int(part.run.since.timestamp())), made.figures)
             for part, made in sorted(summed.items(), key=lambda one: one[0].run.since)
@@ -114,33 +121,47 @@ class PostgresSums:
     def _together(self, parts: tuple[Part, ...], summed: Mapping[Part, Sum]) -> Figures:
         if len(parts) == 1:
             return summed[parts[0]].figures
-        versions = [version for part in parts for version in summed[part].versions]
+        versions = tuple(version for part in parts for version in summed[part].versions)
         known = self._kept.known(parts)
         if known is None or known.versions != versions:
             known = Sum(versions, _added([summed[part].figures for part in parts]))
             self._kept.keep(parts, known)
         return known.figures
 
-    async def _sums(self, parts: Iterable[Part]) -> dict[Part, Sum]:
+    async def _sums(self, parts: Iterable[Part], position: int | None) -> dict[Part, Sum]:
         wanted = list(parts)
         known = {part: made for part in wanted if (made := self._kept.known(part)) is not None}
+        same = {part: made for part, made in known.items() if self._kept.is_true(part, position)}
+        if len(same) == len(wanted):
+            return same
         async with self._database.acquire() as connection:
-            current = await _versions(connection, known)
-            same = {part: made for part, made in known.items() if made.versions == current.get(part, [])}
+            current = await _versions(connection, (part for part in known if part not in same))
+            same |= {part: known[part] for part, versions in current.items() if known[part].versions == versions}
             fresh = await read_sums(connection, [part for part in wanted if part not in same])
-        for part, made in fresh.items():
-            self._kept.keep(part, made)
-        return same | fresh
+        made = same | fresh
+        for part in wanted:
+            if not self._kept.is_true(part, position):
+                self._kept.keep(part, made[part], position)
+        return made
 
-    async def busiest(self, asked: Sequence[Busiest]) -> dict[Dimension, list[str]]:
+    async def busiest(self, asked: Sequence[Busiest], position: int | None = None) -> dict[Dimension, list[str]]:
         """By dimension, the entities, those with most first."""
-        if not asked:
-            return {}
-        dimensions = columns([(one.dimension.value, one.metrics, one.spread, one.limit) for one in asked], 4)
+        covers = {one: tuple(_cover(one.since, one.until, _from(one.dimension, one.finest))) for one in asked}
+        places = {one: (one.dimension, one.metrics, one.limit, covers[one]) for one in asked}
+        known = {one: found for one, at in places.items() if (found := self._ranks.known(at, position)) is not None}
+        unknown = [one for one in asked if one not in known]
+        found = await self._ranked([(one, covers[one]) for one in unknown]) if unknown else {}
+        for one in unknown:
+            self._ranks.keep(places[one], found.get(one.dimension, []), position)
+        ranked = {one.dimension: names for one, names in known.items()} | found
+        return {dimension: names for dimension, names in ranked.items() if names}
+
+    async def _ranked(self, asked: Sequence[tuple[Busiest, Sequence[Stretch]]]) -> dict[Dimension, list[str]]:
+        dimensions = columns([(one.dimension.value, one.metrics, one.spread, one.limit) for one, _ in asked], 4)
         stretches = [
             (one.dimension.value, stretch.resolution.value, stretch.since, stretch.until, WIDTH[stretch.resolution])
-            for one in asked
-            for stretch in _cover(one.since, one.until, _from(one.dimension, one.finest))
+            for one, covering in asked
+            for stretch in covering
         ]
         async with self._database.acquire() as connection:
             found = await connection.fetch(BUSIEST, *dimensions, *columns(stretches, 5))
@@ -157,28 +178,26 @@ _cover = lru_cache(maxsize=256)(cover)
 async def _versions(connection: Connection, parts: Iterable[Part]) -> dict[Part, Versions]:
     runs = _runs(parts)
     found = await connection.fetch(VERSIONS, *_columns(runs)) if runs else []
-    return {_part(runs, run, place): sorted(versions or ()) for run, place, versions in found}
+    return {_part(runs, run, place): tuple(sorted(versions or ())) for run, place, versions in found}
 
 
 async def read_sums(connection: Connection, parts: Sequence[Part]) -> dict[Part, Sum]:
     """The sums of parts, from their rows."""
     runs = _runs(parts)
     found = await connection.fetch(SUMMANDS, *_columns(runs)) if runs else []
-    made = {part: Sum([], Figures()) for part in parts}
+    made: dict[Part, Figures] = {}
+    versions: defaultdict[Part, list[int]] = defaultdict(list)
     for number, (run, place, version, plain, spreads) in enumerate(found):
         if number % AT_ONCE == 0:
             await asyncio.sleep(0)
         part = _part(runs, run, place)
-        versions, figures = made[part]
-        more = Figures.from_json(plain, spreads)
-        if versions:
-            figures.absorb(more)
+        figures = Figures.from_json(plain, spreads)
+        if part in made:
+            made[part].absorb(figures)
         else:
-            made[part] = Sum(versions, more)
-        versions.append(version)
-    for versions, _ in made.values():
-        versions.sort()
-    return made
+            made[part] = figures
+        versions[part].append(version)
+    return {part: Sum(tuple(sorted(versions[part])), made.get(part) or Figures()) for part in parts}
 
 
 def _runs(parts: Iterable[Part]) -> list[tuple[Run, list[str]]]:

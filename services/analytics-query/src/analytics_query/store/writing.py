@@ -203,9 +203,14 @@ class PostgresProjections:
             await begin(connection)
             [row] = await connection.fetch(KEEP, *bounds)
             kept = rows.position(row).kept
+        removed = False
         for resolution, since in kept.since.items():
             while await self._removed(resolution, since):
-                pass
+                removed = True
+        if removed:
+            # Who has read the rows until now must not take them for those of this position.
+            async with self._database.transaction() as connection:
+                await begin(connection)
 
     async def _removed(self, resolution: Resolution, since: datetime) -> bool:
         async with self._database.acquire() as connection:

@@ -3,6 +3,7 @@
 from collections.abc import Collection, Sequence
 
 from analytics_query.decisions.reports.comparisons import (
+    COMPARED,
     PERFORMANCE,
     QUALITY,
     Difference,
@@ -48,6 +49,8 @@ def _sides(reading: Reading, dimension: Dimension, named: Sequence[str]) -> tupl
     if len(pair) == 2 and len(named) != 1:
         first, second = pair
         return [Sides(first, entities[first], entities[second])], entity_name(second)
+    # No more is added up than is compared.
+    entities = {entity: figures.only(COMPARED) for entity, figures in entities.items()}
     if named or dimension is not Dimension.worker:
         whole, against = total(entities.values()), "the others"
     else:

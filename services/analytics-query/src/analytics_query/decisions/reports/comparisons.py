@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from analytics_query.decisions.reports.evident import share_of, spread_of
+from analytics_query.decisions.reports.evident import kept_as, share_of, spread_of
 from analytics_query.decisions.reports.words import amount, counted, probability
 from analytics_query.decisions.statistics import SIGNIFICANT
 from analytics_query.decisions.statistics.multiplicity import benjamini_hochberg
@@ -289,3 +289,5 @@ QUALITY = (
         of_shares("tests_passed@", of=("tests_passed@", "tests_failed@")),
     ),
 )
+COMPARED = kept_as(one.spread for one in (*PERFORMANCE, *QUALITY) if one.spread)
+"""The distributions that are compared."""

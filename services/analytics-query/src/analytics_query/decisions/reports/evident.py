@@ -3,6 +3,8 @@
 A metric that is written with a final `@` is kept by evidence, under its name with each level.
 """
 
+from collections.abc import Iterable
+
 from analytics_query.decisions.statistics.proportions import Share
 from analytics_query.domain.rollups import Figures
 from analytics_query.domain.spreads import MICRO, Spread
@@ -50,6 +52,11 @@ def spread_of(figures: Figures, metric: str, evidence: str | None = None) -> tup
 def sum_of(figures: Figures, metric: str) -> float:
     """The exact sum of a distribution's values."""
     return spread_of(figures, metric)[0].micros / MICRO
+
+
+def kept_as(metrics: Iterable[str]) -> frozenset[str]:
+    """All names under which metrics are kept."""
+    return frozenset(name for metric in metrics for name, _ in names_of(metric, None))
 
 
 def names_of(metric: str, evidence: str | None) -> list[tuple[str, str | None]]:

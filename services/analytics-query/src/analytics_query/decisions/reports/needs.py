@@ -1,14 +1,17 @@
 """Which roll-ups each report needs: no more than what was asked for takes."""
 
 from collections.abc import Collection, Iterable, Sequence
+from functools import cache
 
-from analytics_query.decisions.reports import quality, questions, resources, system, tasks, workers
-from analytics_query.decisions.reports.bottlenecks import BENCHMARK_FIGURES, HOTSPOT_FIGURES
-from analytics_query.decisions.reports.comparisons import PERFORMANCE, QUALITY
-from analytics_query.decisions.reports.definitions import is_wanted
-from analytics_query.decisions.reports.evident import LEVELS
+from analytics_query.decisions.reports import analytics, quality, questions, resources, system, tasks, workers
+from analytics_query.decisions.reports.comparisons import COMPARED, QUALITY
+from analytics_query.decisions.reports.definitions import Definition, is_wanted
+from analytics_query.decisions.reports.evident import kept_as
 from analytics_query.decisions.reports.performance import RANKED, TOLD_OVER_TIME
 from analytics_query.decisions.reports.reading import Need, Reads, Span
+from analytics_query.decisions.reports.recipes import Newest
+from analytics_query.decisions.reports.regressions import OF_CLASS
+from analytics_query.domain.rollups import LASTS, SPREADS
 from analytics_query.domain.vocabulary import SYSTEM, Dimension
 from contracts.analytics import EntityType
 
@@ -30,7 +33,6 @@ RANKED_BY = dict.fromkeys(Dimension, "attempts_ended") | {
 """By which metrics, separated by commas, the busiest entities of a dimension are found."""
 RANKED_BY_SPREADS = frozenset({Dimension.phase, Dimension.benchmark, Dimension.quota})
 """Where these metrics are distributions."""
-OF_PARTS = (*HOTSPOT_FIGURES, *BENCHMARK_FIGURES, *questions.DEFINITIONS)
 MOST = dict.fromkeys(Dimension, 20) | {
     Dimension.agent: 10,
     Dimension.model: 10,
@@ -67,83 +69,62 @@ SERIES_GROUPS = (
 )
 
 
-def left_out(need: Need) -> tuple[str, ...]:
-    """The distributions that are not read: of many entities no more than is compared or ranked by."""
-    if need.reads is Reads.counts:
-        needed: Collection[str] = ()
-    elif need.reads is Reads.over_time:
-        needed = OVER_TIME
-    elif need.span is Span.history or need.reads is Reads.compared:
-        needed = COMPARED
-    elif need.reads is Reads.ranked:
-        needed = OF_MANY
-    elif need.entities is not None:
-        return ()
-    else:
-        needed = {Dimension.task_class: COMPARED, Dimension.repository: OF_REPOSITORIES}.get(need.dimension, OF_MANY)
-    return tuple(sorted(KNOWN - set(needed)))
+def _reads(definitions: Iterable[Definition], metrics: Iterable[str] = ()) -> Reads:
+    """What these figures are made of, and some metrics beside."""
+    shown = list(definitions)
+    names = [*(name for one in shown for name in one.recipe.spreads), *metrics]
+    return Reads(kept_as(names), any(isinstance(one.recipe, Newest) for one in shown))
 
 
-def _evident(metrics: Iterable[str]) -> tuple[str, ...]:
-    """Names as they are kept: those by evidence at each level."""
-    names = (metric + level for metric in metrics for level in (LEVELS if metric.endswith("@") else ("",)))
-    return tuple(dict.fromkeys(names))
+def _told(definitions: Iterable[Definition], names: Collection[str]) -> Reads:
+    return _reads(one for one in definitions if one.name in names)
 
 
-_TIMES = ("phase_ms", "call_ms")
-_COMPARED = tuple(one.spread for one in (*PERFORMANCE, *QUALITY) if one.spread)
-COMPARED = _evident((*_COMPARED, *_TIMES, *(name for one in workers.DEFINITIONS for name in one.recipe.spreads)))
-"""With what is shown of many workers."""
-OVER_TIME = _evident(
-    name
-    for one in (*tasks.DEFINITIONS, *system.DEFINITIONS, *workers.DEFINITIONS)
-    if one.name in TOLD_OVER_TIME
-    for name in one.recipe.spreads
+_QUALITY = (*quality.DEFINITIONS, *quality.NEWEST)
+_OWN = (*tasks.DEFINITIONS, *workers.DEFINITIONS, *resources.DEFINITIONS, *questions.DEFINITIONS)
+_WHOLE = (*tasks.DEFINITIONS, *system.DEFINITIONS, *resources.DEFINITIONS, *questions.DEFINITIONS)
+COUNTS = Reads(frozenset(), lasts=False)
+PARTS = Reads(lasts=False)
+"""Of phases, operations and the like: all that there is, which is little."""
+OF_COMPARED = Reads(COMPARED, lasts=False)
+OF_CLASSES = _reads((), (one.spread for one in OF_CLASS if one.spread))
+OF_REPOSITORIES = _reads((), (one.spread for one in QUALITY if one.spread))
+OF_SYSTEM, OF_ONE, OF_RANKED = _reads(_WHOLE), _reads(_OWN), _reads(RANKED)
+OF_WORKERS = _reads(workers.DEFINITIONS)
+OF_QUALITY = _reads(_QUALITY, ("completed_ms",)).with_those_of(OF_REPOSITORIES)
+SYSTEM_OVER_TIME = _told((*tasks.DEFINITIONS, *system.DEFINITIONS), TOLD_OVER_TIME)
+OVER_TIME = _told((*tasks.DEFINITIONS, *workers.DEFINITIONS), TOLD_OVER_TIME)
+QUALITY_OVER_TIME = _told(_QUALITY, analytics.TOLD_OVER_TIME)
+PACE = _reads((), ("completed_ms",))
+"""What single tasks are compared with."""
+KNOWN = frozenset().union(
+    *(one.spreads or () for one in (OF_SYSTEM, OF_ONE, OF_RANKED, OF_QUALITY, OF_COMPARED)),
+    kept_as(("lines_of_code@", "workers_online", "used")),
 )
-OF_REPOSITORIES = _evident(
-    (*_COMPARED, *(name for one in (*quality.DEFINITIONS, *quality.NEWEST) for name in one.recipe.spreads))
-)
-OF_MANY = _evident(
-    (
-        *_COMPARED,
-        *_TIMES,
-        *(name for one in (*RANKED, *quality.DEFINITIONS) for name in one.recipe.spreads),
-        *(name for one in OF_PARTS for name in one.recipe.spreads),
-        "confidence_percent",
-    )
-)
+"""Distributions that roll-ups of groups hold; what is not named here is read in any case."""
 
 
-KNOWN = frozenset(
-    _evident(
-        (
-            *_COMPARED,
-            *(
-                name
-                for one in (*tasks.DEFINITIONS, *system.DEFINITIONS, *workers.DEFINITIONS, *resources.DEFINITIONS)
-                for name in one.recipe.spreads
-            ),
-            *(name for one in (*quality.DEFINITIONS, *quality.NEWEST) for name in one.recipe.spreads),
-            *("lines_of_code@", "requests@", "connections_max@", "duplication@", "line_coverage_delta@"),
-        )
-    )
-)
-"""What roll-ups of groups hold; what is not named here is read in any case."""
+@cache
+def left_out(reads: Reads) -> tuple[str, ...]:
+    """What is not read, as `Stretched.without` names it."""
+    lasts = () if reads.lasts else (LASTS,)
+    if reads.spreads is None:
+        return lasts
+    return (*(sorted(KNOWN - reads.spreads) if reads.spreads else (SPREADS,)), *lasts)
 
 
 def of_system(wanted: Collection[str]) -> list[Need]:
     """What a report on the whole system needs."""
-    needs = _spans(BOTH, Dimension.system, WHOLE)
+    needs = _spans(BOTH, Dimension.system, WHOLE, OF_SYSTEM)
     if is_wanted(SERIES_GROUPS, wanted):
-        needs.append(Need(Span.series, Dimension.system, WHOLE, Reads.over_time))
+        needs.append(Need(Span.series, Dimension.system, WHOLE, SYSTEM_OVER_TIME))
     if is_wanted(WORKER_GROUPS, wanted):
-        needs += [need._replace(reads=Reads.compared) for need in _spans(BOTH, Dimension.worker)]
+        needs += _spans(BOTH, Dimension.worker, None, OF_WORKERS)
     if is_wanted(("trust",), wanted):
-        checked = _spans(BOTH, Dimension.agent) + _spans(BOTH, Dimension.model)
-        needs += [need._replace(reads=Reads.counts) for need in checked]
+        needs += _spans(BOTH, Dimension.agent, None, COUNTS) + _spans(BOTH, Dimension.model, None, COUNTS)
     if is_wanted(("regressions",), wanted):
-        compared = _spans(TOGETHER, Dimension.task_class) + _spans(TOGETHER, Dimension.repository)
-        needs += [need._replace(reads=Reads.compared) for need in compared]
+        needs += _spans(TOGETHER, Dimension.task_class, None, OF_CLASSES)
+        needs += _spans(TOGETHER, Dimension.repository, None, OF_REPOSITORIES)
     return needs + _of_parts(wanted)
 
 
@@ -151,14 +132,37 @@ def of_entities(dimension: Dimension, entities: Sequence[str], wanted: Collectio
     """What a report on workers, repositories, agents or models needs; without names the busiest."""
     named = tuple(entities) or None
     if named is not None and len(named) > 1:
-        return [need._replace(reads=Reads.ranked) for need in _spans(BOTH, dimension, named)]
-    needs = _spans(BOTH, dimension, named)
+        return _compared(dimension, named, OF_RANKED)
+    needs = _compared(dimension, named, OF_ONE if named else OF_RANKED)
     if dimension is Dimension.worker:
-        needs.append(Need(Span.now, Dimension.system, WHOLE, Reads.compared))
+        needs.append(Need(Span.now, Dimension.system, WHOLE, OF_COMPARED))
     if named and is_wanted(SERIES_GROUPS, wanted):
-        needs.append(Need(Span.series, dimension, named, Reads.over_time))
+        needs.append(Need(Span.series, dimension, named, OVER_TIME))
     if named and is_wanted(("regressions",), wanted):
-        needs.append(Need(Span.history, dimension, named))
+        needs.append(Need(Span.history, dimension, named, OF_COMPARED))
+    return needs
+
+
+def _compared(dimension: Dimension, entities: tuple[str, ...] | None, reads: Reads) -> list[Need]:
+    """The time before is only the baseline: what is compared is the time itself."""
+    now = Need(Span.now, dimension, entities, reads.with_those_of(OF_COMPARED))
+    return [now, Need(Span.before, dimension, entities, reads)]
+
+
+def of_tasks(classes: Sequence[str], phases: Sequence[str]) -> list[Need]:
+    """What reports on single tasks of these classes need."""
+    wished = ((Dimension.task_class, classes, PACE), (Dimension.phase, phases, PARTS))
+    return [need for kind, names, reads in wished if names for need in _spans(TOGETHER, kind, tuple(names), reads)]
+
+
+def of_analytics(dimension: Dimension, entities: Sequence[str], types: Collection[str]) -> list[Need]:
+    """What the figures of these types of analytics need; without types those of all."""
+    shown = [one for name, some in analytics.DEFINITIONS.items() if not types or name in types for one in some]
+    whole = system.DEFINITIONS if dimension is Dimension.system else ()
+    # The opening tells how long attempts took.
+    needs = _spans(BOTH, dimension, tuple(entities) or None, _reads((*shown, *whole), ("execution_ms",)))
+    if len(entities) == 1:
+        needs.append(Need(Span.series, dimension, tuple(entities), _told(shown, analytics.TOLD_OVER_TIME)))
     return needs
 
 
@@ -166,54 +170,50 @@ def of_quality(dimension: Dimension, entities: Sequence[str], wanted: Collection
     """What a quality dashboard needs."""
     named = tuple(entities) or None
     if dimension is Dimension.system:
-        needs = _spans(BOTH, Dimension.system, WHOLE) + _spans(BOTH, Dimension.repository)
+        needs = _spans(BOTH, Dimension.system, WHOLE, OF_QUALITY) + _spans(BOTH, Dimension.repository, None, OF_QUALITY)
         named = WHOLE
     else:
-        needs = _spans(BOTH, dimension, named)
+        needs = _spans(BOTH, dimension, named, OF_QUALITY)
     if is_wanted(("performance",), wanted):
-        needs.append(Need(Span.history, dimension, named))
+        needs.append(Need(Span.history, dimension, named, PACE))
     if is_wanted(("regressions",), wanted) and dimension in {Dimension.system, Dimension.repository}:
-        needs += _spans(TOGETHER, Dimension.repository, None if dimension is Dimension.system else named)
+        of = None if dimension is Dimension.system else named
+        needs += _spans(TOGETHER, Dimension.repository, of, OF_REPOSITORIES)
     if is_wanted(("tests",), wanted):
-        needs.append(Need(Span.now, Dimension.test))
+        needs.append(Need(Span.now, Dimension.test, None, COUNTS))
     if named is not None and len(named) == 1:
-        needs.append(Need(Span.series, dimension, named))
-    return _distinct(needs)
+        needs.append(Need(Span.series, dimension, named, QUALITY_OVER_TIME))
+    return needs
 
 
 def of_decisions() -> list[Need]:
     """What an analysis of decisions needs."""
-    return _spans(BOTH, Dimension.system, WHOLE) + _spans(BOTH, Dimension.decision)
+    return _spans(BOTH, Dimension.system, WHOLE, COUNTS) + _spans(BOTH, Dimension.decision, None, PARTS)
 
 
 def of_errors(fingerprints: Sequence[str], include_recovery: bool) -> list[Need]:
     """What an analysis of these groups of errors needs."""
-    spans = (*BOTH, Span.series)
-    needs = [need._replace(reads=Reads.counts) for need in _spans(spans, Dimension.system, WHOLE)]
+    needs = _spans((*BOTH, Span.series), Dimension.system, WHOLE, COUNTS)
     if fingerprints:
-        needs.append(Need(Span.now, Dimension.error, tuple(fingerprints)))
+        needs.append(Need(Span.now, Dimension.error, tuple(fingerprints), COUNTS))
     if include_recovery:
-        needs += _spans(BOTH, Dimension.recovery) + _spans(BOTH, Dimension.strategy)
+        needs += _spans(BOTH, Dimension.recovery, None, COUNTS) + _spans(BOTH, Dimension.strategy, None, COUNTS)
     return needs
 
 
 def _of_parts(wanted: Collection[str]) -> list[Need]:
     needs: list[Need] = []
     if is_wanted(("phases", "bottlenecks"), wanted):
-        needs += _spans(ALL_THREE, Dimension.phase)
+        needs += _spans(ALL_THREE, Dimension.phase, None, PARTS)
     if is_wanted(("bottlenecks",), wanted):
-        needs += _spans(ALL_THREE, Dimension.operation)
-        needs += _spans(BOTH, Dimension.hotspot) + _spans(BOTH, Dimension.benchmark)
+        needs += _spans(ALL_THREE, Dimension.operation, None, PARTS)
+        needs += _spans(BOTH, Dimension.hotspot, None, PARTS) + _spans(BOTH, Dimension.benchmark, None, PARTS)
     if is_wanted(("api_quota",), wanted):
-        needs += [Need(Span.now, Dimension.quota), Need(Span.series, Dimension.quota)]
+        needs += _spans((Span.now, Span.series), Dimension.quota, None, Reads(frozenset()))
     if is_wanted(("questions",), wanted):
-        needs += _spans(BOTH, Dimension.question)
+        needs += _spans(BOTH, Dimension.question, None, PARTS)
     return needs
 
 
-def _spans(spans: Sequence[Span], dimension: Dimension, entities: tuple[str, ...] | None = None) -> list[Need]:
-    return [Need(span, dimension, entities) for span in spans]
-
-
-def _distinct(needs: Sequence[Need]) -> list[Need]:
-    return list(dict.fromkeys(needs))
+def _spans(spans: Sequence[Span], dimension: Dimension, entities: tuple[str, ...] | None, reads: Reads) -> list[Need]:
+    return [Need(span, dimension, entities, reads) for span in spans]

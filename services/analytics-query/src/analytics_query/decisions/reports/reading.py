@@ -25,19 +25,18 @@ class Span(StrEnum):
     """The one that was asked for, bucket by bucket."""
 
 
-class Reads(StrEnum):
-    """How much of roll-ups is read: most of them is distributions."""
+class Reads(NamedTuple):
+    """How much of roll-ups is read, beside their counts: most of them is distributions and newest values."""
 
-    all = "all"
-    """All that reports show of such an entity."""
-    ranked = "ranked"
-    """What is shown of many side by side."""
-    compared = "compared"
-    """What findings compare."""
-    over_time = "over_time"
-    """What is told of each hour or day."""
-    counts = "counts"
-    """No distribution."""
+    spreads: frozenset[str] | None = None
+    """The distributions; None: all."""
+    lasts: bool = True
+    """Whether newest values are read."""
+
+    def with_those_of(self, other: "Reads") -> "Reads":
+        """What either of two reads."""
+        spreads = None if self.spreads is None or other.spreads is None else self.spreads | other.spreads
+        return Reads(spreads, self.lasts or other.lasts)
 
 
 class Need(NamedTuple):
@@ -47,8 +46,8 @@ class Need(NamedTuple):
     dimension: Dimension
     entities: tuple[str, ...] | None = None
     """None: the busiest ones."""
-    reads: Reads = Reads.all
-    """Which of their distributions."""
+    reads: Reads = Reads()
+    """What of them."""
 
 
 @dataclass(frozen=True, slots=True)

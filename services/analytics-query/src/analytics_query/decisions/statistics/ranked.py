@@ -54,8 +54,8 @@ class Ranked:
         if middle is None:
             return None
         away = sorted((abs(value - middle), times) for value, times in zip(self.values, self.times, strict=True))
-        times = [times for _, times in away]
-        median = Ranked(Ordered([value for value, _ in away], times, list(accumulate(times)))).median
+        values, times = zip(*away, strict=True)
+        median = Ranked(Ordered(values, times, tuple(accumulate(times)))).median
         return None if median is None else CONSISTENT * median
 
     def share_up_to(self, limit: float) -> int:
