@@ -28,7 +28,7 @@ spec:
 - ports: [{port: {{ index . 2 }}, protocol: TCP}]
   {{- if $store.deploy }}
   to:
-    - {{- include "mews.peer" (list $root (index . 1)) | nindent 6 }}
+    - {{ include "mews.peer" (list $root (index . 1)) | nindent 6 | trim }}
   {{- else }}
   {{- with $store.external.to }}
   to:

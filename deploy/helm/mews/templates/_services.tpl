@@ -40,7 +40,14 @@ readinessProbe:
 {{- concat $both .Values.gateway.allowedHosts | uniq | join "," -}}
 {{- end -}}
 
-{{/* Settings of one service that are no secrets; the user's count more. (list root name facts settings) */}}
+{{/* Settings that the chart makes, under the user's: those of the process, then those of all. (list root own made) */}}
+{{- define "mews.settings" -}}
+{{- $made := index . 2 -}}
+{{- range $name, $_ := (index . 0).Values.config -}}{{- $made = omit $made $name -}}{{- end -}}
+{{- toYaml (merge (deepCopy (index . 1)) $made) -}}
+{{- end -}}
+
+{{/* Settings of one service that are no secrets. (list root name facts settings) */}}
 {{- define "mews.service.settings" -}}
 {{- $root := index . 0 -}}{{- $name := index . 1 -}}{{- $facts := index . 2 -}}{{- $service := index . 3 -}}
 {{- $made := dict "HTTP_HOST" "0.0.0.0" "HTTP_PORT" 8080 -}}
@@ -58,7 +65,7 @@ readinessProbe:
 {{- if eq $name "orchestrator" -}}
 {{- $made = merge $made (include "mews.fleet.settings" $root | fromYaml) -}}
 {{- end -}}
-{{- toYaml (merge (deepCopy $service.env) $made) -}}
+{{- include "mews.settings" (list $root $service.env $made) -}}
 {{- end -}}
 
 {{- define "mews.fleet.settings" -}}

@@ -7,11 +7,12 @@
 {{- toYaml (merge (deepCopy .Values.config) $made) -}}
 {{- end -}}
 
-{{/* Settings of the worker-agent that are no secrets; the user's count more. (list root worker) */}}
+{{/* Settings of the worker-agent that are no secrets. (list root worker) */}}
 {{- define "mews.worker.settings" -}}
 {{- $root := index . 0 -}}{{- $worker := index . 1 -}}
 {{- $made := dict "HTTP_HOST" "0.0.0.0" "HTTP_PORT" 8105 "DATA_DIR" "/var/lib/mews/spool" "SANDBOX_SOCKET" "/run/mews/sandbox.sock" -}}
 {{- $_ := set $made "SHUTDOWN_GRACE_MS" (mul (int $worker.shutdownGraceSeconds) 1000) -}}
+{{- $_ := set $made "WORKSPACE_BUDGET_MB" $worker.sandbox.keptDiskMb -}}
 {{- $_ := set $made "MAX_CONCURRENT_TASKS" $worker.maxConcurrentTasks -}}
 {{- /* The sandbox goes with the pod, and what runs in it: another worker may take the task at once. */ -}}
 {{- $_ := set $made "WORKER_STOP" "leave" -}}
@@ -19,7 +20,7 @@
 {{- if $root.Values.nats.credentials.enabled -}}
 {{- $_ := set $made "NATS_CREDENTIALS" "/etc/mews/bus/worker.creds" -}}
 {{- end -}}
-{{- toYaml (merge (deepCopy $worker.env) $made) -}}
+{{- include "mews.settings" (list $root $worker.env $made) -}}
 {{- end -}}
 
 {{/* Settings of the sandbox; the user's count more. (list root worker) */}}
@@ -45,6 +46,13 @@
 {{- end -}}
 {{- $_ := set $made "SANDBOX_PASS_ENVIRONMENT" (join "," $passed) -}}
 {{- toYaml (merge (deepCopy $worker.sandbox.env) $made) -}}
+{{- end -}}
+
+{{/* Seconds that a pod of a worker may take to end: the worker-agent's, then the sandbox's, which ends what runs and has 10 s
+to close. */}}
+{{- define "mews.worker.grace" -}}
+{{- $sandbox := get .sandbox.env "SANDBOX_GRACE_MS" | default 5000 -}}
+{{- add (int .shutdownGraceSeconds) (div (int $sandbox) 1000) 20 -}}
 {{- end -}}
 
 {{/* Whether the chart says how many workers there are; else what scales them would be undone by each upgrade. */}}

@@ -1,0 +1,95 @@
+"""The chart's own stores and the probe of its sandbox, tried on real programs."""
+
+import subprocess
+import sys
+from collections.abc import Callable, Generator, Sequence
+from pathlib import Path
+
+import pytest
+import redis
+from redis.backoff import NoBackoff
+from redis.exceptions import AuthenticationError
+from redis.retry import Retry
+
+from devstack.bus.authority import Authority
+from devstack.bus.local import write_credentials
+from servicekit.bus import Bus
+from servicekit.clock import SystemClock
+from servicekit.settings import ServiceSettings
+from tests.support.chart_servers import ChartNats, ChartValkey, Manifest
+from tests.support.manifests.rendering import Rendered
+from tests.support.sandbox import running_sandbox
+
+PASSWORD = 'odd "one" \\ $HOME'
+
+Renders = Callable[[str], Rendered]
+
+
+@pytest.fixture(scope="module")
+def nats(renders: Renders, tmp_path_factory: pytest.TempPathFactory) -> Generator[tuple[ChartNats, Authority]]:
+    folder = tmp_path_factory.mktemp("nats")
+    authority = Authority(folder / "authority")
+    now = SystemClock().now()
+    write_credentials(folder / "orchestrator.creds", authority.for_service("orchestrator", now, None))
+    write_credentials(folder / "worker.creds", authority.for_worker("mews-worker-0", now, None))
+    configuration = _object(renders, "ConfigMap", "mews-nats")["data"]["nats.conf"]
+    server = ChartNats(folder / "nats", configuration, authority)
+    server.start()
+    yield server, authority
+    server.stop()
+
+
+@pytest.mark.parametrize("who", ["orchestrator", "worker"])
+async def test_nats_admits_whom_the_setup_has_told_it_of(who: str, nats: tuple[ChartNats, Authority]) -> None:
+    server, _ = nats
+    assert await _connects(server, server.data_dir.parent / f"{who}.creds")
+
+
+async def test_nats_admits_nobody_without_a_credential(nats: tuple[ChartNats, Authority]) -> None:
+    assert not await _connects(nats[0], None)
+
+
+def test_valkey_asks_for_the_password_whatever_is_in_it(renders: Renders, tmp_path: Path) -> None:
+    server = ChartValkey(tmp_path / "redis", _container(renders, "mews-redis")["command"], PASSWORD)
+    server.start()
+    try:
+        assert redis.Redis(port=server.port, password=PASSWORD).ping()
+        with pytest.raises(AuthenticationError):
+            redis.Redis(port=server.port, password="another", retry=Retry(NoBackoff(), 0)).ping()
+    finally:
+        server.stop()
+
+
+def test_the_probe_of_the_sandbox_hears_it_as_any_user(renders: Renders) -> None:
+    template = _object(renders, "StatefulSet", "mews-worker")["spec"]["template"]["spec"]
+    sandbox = next(one for one in template["initContainers"] if one["name"] == "sandbox")
+    program: str = sandbox["livenessProbe"]["exec"]["command"][-1]
+    with running_sandbox({"SANDBOX_ALLOWED_UIDS": "1"}) as server:
+        alive = _probe(program, server.socket)
+        server.stop()
+        assert (alive, _probe(program, server.socket)) == (0, 1)
+
+
+async def _connects(server: ChartNats, credentials: Path | None) -> bool:
+    settings = ServiceSettings(
+        nats_host=server.host, nats_port=server.port, nats_credentials=str(credentials) if credentials else None
+    )
+    bus = await Bus.connect(settings, "orchestrator")
+    try:
+        return bus.connected
+    finally:
+        await bus.close()
+
+
+def _probe(program: str, socket: Path) -> int:
+    here = program.replace("/run/mews/sandbox.sock", str(socket))
+    return subprocess.run([sys.executable, "-Ic", here], capture_output=True, check=False).returncode
+
+
+def _object(renders: Renders, kind: str, name: str) -> Manifest:
+    found: Sequence[Manifest] = renders("default").manifests
+    return next(one for one in found if (one["kind"], one["metadata"]["name"]) == (kind, name))
+
+
+def _container(renders: Renders, name: str) -> Manifest:
+    return _object(renders, "StatefulSet", name)["spec"]["template"]["spec"]["containers"][0]
