@@ -8,10 +8,10 @@ from tests.support.manifests.rendering import NAMESPACE, Rendered
 
 TOOLS_VARIABLES = {
     "setup": {
+        "MEWS_HOME",
         "MEWS_RELEASE",
         "MEWS_NAMESPACE",
         "MEWS_WORKERS",
-        "MEWS_HOME",
         "MEWS_SECRETS",
         "POSTGRES_HOST",
         "POSTGRES_PORT",
@@ -30,7 +30,7 @@ TOOLS_VARIABLES = {
         "NATS_TLS_CERTIFICATE",
         "NATS_TLS_KEY",
     },
-    "task": {"MEWS_HOME", "MEWS_GATEWAY", "MEWS_TOKEN", "SSL_CERT_FILE"},
+    "task": {"MEWS_GATEWAY", "MEWS_TOKEN", "MEWS_HOME", "SSL_CERT_FILE"},
 }
 """What the command line of the image `tools` reads, by the name of the container."""
 SECRET_VALUES = {
@@ -44,7 +44,7 @@ def test_every_variable_is_one_that_the_process_reads(manifests: list[Manifest])
     unread = {
         container.name: names
         for _, container in _ours(manifests)
-        if (names := _unread(container, set(environment.names(container, manifests))))
+        if _serves(container) and (names := _unread(container, set(environment.names(container, manifests))))
     }
     assert unread == {}
 
