@@ -3,7 +3,7 @@
 import pytest
 
 from tests.deploy.conftest import Render
-from tests.support.manifests.objects import Manifest, named, of_kind, title
+from tests.support.manifests.objects import Manifest, named, of_kind, the, title
 from tests.support.manifests.references import references
 
 HOOK, WEIGHT = "helm.sh/hook", "helm.sh/hook-weight"
@@ -34,11 +34,9 @@ def test_what_a_hook_names_is_made_before_it(hooked: list[Manifest]) -> None:
 
 
 def test_rights_of_a_hook_are_made_before_it(hooked: list[Manifest]) -> None:
-    setup = named(hooked, "Job", "mews-setup-1")
-    assert setup is not None
+    setup = the(hooked, "Job", "mews-setup-1")
     for kind in ("Role", "RoleBinding", "ServiceAccount"):
-        needed = named(hooked, kind, "mews-setup")
-        assert needed is not None
+        needed = the(hooked, kind, "mews-setup")
         assert (_weight(needed) or 0) < (_weight(setup) or 0)
 
 

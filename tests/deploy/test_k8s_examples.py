@@ -10,7 +10,7 @@ import yaml
 from deploy.k8s import manifests as plain
 from devstack.servers.nats import MAX_PAYLOAD_BYTES
 from tests.support.manifests import ports, probes, references, schemas, security, selectors
-from tests.support.manifests.objects import Manifest, named, of_kind
+from tests.support.manifests.objects import Manifest, of_kind, the
 from tests.support.manifests.rendering import NAMESPACE, Rendered
 from tests.support.manifests.traffic import Network, Peer, pods
 
@@ -79,8 +79,7 @@ def test_the_stores_of_production_are_those_of_the_examples(production: Rendered
     (cluster,) = of_kind(examples, "Cluster")
     assert hosts["postgres"] == f"{cluster['metadata']['name']}-rw.{cluster['metadata']['namespace']}.svc"
     for store in ("nats", "redis"):
-        certificate = named(examples, "Certificate", store)
-        assert certificate is not None
+        certificate = the(examples, "Certificate", store)
         assert hosts[store] in certificate["spec"]["dnsNames"]
 
 
@@ -92,8 +91,7 @@ def test_there_are_as_many_bus_servers_as_copies_of_a_stream(production: Rendere
 
 def test_production_goes_out_by_the_proxy_of_the_examples(production: Rendered, proxy: list[Manifest]) -> None:
     url = urlsplit(production.values["egressProxy"]["url"])
-    service = named(proxy, "Service", "egress-proxy")
-    assert service is not None
+    service = the(proxy, "Service", "egress-proxy")
     assert url.hostname == f"egress-proxy.{EGRESS}.svc"
     assert url.port in {port["port"] for port in service["spec"]["ports"]}
 
