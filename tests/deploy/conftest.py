@@ -1,5 +1,6 @@
 """The chart, rendered once a run for each set of values."""
 
+import json
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -47,7 +48,12 @@ def chart() -> helm_python.Chart:
 def render_with(chart: helm_python.Chart) -> Render:
     """`render_with(worker={"replicas": 3})`: the manifests with some values over the defaults."""
 
+    known: dict[str, list[Manifest]] = {}
+
     def rendered(**values: Any) -> list[Manifest]:
-        return read(chart.render(values, name=RELEASE, namespace=NAMESPACE))
+        key = json.dumps(values, sort_keys=True)
+        if key not in known:
+            known[key] = read(chart.render(values, name=RELEASE, namespace=NAMESPACE))
+        return known[key]
 
     return rendered
