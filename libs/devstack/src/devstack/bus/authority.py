@@ -80,6 +80,29 @@ class Authority:
         """All workers and services to which something was issued."""
         return {"worker": self._book.workers, "service": self._book.services}
 
+    @property
+    def book(self) -> str:
+        """All that it must keep, as it stands in its file: whoever can read it can be anybody."""
+        return self._book.model_dump_json(indent=2)
+
+    def holds(self, kind: str, name: str, text: str, until: datetime) -> bool:
+        """Whether a file's text is a credential of this authority with today's rights, that is valid at `until`."""
+        member, rights = self.members[kind].get(name), self.rights(kind, name)
+        try:
+            kept = Credentials.parse(text)
+        except ValueError:
+            return False
+        said = claims.read(kept.jwt)["nats"]
+        is_mine = member is not None and any(
+            one.key == kept.key.public and member.is_valid(one, until) for one in member.issued
+        )
+        allowed = said["pub"]["allow"], said["sub"]["allow"]
+        return is_mine and allowed == (list(rights.publish), list(rights.subscribe))
+
+    def issue(self, kind: str, name: str, now: datetime, lasts: timedelta | None) -> Credentials:
+        """A new credential for a `worker` or `service`; see `for_worker`, `for_service`."""
+        return self.for_worker(name, now, lasts) if kind == "worker" else self.for_service(name, now, lasts)
+
     def rights(self, kind: str, name: str) -> Rights:
         """What a `worker` or `service` may do, as this version says."""
         return permissions.rights_of_worker(name) if kind == "worker" else permissions.rights_of_service(name)

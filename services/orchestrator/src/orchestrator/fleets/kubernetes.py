@@ -1,4 +1,4 @@
-"""Pods of one StatefulSet, by the API server. Objects are read as JSON: the models of the client take 30 MB."""
+"""Pods of one StatefulSet, by the API server. Objects are read as JSON: the client's models would take 25 MB."""
 
 import os
 from collections.abc import AsyncGenerator, Mapping, Sequence
