@@ -1,12 +1,14 @@
 """The chart, rendered once a run for each set of values."""
 
+import json
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import helm_python
 import pytest
 
-from tests.support.manifests.objects import Manifest
-from tests.support.manifests.rendering import CHART, NAMESPACE, VALUE_SETS, Rendered, render, values_of
+from tests.support.manifests.objects import Manifest, read
+from tests.support.manifests.rendering import CHART, NAMESPACE, RELEASE, VALUE_SETS, Rendered, render, values_of
 
 Render = Callable[..., list[Manifest]]
 
@@ -45,6 +47,13 @@ def chart() -> helm_python.Chart:
 @pytest.fixture(scope="session")
 def render_with(chart: helm_python.Chart) -> Render:
     """`render_with(worker={"replicas": 3})`: the manifests with some values over the defaults."""
-    from tests.support.manifests.objects import read
 
-    return lambda **values: read(chart.render(values, name="mews", namespace=NAMESPACE))
+    known: dict[str, list[Manifest]] = {}
+
+    def rendered(**values: Any) -> list[Manifest]:
+        key = json.dumps(values, sort_keys=True)
+        if key not in known:
+            known[key] = read(chart.render(values, name=RELEASE, namespace=NAMESPACE))
+        return known[key]
+
+    return rendered
