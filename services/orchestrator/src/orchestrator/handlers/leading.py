@@ -6,6 +6,7 @@ from dataclasses import replace
 from datetime import timedelta
 
 from contracts.workers import Heartbeat, WorkerStatus
+from orchestrator.decisions.fleet import Standing
 from orchestrator.domain import AttemptRef, Experience, Worker
 from orchestrator.handlers.counting import HEARTBEATS, LEADS, WORKERS_ONLINE
 from orchestrator.handlers.leasebook import LeaseBook
@@ -180,6 +181,20 @@ class Leader:
             for worker_id, member in self._members.items()
             if member.worker.status is not WorkerStatus.offline and self._seen[worker_id][0] <= before
         ]
+
+    def standings(self) -> dict[str, Standing]:
+        """How each worker stands, as whoever runs its instance needs to know."""
+        live, before = self.leases.counts(), self._clock.monotonic() - self._offline_after_s
+        return {
+            worker_id: Standing(
+                live=live.get(worker_id, 0),
+                status=member.worker.status,
+                is_silent=self._seen[worker_id][0] <= before,
+                is_draining=worker_id in self._last and self._last[worker_id].draining,
+                unsent=self._last[worker_id].spool_events if worker_id in self._last else 0,
+            )
+            for worker_id, member in self._members.items()
+        }
 
     def _is_there(self, worker_id: str) -> bool:
         member = self._members.get(worker_id)
