@@ -13,6 +13,7 @@ from orchestrator.handlers.briefing import Briefings
 from orchestrator.handlers.checkpoints import Checkpoints
 from orchestrator.handlers.creating import Creator
 from orchestrator.handlers.deadlines import Deadlines
+from orchestrator.handlers.figures import Figures
 from orchestrator.handlers.leading import Leader
 from orchestrator.handlers.managing import Manager
 from orchestrator.handlers.questions import Questions
@@ -101,6 +102,8 @@ async def _start(
     background.start("watch", loops.keep(watch.tick, settings.watch_tick_ms))
     background.start("deadlines", loops.keep(deadlines.tick, settings.watch_tick_ms))
     background.start("strays", loops.keep(strays.tick, settings.watch_tick_ms))
+    figures = Figures(tasks, leader, clock)
+    background.start("figures", loops.keep(figures.tick, settings.metrics_tick_ms))
     if settings.fleet_sample_ms:
         sampler = Sampler(tasks, leader, clock, settings.fleet_sample_ms)
         background.start("sample", loops.sample_fleet(sampler, settings.fleet_sample_ms))
