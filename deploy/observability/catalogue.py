@@ -77,5 +77,20 @@ def page(metrics: Sequence[Metric]) -> str:
     return "".join(parts)
 
 
+def read(text: str) -> dict[str, Metric]:
+    """The metrics that a page lists, by the name under which they are queried; without what they say."""
+    found: dict[str, Metric] = {}
+    service = ""
+    for line in text.splitlines():
+        if line.startswith("## "):
+            service = line[3:]
+        elif line.startswith("| `mews_"):
+            exposed, kind, labels = (cell.strip() for cell in line.split("|")[1:4])
+            name = exposed.strip("`").removesuffix("_total")
+            of_it = Metric(service, name, kind, tuple(label.strip(" `") for label in labels.split(",") if label), "")
+            found[of_it.exposed] = of_it
+    return found
+
+
 def _labels(metric: Metric) -> str:
     return ", ".join(f"`{label}`" for label in metric.labels)

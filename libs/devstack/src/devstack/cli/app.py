@@ -17,6 +17,7 @@ from devstack.cli import (
     reporting,
     roles,
     running,
+    scraping,
     surfaces,
     watching,
 )
@@ -29,6 +30,6 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 DAILY = (running, demo, assigning, watching, listing, asking, reporting)
-OPERATING = (keys, auditing, deadletters, rebuilding, roles, logs, surfaces, bus, diagnosis)
+OPERATING = (keys, auditing, deadletters, rebuilding, roles, logs, surfaces, bus, scraping, diagnosis)
 for group in (*DAILY, *OPERATING):
     group.register(app)

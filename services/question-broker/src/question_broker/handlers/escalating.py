@@ -23,7 +23,7 @@ ESCALATIONS = Counter(
     registry=REGISTRY,
 )
 FAILED = "failed"
-for outcome in (FAILED, EscalationState.delivered.value, EscalationState.dead.value):
+for outcome in (FAILED, EscalationState.sent.value, EscalationState.dropped.value, EscalationState.dead.value):
     ESCALATIONS.labels(outcome)
 AT_ONCE = 20
 LEASE = timedelta(seconds=60)
