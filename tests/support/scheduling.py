@@ -2,11 +2,12 @@
 
 from xdist.scheduler import LoadScopeScheduling
 
-END_TO_END = "tests/e2e/"
+TOGETHER = ("tests/e2e/", "tests/deploy/test_observability.py")
+"""What shares one running system."""
 
 
 class TogetherEndToEnd(LoadScopeScheduling):
-    """The end-to-end tests are one piece of work, which starts first; every other test is one by itself."""
+    """The tests of one running system are one piece of work, which starts first; every other test is one by itself."""
 
     def _split_scope(self, nodeid: str) -> str:
-        return END_TO_END if nodeid.startswith(END_TO_END) else nodeid
+        return next((place for place in TOGETHER if nodeid.startswith(place)), nodeid)
