@@ -6,7 +6,7 @@ from deploy.observability.catalogue import read
 from deploy.observability.generated import CHART, METRICS, dashboards
 from tests.support.promql import Used, base_of, labels_grouped_by, metrics_in, panel_queries, rule_expressions
 
-EVERYWHERE = {"namespace", "job", "instance", "le", "service", "slo"}
+EVERYWHERE = {"namespace", "job", "instance", "le", "mews_service", "slo"}
 """Labels that Prometheus, histograms and rules add, and that of mews_build_info, which is joined."""
 DOCUMENTED = read(METRICS.read_text())
 HISTOGRAMS = {metric.name for metric in DOCUMENTED.values() if metric.type == "histogram"}

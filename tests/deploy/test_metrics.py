@@ -15,11 +15,27 @@ RESERVED = ("_total", "_count", "_sum", "_bucket")
 BOUNDED = frozenset(
     {
         *("agent", "caller", "check", "durable", "effect", "evidence", "kind", "claimed", "loop", "method", "model"),
-        *("outcome", "reason", "route", "schema", "service", "source", "standing", "state", "status", "stream", "tool"),
+        *(
+            "outcome",
+            "reason",
+            "route",
+            "schema",
+            "mews_service",
+            "peer",
+            "source",
+            "standing",
+            "state",
+            "status",
+            "stream",
+            "tool",
+        ),
         *("verb", "verified", "version", "what", "why", "window"),
     }
 )
-"""Labels that have few values: whoever adds one has thought of how many it may come to have."""
+"""Labels that have few values: whoever adds one has thought of how many it may come to have.
+
+None of them is one that Prometheus on Kubernetes adds, such as `service` or `pod`: it would rename ours.
+"""
 
 
 @pytest.fixture(scope="module")

@@ -31,7 +31,7 @@ async def test_the_leader_shows_the_queue_the_slots_and_the_streams(database: Da
         await eventually(lambda: sample("mews_bus_stream_messages", stream="TELEMETRY") is not None)
         text = await shown(o)
         assert 'mews_readiness_check_failing{check="schema"} 0.0' in text
-        assert 'mews_build_info{service="orchestrator",version="' in text
+        assert 'mews_build_info{mews_service="orchestrator",version="' in text
 
 
 async def test_what_an_attempt_used_is_counted_once_even_if_it_came_too_late(

@@ -42,7 +42,7 @@ async def test_a_refusal_and_a_silence_say_what_they_are(nats_server: TestNats) 
         assert failed.value.code == "internal"
         for outcome in ("task_not_found", "internal"):
             assert counted("mews_rpc_requests_total", **of_it, outcome=outcome) == 1
-            assert counted("mews_rpc_calls_total", **of_it, service="orchestrator", outcome=outcome) == 1
+            assert counted("mews_rpc_calls_total", **of_it, peer="orchestrator", outcome=outcome) == 1
         assert counted("mews_rpc_request_seconds_count", **of_it) == 2
         with pytest.raises(RpcError, match="no answer") as silent:
             await call(worker, subjects.rpc("nobody", "get_task", "w1"), b"{}")

@@ -9,7 +9,7 @@ from deploy.observability.dashboards import DASHBOARDS
 from deploy.observability.dashboards.building import selected
 from deploy.observability.generated import rules
 
-METRIC = re.compile(r"\b(mews_[a-z0-9_]+)(?:\{([^}]*)\})?")
+METRIC = re.compile(r"\b(mews_(?!service\b)[a-z0-9_]+)(?:\{([^}]*)\})?")
 MATCHER = re.compile(r"(\w+)\s*(?:=~|!~|!=|=)")
 GROUPED = re.compile(r"\b(?:by|on)\s*\(([^)]*)\)")
 PARTS = re.compile(r"_(bucket|sum|count)$")

@@ -64,4 +64,4 @@ TABLES = Row(
     ),
 )
 
-DASHBOARD = Dashboard("mews-cost", "mews: cost", __doc__, (NOW, TIME, TABLES))
+DASHBOARD = Dashboard("mews-cost", "mews: cost", __doc__ or "", (NOW, TIME, TABLES))

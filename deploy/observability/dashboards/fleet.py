@@ -4,7 +4,7 @@ from deploy.observability.dashboards.panels import Dashboard, Query, Row, number
 from deploy.observability.dashboards.promql import greatest, increase, quantile, rate
 
 # Figures of a process have no label of the platform's: they are found by the service that runs in it.
-OF_A_SERVICE = "* on (job, instance) group_left (service) mews_build_info{@}"
+OF_A_SERVICE = "* on (job, instance) group_left (mews_service) mews_build_info{@}"
 
 NOW = Row(
     "Now",
@@ -13,7 +13,7 @@ NOW = Row(
         number("Tasks queued", "none", 'max(mews_tasks{@,state="queued"})'),
         number("Longest wait", "s", greatest("mews_tasks_queue_oldest_seconds")),
         number("Slots in use", "percentunit", 'max(mews_slots{@,state="used"}) / max(mews_slots{@,state="total"})'),
-        number("Dead letters open", "none", "sum(max by (service) (mews_dead_letters_open{@}))"),
+        number("Dead letters open", "none", "sum(max by (mews_service) (mews_dead_letters_open{@}))"),
         number("Alerts", "none", 'count(ALERTS{@,alertname=~"Mews.*",alertstate="firing"}) or vector(0)'),
     ),
 )
@@ -59,12 +59,15 @@ PROCESSES = Row(
             "CPU",
             "none",
             Query(
-                f"sum by (service) (rate(process_cpu_seconds_total[$__rate_interval]) {OF_A_SERVICE})", "{{service}}"
+                f"sum by (mews_service) (rate(process_cpu_seconds_total[$__rate_interval]) {OF_A_SERVICE})",
+                "{{mews_service}}",
             ),
             about="Cores.",
         ),
         over_time(
-            "Memory", "bytes", Query(f"max by (service) (process_resident_memory_bytes {OF_A_SERVICE})", "{{service}}")
+            "Memory",
+            "bytes",
+            Query(f"max by (mews_service) (process_resident_memory_bytes {OF_A_SERVICE})", "{{mews_service}}"),
         ),
         over_time(
             "Who leads",
@@ -84,7 +87,9 @@ PROCESSES = Row(
             Query(increase("mews_loop_failures_total", "job, loop"), "{{job}} {{loop}}"),
         ),
         over_time(
-            "Replicas", "none", Query("count by (service, version) (mews_build_info{@})", "{{service}} {{version}}")
+            "Replicas",
+            "none",
+            Query("count by (mews_service, version) (mews_build_info{@})", "{{mews_service}} {{version}}"),
         ),
     ),
 )
@@ -115,4 +120,4 @@ STORES = Row(
     ),
 )
 
-DASHBOARD = Dashboard("mews-fleet", "mews: fleet", __doc__, (NOW, WORKERS, SPOOLS, PROCESSES, STORES))
+DASHBOARD = Dashboard("mews-fleet", "mews: fleet", __doc__ or "", (NOW, WORKERS, SPOOLS, PROCESSES, STORES))

@@ -87,4 +87,4 @@ TESTS = Row(
     ),
 )
 
-DASHBOARD = Dashboard("mews-quality", "mews: quality", __doc__, (NOW, TRUST, TESTS))
+DASHBOARD = Dashboard("mews-quality", "mews: quality", __doc__ or "", (NOW, TRUST, TESTS))

@@ -82,4 +82,4 @@ GATEWAY = Row(
     ),
 )
 
-DASHBOARD = Dashboard("mews-slo", "mews: service levels", __doc__, (LEFT, BURN, GATEWAY))
+DASHBOARD = Dashboard("mews-slo", "mews: service levels", __doc__ or "", (LEFT, BURN, GATEWAY))

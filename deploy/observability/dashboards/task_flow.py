@@ -95,8 +95,8 @@ BUS = Row(
             "Put aside",
             "none",
             Query(
-                increase("mews_dead_letters_total", "service, reason"),
-                "{{service}}: {{reason}}",
+                increase("mews_dead_letters_total", "mews_service, reason"),
+                "{{mews_service}}: {{reason}}",
             ),
         ),
     ),
@@ -114,9 +114,9 @@ HTTP = Row(
         over_time(
             "Calls between services",
             "reqps",
-            Query(rate("mews_http_calls_total", "service, outcome"), "{{service}}: {{outcome}}"),
+            Query(rate("mews_http_calls_total", "peer, outcome"), "{{peer}}: {{outcome}}"),
         ),
-        over_time("Their time, p99", "s", Query(quantile("0.99", "mews_http_call_seconds", "service"), "{{service}}")),
+        over_time("Their time, p99", "s", Query(quantile("0.99", "mews_http_call_seconds", "peer"), "{{peer}}")),
         over_time(
             "Requests over the bus",
             "reqps",
@@ -126,4 +126,4 @@ HTTP = Row(
     ),
 )
 
-DASHBOARD = Dashboard("mews-task-flow", "mews: task flow", __doc__, (TASKS, BUS, HTTP))
+DASHBOARD = Dashboard("mews-task-flow", "mews: task flow", __doc__ or "", (TASKS, BUS, HTTP))

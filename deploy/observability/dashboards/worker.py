@@ -41,9 +41,9 @@ WORK = Row(
         over_time(
             "Requests to services",
             "reqps",
-            Query(rate("mews_rpc_calls_total", "service, verb, outcome"), "{{service}} {{verb}}: {{outcome}}"),
+            Query(rate("mews_rpc_calls_total", "peer, verb, outcome"), "{{peer}} {{verb}}: {{outcome}}"),
         ),
-        over_time("Their time, p99", "s", Query(quantile("0.99", "mews_rpc_call_seconds", "service"), "{{service}}")),
+        over_time("Their time, p99", "s", Query(quantile("0.99", "mews_rpc_call_seconds", "peer"), "{{peer}}")),
     ),
 )
 SPOOL = Row(
@@ -77,4 +77,4 @@ PROCESS = Row(
     ),
 )
 
-DASHBOARD = Dashboard("mews-worker", "mews: one worker", __doc__, (NOW, WORK, SPOOL, PROCESS), worker=True)
+DASHBOARD = Dashboard("mews-worker", "mews: one worker", __doc__ or "", (NOW, WORK, SPOOL, PROCESS), worker=True)

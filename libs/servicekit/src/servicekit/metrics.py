@@ -22,7 +22,7 @@ ProcessCollector(registry=REGISTRY)
 PlatformCollector(registry=REGISTRY)
 
 BUILD_INFO = Gauge(
-    "mews_build_info", "1: which service and version this is.", ["service", "version"], registry=REGISTRY
+    "mews_build_info", "1: which service and version this is.", ["mews_service", "version"], registry=REGISTRY
 )
 CHECK_FAILING = Gauge(
     "mews_readiness_check_failing",
@@ -45,12 +45,12 @@ CALLERS_REFUSED = Counter(
     registry=REGISTRY,
 )
 HTTP_CALLS = Counter(
-    "mews_http_calls", "Calls to other services, by how they ended.", ["service", "outcome"], registry=REGISTRY
+    "mews_http_calls", "Calls to other services, by how they ended.", ["peer", "outcome"], registry=REGISTRY
 )
 HTTP_CALL_SECONDS = Histogram(
     "mews_http_call_seconds",
     "Time until another service answered; of streams until they began.",
-    ["service"],
+    ["peer"],
     buckets=SECONDS,
     registry=REGISTRY,
 )
@@ -118,11 +118,11 @@ RPC_SECONDS = Histogram(
 RPC_CALLS = Counter(
     "mews_rpc_calls",
     "Requests to services over the bus, by how they ended.",
-    ["service", "verb", "outcome"],
+    ["peer", "verb", "outcome"],
     registry=REGISTRY,
 )
 RPC_CALL_SECONDS = Histogram(
-    "mews_rpc_call_seconds", "Time until they were answered.", ["service"], buckets=SECONDS, registry=REGISTRY
+    "mews_rpc_call_seconds", "Time until they were answered.", ["peer"], buckets=SECONDS, registry=REGISTRY
 )
 
 POSTGRES_POOL = Gauge(
@@ -140,21 +140,23 @@ POSTGRES_FAILURES = Counter(
 )
 REDIS_FAILURES = Counter("mews_redis_failures", "Uses of Redis that it did not answer.", registry=REGISTRY)
 
-DEAD_LETTERS = Counter("mews_dead_letters", "Messages put aside.", ["service", "stream", "reason"], registry=REGISTRY)
+DEAD_LETTERS = Counter(
+    "mews_dead_letters", "Messages put aside.", ["mews_service", "stream", "reason"], registry=REGISTRY
+)
 DEAD_LETTERS_OPEN = Gauge(
     "mews_dead_letters_open",
     "Messages that were put aside, and neither processed since nor given up.",
-    ["service"],
+    ["mews_service"],
     registry=REGISTRY,
 )
 DEAD_LETTERS_OLDEST = Gauge(
-    "mews_dead_letters_oldest_seconds", "Age of the oldest of them; 0: none.", ["service"], registry=REGISTRY
+    "mews_dead_letters_oldest_seconds", "Age of the oldest of them; 0: none.", ["mews_service"], registry=REGISTRY
 )
 DEAD_LETTERS_SETTLED = Counter(
-    "mews_dead_letters_settled", "What operators had done about them.", ["service", "outcome"], registry=REGISTRY
+    "mews_dead_letters_settled", "What operators had done about them.", ["mews_service", "outcome"], registry=REGISTRY
 )
 RETENTION_REMOVED = Counter(
-    "mews_retention_removed", "What was removed because of its age.", ["service", "what"], registry=REGISTRY
+    "mews_retention_removed", "What was removed because of its age.", ["mews_service", "what"], registry=REGISTRY
 )
 OUTBOX_ROWS = Gauge("mews_outbox_rows", "Rows that wait to be published.", ["schema"], registry=REGISTRY)
 OUTBOX_AGE = Gauge("mews_outbox_oldest_seconds", "Age of the oldest of them.", ["schema"], registry=REGISTRY)
