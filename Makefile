@@ -1,7 +1,7 @@
 # Everything one does with this repository on one machine. `make` alone lists it.
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo up down status logs doctor test chaos check fmt docs images manifests clean
+.PHONY: help setup demo up down status logs doctor test chaos check fmt docs images manifests observability clean
 
 # The first Python that suits; a name on PATH may be a shim that does not run.
 PYTHON ?= $(shell for python in python3.11 python3.12 python3 python; do \
@@ -20,7 +20,7 @@ REVISION ?= 1
 VALUES ?=
 
 help: ## List the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  \033[1m%-9s\033[0m %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  \033[1m%-13s\033[0m %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 setup: ## Install everything into .venv and .mews (nothing else on the machine changes)
 	@test -n "$(PYTHON)" || { echo "Python 3.11 or 3.12 is needed; say where: make PYTHON=/path/to/python" >&2; exit 1; }
@@ -73,6 +73,9 @@ images: setup ## Build the images and their bills of materials (BUILDER=docker|p
 
 manifests: setup ## Render the chart into plain manifests for kustomize (OUT=deploy/k8s/rendered REVISION=1 VALUES=mine.yaml)
 	@$(BIN)/python -m deploy.k8s.manifests $(OUT) --revision $(REVISION) $(addprefix --values ,$(VALUES))
+
+observability: setup ## Make docs/metrics.md, Prometheus rules and Grafana dashboards anew
+	@$(BIN)/python -m deploy.observability
 
 clean: ## Stop everything and remove all that was made here: data, environment, caches
 	@if test -x $(BIN)/mews; then $(BIN)/mews down; fi

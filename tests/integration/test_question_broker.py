@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncGenerator, Callable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import asyncpg
@@ -15,6 +15,7 @@ from contracts.decided import DecidedEvent, DecidedKind
 from contracts.questions import Answer
 from question_broker import app, tables
 from question_broker.decisions.asking import question_of
+from question_broker.handlers.measuring import measure
 from question_broker.settings import Settings
 from question_broker.store import PostgresQuestions
 from servicekit.bus import Bus
@@ -27,6 +28,7 @@ from tests.support.buskit import a_bus
 from tests.support.examples import FULL, MINIMAL, NOW, event
 from tests.support.producer import Producer, settled
 from tests.support.running import running_service
+from tests.support.samples import Counted, sample
 from tests.support.schema import schema_differences
 from tests.support.stack import Database, TestNats
 from tests.support.waiting import eventually
@@ -93,6 +95,26 @@ async def test_an_answer_reaches_the_worker(client: httpx.AsyncClient, producer:
     answer = await eventually(heard(answers, question_id))
     assert (answer.answer, answer.additional_context, answer.answered_by) == ("github", "as agreed", "ada")
     assert (answer.task_id, answer.attempt, answer.state.value) == ("task-123", 1, "answered")
+
+
+async def test_how_much_waits_for_an_answer_and_for_how_long_is_shown(
+    client: httpx.AsyncClient, producer: Producer, settings: Settings
+) -> None:
+    database, counted = await Pg.connect(settings, app.SCHEMA), Counted()
+    questions = PostgresQuestions(database, lambda: None, lambda _: None)
+    question_id = await ask(producer, client, MINIMAL["question"])
+    await measure(questions, datetime.now(UTC) + timedelta(seconds=50))  # noqa: TID251
+    assert sample("mews_questions_open", kind="question") == 1
+    assert 50 <= (sample("mews_questions_oldest_seconds", kind="question") or 0) < 60
+    assert (
+        sample("mews_questions_open", kind="resource_request"),
+        counted("mews_questions_asked_total", kind="question"),
+    ) == (0, 1)
+    await client.post(f"/v1/questions/{question_id}/answer", json={"answer": "a"})
+    await measure(questions, datetime.now(UTC))  # noqa: TID251
+    assert sample("mews_questions_open", kind="question") == 0
+    assert sample("mews_questions_oldest_seconds", kind="question") == 0
+    await database.close()
 
 
 async def test_exactly_one_of_many_answers_wins(

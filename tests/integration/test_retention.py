@@ -71,7 +71,7 @@ async def forget(db: Pg, policies: Sequence[Policy]) -> dict[str, int]:
 
 
 def removed(what: str) -> float:
-    labels = {"service": "retention-test", "what": what}
+    labels = {"mews_service": "retention-test", "what": what}
     return REGISTRY.get_sample_value("mews_retention_removed_total", labels) or 0.0
 
 

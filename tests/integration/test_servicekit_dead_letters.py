@@ -18,7 +18,7 @@ BAD = b'{"producer":"spool","batch":2,"events":[{"kind":"progress"}]}'
 
 
 def sample(name: str, **labels: str) -> float:
-    return REGISTRY.get_sample_value(name, {"service": SERVICE, **labels}) or 0.0
+    return REGISTRY.get_sample_value(name, {"mews_service": SERVICE, **labels}) or 0.0
 
 
 async def test_a_message_that_failed_is_processed_again_once_and_in_the_name_of_who_asked(

@@ -8,6 +8,7 @@ from sqlalchemy import text
 from servicekit.pg import Database as Pg
 from servicekit.pg import is_transient
 from servicekit.settings import ServiceSettings
+from tests.support.samples import Counted, sample
 from tests.support.stack import Database, TestPostgres
 from tests.support.waiting import eventually
 
@@ -154,3 +155,22 @@ async def test_a_migration_under_a_running_service_costs_it_no_work(database: Da
     assert len(tries) == 3
     await owner.close()
     await db.close()
+
+
+async def test_connections_in_use_waits_and_failures_are_shown(database: Database) -> None:
+    counted, of_it = Counted(), {"schema": "orchestrator"}
+    db = await Pg.connect(settings(database, postgres_pool_size=2), "orchestrator")
+    assert counted("mews_postgres_pool_connections", **of_it) == 2
+    in_use = sample("mews_postgres_pool_in_use", **of_it) or 0
+    async with db.acquire():
+        assert sample("mews_postgres_pool_in_use", **of_it) == in_use + 1
+    with pytest.raises(asyncpg.DeadlockDetectedError):
+        async with db.transaction():
+            raise asyncpg.DeadlockDetectedError
+    with pytest.raises(ValueError, match="no fault of the database"):
+        async with db.transaction():
+            raise ValueError("no fault of the database")
+    assert counted("mews_postgres_failures_total", **of_it) == 1
+    assert counted("mews_postgres_acquire_seconds_count", **of_it) == 3
+    await db.close()
+    assert counted("mews_postgres_pool_connections", **of_it) == 0

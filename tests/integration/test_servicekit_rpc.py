@@ -8,6 +8,7 @@ from contracts import subjects
 from contracts.rpc import GetAnswer
 from servicekit.bus.rpc import RpcError, call, serve, typed
 from tests.support.buskit import a_bus
+from tests.support.samples import Counted
 from tests.support.stack import TestNats
 
 
@@ -29,6 +30,7 @@ async def test_a_refusal_and_a_silence_say_what_they_are(nats_server: TestNats) 
             raise RuntimeError("secret")
         raise NotFoundError
 
+    counted, of_it = Counted(), {"verb": "get_task"}
     async with a_bus(nats_server) as service, a_bus(nats_server) as worker:
         await serve(service, "orchestrator", {"get_task": refuse})
         subject = subjects.rpc("orchestrator", "get_task", "w1")
@@ -38,6 +40,10 @@ async def test_a_refusal_and_a_silence_say_what_they_are(nats_server: TestNats) 
         with pytest.raises(RpcError, match="failed to answer") as failed:
             await call(worker, subject, b"bug")
         assert failed.value.code == "internal"
+        for outcome in ("task_not_found", "internal"):
+            assert counted("mews_rpc_requests_total", **of_it, outcome=outcome) == 1
+            assert counted("mews_rpc_calls_total", **of_it, peer="orchestrator", outcome=outcome) == 1
+        assert counted("mews_rpc_request_seconds_count", **of_it) == 2
         with pytest.raises(RpcError, match="no answer") as silent:
             await call(worker, subjects.rpc("nobody", "get_task", "w1"), b"{}")
         assert (silent.value.code, silent.value.category) == ("unavailable", "unavailable")

@@ -4,6 +4,7 @@ import pytest
 
 from servicekit.health import SOON_S, NotReady, Readiness
 from tests.support.fakes import FakeClock
+from tests.support.samples import sample
 from tests.support.waiting import eventually
 
 
@@ -98,3 +99,20 @@ async def test_a_check_that_hangs_even_when_cancelled_does_not_hold_up_the_answe
         return (await readiness.report()).ready
 
     await eventually(ready)
+
+
+async def test_what_keeps_a_service_from_being_ready_is_shown_as_a_metric() -> None:
+    clock, missing = FakeClock(), ["no schema"]
+    readiness = Readiness(clock, ttl_s=1)
+
+    async def check() -> None:
+        if missing:
+            raise NotReady(missing[0])
+
+    readiness.add("shown", check)
+    await readiness.report()
+    assert sample("mews_readiness_check_failing", check="shown") == 1
+    missing.clear()
+    clock.advance(2)
+    await readiness.report()
+    assert sample("mews_readiness_check_failing", check="shown") == 0

@@ -165,6 +165,12 @@ def parse(subject: str) -> Address:
     raise ValueError(f"not a subject of the platform: {subject!r}")
 
 
+def asked_of(subject: str) -> tuple[str, str]:
+    """Service and verb of a request's subject."""
+    tokens = subject.split(".")
+    return (tokens[2], tokens[3]) if subject.startswith("manager.rpc.") else ("orchestrator", tokens[1])
+
+
 def lane(subject: str) -> str:
     """The part of the subjects that every consumer takes all or nothing of: batches are numbered for each lane alone.
 

@@ -15,7 +15,7 @@ from tenacity import AsyncRetrying, retry_if_exception_type, stop_after_attempt
 
 from contracts.problems import Problem
 from servicekit.errors import STATUS_OF_CATEGORY, ServiceError
-from servicekit.metrics import HTTP_CALLS
+from servicekit.metrics import HTTP_CALL_SECONDS, HTTP_CALLS
 from servicekit.settings import ServiceSettings
 from servicekit.tls import client_context
 from servicekit.traces import inject_headers, span
@@ -171,7 +171,8 @@ class ServiceClient:
             stop=stop_after_attempt(attempts), retry=retry_if_exception_type(CUT_OFF), reraise=True
         )
         try:
-            response = await retrying(self.http.send, request, stream=stream)
+            with HTTP_CALL_SECONDS.labels(self.service).time():
+                response = await retrying(self.http.send, request, stream=stream)
         except httpx.TimeoutException as error:
             HTTP_CALLS.labels(self.service, "timeout").inc()
             raise ServiceUnavailable(self.service, f"did not answer within {self._timeout_s:g} s") from error

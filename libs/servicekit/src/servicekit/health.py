@@ -5,6 +5,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 
 from servicekit.clock import Clock
+from servicekit.metrics import CHECK_FAILING
 
 Check = Callable[[], Awaitable[None]]
 
@@ -59,6 +60,7 @@ class Readiness:
                 asked_at = self._clock.monotonic()
                 reasons = await asyncio.gather(*(self._ask(name) for name in self._checks))
                 self._report = Report(dict(zip(self._checks, reasons, strict=True)))
+                _show(self._report)
                 self._asked_at = asked_at
             return self._report
 
@@ -73,3 +75,8 @@ class Readiness:
             return f"no answer within {self._timeout_s:g} s"
         error = asked.exception()
         return None if error is None else (str(error) or type(error).__name__)[:MAX_REASON]
+
+
+def _show(report: Report) -> None:
+    for name, reason in report.checks.items():
+        CHECK_FAILING.labels(name).set(reason is not None)

@@ -5,6 +5,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import cached_property, partial
+from time import perf_counter
 from typing import TYPE_CHECKING, Any, Self, TypeVar, cast
 from urllib.parse import urlencode
 
@@ -12,6 +13,7 @@ import asyncpg
 import orjson
 from tenacity import AsyncRetrying, retry_if_exception, stop_after_attempt, wait_random_exponential
 
+from servicekit.metrics import POSTGRES_FAILURES, POSTGRES_IN_USE, POSTGRES_POOL, POSTGRES_WAIT_SECONDS
 from servicekit.settings import ServiceSettings
 
 if TYPE_CHECKING:
@@ -72,6 +74,10 @@ class Database:
         self.pool = pool
         self._settings = settings
         self._acquire_timeout_s = settings.postgres_connect_timeout_ms / 1000
+        self._waits = POSTGRES_WAIT_SECONDS.labels(schema)
+        self._in_use = POSTGRES_IN_USE.labels(schema)
+        self._failures = POSTGRES_FAILURES.labels(schema)
+        POSTGRES_POOL.labels(schema).inc(settings.postgres_pool_size)
 
     @classmethod
     async def connect(cls, settings: ServiceSettings, schema: str, *, planner: Mapping[str, str] | None = None) -> Self:
@@ -91,8 +97,16 @@ class Database:
     @asynccontextmanager
     async def acquire(self) -> AsyncGenerator[Connection]:
         """A connection of the pool, outside of any transaction."""
-        async with self.pool.acquire(timeout=self._acquire_timeout_s) as connection:
-            yield cast(Connection, connection)
+        asked = perf_counter()
+        try:
+            async with self.pool.acquire(timeout=self._acquire_timeout_s) as connection:
+                self._waits.observe(perf_counter() - asked)
+                with self._in_use.track_inprogress():
+                    yield cast(Connection, connection)
+        except Exception as error:
+            if is_transient(error):
+                self._failures.inc()
+            raise
 
     @asynccontextmanager
     async def transaction(self) -> AsyncGenerator[Connection]:
@@ -149,6 +163,7 @@ class Database:
         if "engine" in self.__dict__:
             await self.engine.dispose()
         await self.pool.close()
+        POSTGRES_POOL.labels(self.schema).dec(self._settings.postgres_pool_size)
 
 
 async def open_connection(

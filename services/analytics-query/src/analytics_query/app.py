@@ -68,6 +68,9 @@ def create_app(settings: Settings) -> FastAPI:
             background.start("dead letters", app.state.dead_letters.watch)
             background.start("retention", _retention(settings, database).run)
             _start(background, settings, database, PostgresProjections(writing), bus, dead_letters)
+            if settings.quality_metrics_ms:
+                shown = loops.expose_quality(app.state.sources.sums, SystemClock(), settings.quality_metrics_ms)
+                background.start("quality", shown)
             if settings.report_warm_ms and settings.report_kept_numbers:
                 warm = loops.keep_warm(Warmth(app.state.sources), SystemClock(), settings.report_warm_ms)
                 background.start("warm", warm)

@@ -7,6 +7,7 @@ from redis.exceptions import RedisError
 from servicekit.cache import Cache
 from servicekit.clock import Clock
 from servicekit.logs import get_logger
+from servicekit.metrics import REDIS_FAILURES
 
 PREFIX = "mews:analytics:answer:"
 TIMEOUT_S = 0.1
@@ -52,6 +53,7 @@ class RedisAnswers:
 
     def _was_away(self, error: Exception) -> None:
         self._away_until = self._clock.monotonic() + AWAY_S
+        REDIS_FAILURES.inc()
         log.warning("the cache does not answer", error=repr(error))
 
 

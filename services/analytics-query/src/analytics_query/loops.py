@@ -6,9 +6,10 @@ from contextlib import suppress
 
 from analytics_query.decisions.folding import FOLD_VERSION
 from analytics_query.decisions.retaining import kept_from
-from analytics_query.handlers.counting import note_position
+from analytics_query.handlers.counting import LEADS, note_position
+from analytics_query.handlers.exposing import expose
 from analytics_query.handlers.warming import Warmth
-from analytics_query.ports import Documents, Projections
+from analytics_query.ports import Documents, Projections, Sums
 from servicekit.clock import Clock
 from servicekit.leader import LeaderLease
 from servicekit.logs import get_logger
@@ -34,6 +35,7 @@ class Reign:
         """Say who leads now."""
         if leads != self.begun.is_set():
             log.info("leading" if leads else "standing by")
+        LEADS.set(leads)
         (self.begun.set if leads else self.begun.clear)()
         (self.over.clear if leads else self.over.set)()
 
@@ -110,6 +112,22 @@ def watch(documents: Documents, tick_ms: int) -> Loop:
                     fold_version=told,
                     needed=FOLD_VERSION,
                 )
+            await asyncio.sleep(tick_ms / 1000)
+
+    return loop
+
+
+def expose_quality(sums: Sums, clock: Clock, tick_ms: int) -> Loop:
+    """A loop that shows how good the work of the last hour and day was."""
+
+    async def loop() -> None:
+        while True:
+            try:
+                await expose(sums, clock.now())
+            except Exception as error:
+                if not is_transient(error):
+                    raise
+                log.warning("the database does not answer", error=repr(error))
             await asyncio.sleep(tick_ms / 1000)
 
     return loop

@@ -30,6 +30,8 @@ class Settings(ServiceSettings):
     since a rebuild leaves out what has none. Empty: both are kept for ever."""
     projection_watch_ms: int = Field(default=15_000, ge=100)
     """How often the metrics of the projections are brought up to date."""
+    quality_metrics_ms: int = Field(default=60_000, ge=0)
+    """How often quality of the last hour and day is summed up for `/metrics`; 0: never."""
     rebuild_wait_ms: int = Field(default=60_000, ge=0)
     """How long a rebuild waits for the event log to record what was projected."""
     rebuild_write_events: int = Field(default=50_000, ge=1)

@@ -8,6 +8,7 @@ from redis.exceptions import NoScriptError, RedisError
 from mcp_gateway.decisions.limiting import Rate
 from mcp_gateway.errors import SharedStateAway
 from servicekit.cache import Cache
+from servicekit.metrics import REDIS_FAILURES
 
 # The same as decisions/limiting.py, by the server's clock; times in ms.
 TAKE = """
@@ -48,6 +49,7 @@ class RedisBuckets:
                 granted, wait_ms = await self._run(arguments)
                 return granted, wait_ms / 1000
         except (RedisError, OSError) as error:
+            REDIS_FAILURES.inc()
             raise SharedStateAway(repr(error)) from error
 
     async def _run(self, arguments: tuple[str, ...]) -> list[int]:

@@ -14,6 +14,7 @@ from orchestrator.handlers.checkpoints import Checkpoints
 from orchestrator.handlers.creating import Creator
 from orchestrator.handlers.deadlines import Deadlines
 from orchestrator.handlers.fleet import FleetKeeper
+from orchestrator.handlers.figures import Figures
 from orchestrator.handlers.leading import Leader
 from orchestrator.handlers.managing import Manager
 from orchestrator.handlers.questions import Questions
@@ -117,6 +118,8 @@ async def _start(
         scaling, changed = settings.scaling, alarm.ring_for_fleet
         keeper = FleetKeeper(tasks, leader, fleet, traits, link, clock, policy, scaling, changed)
         background.start("fleet", loops.keep(keeper.tick, settings.fleet_tick_ms))
+    figures = Figures(tasks, leader, clock)
+    background.start("figures", loops.keep(figures.tick, settings.metrics_tick_ms))
     if settings.fleet_sample_ms:
         sampler = Sampler(tasks, leader, clock, settings.fleet_sample_ms)
         background.start("sample", loops.sample_fleet(sampler, settings.fleet_sample_ms))

@@ -71,6 +71,8 @@ class Settings(ServiceSettings):
     """How long it is remembered which batches of a producer were applied after its last one; longer than any spool may
     keep a batch. 0: for ever."""
 
+    metrics_tick_ms: int = Field(default=5_000, ge=100)
+    """How often the leader measures how the fleet and the queue stand, for `/metrics`."""
     fleet_sample_ms: int = Field(default=30_000, ge=0)
     """How often the leader says how the fleet and the queue stand, for reports over time; 0: never.
 

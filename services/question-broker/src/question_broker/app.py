@@ -56,6 +56,7 @@ def create_app(settings: Settings) -> FastAPI:
             background.start("retention", _retention(settings, database, clock).run)
             background.start("relay", relay.run)
             background.start("expiry", loops.expire(questions, clock, settings.expiry_tick_ms))
+            background.start("measure", loops.measure(questions, clock))
             asking = subscriptions.consume_questions(bus, dead_letters, questions, settings.asking_policy, clock)
             background.start("questions", asking)
             background.start("news", subscriptions.consume_news(bus, dead_letters, questions, clock))

@@ -14,6 +14,7 @@ from contracts.telemetry import TailEntry
 from servicekit.cache import is_away
 from servicekit.clock import Clock
 from servicekit.logs import get_logger
+from servicekit.metrics import REDIS_FAILURES
 from telemetry_ingest.decisions.filtering import passes
 from telemetry_ingest.decisions.telling import told
 from telemetry_ingest.domain import EventFilter, Recorded
@@ -124,6 +125,7 @@ class RedisTail:
             if not is_away(error):
                 raise
             self._away_until = self._clock.monotonic() + REST_S
+            REDIS_FAILURES.inc()
             log.warning("tail.away", error=str(error), rest_s=REST_S)
             return None
 

@@ -158,7 +158,7 @@ def _start_loops(background: Background, parts: Parts, introduced: asyncio.Event
     retention_s, memory_s = settings.workspace_retention_ms / 1000, settings.attempt_memory_ms / 1000
     budget = settings.workspace_budget_mb * MEBIBYTE
     background.start("heartbeat", pulse.run)
-    background.start("metrics", partial(loops.measure, parts.spool, attempts, parts.clock))
+    background.start("metrics", partial(loops.measure, parts.spool, attempts, commands, parts.clock))
     background.start("clean", partial(loops.clean, attempts, retention_s, memory_s, budget))
     background.start("drain", partial(loops.leave_when_drained, commands, attempts, parts.spool, leave))
     background.start("introduce", partial(_introduce, parts, introduced))

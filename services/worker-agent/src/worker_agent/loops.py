@@ -5,13 +5,12 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
 import psutil
-from prometheus_client import Gauge
 
 from contracts.workers import Heartbeat
 from servicekit.clock import Clock
 from servicekit.logs import get_logger
-from servicekit.metrics import REGISTRY
 from worker_agent.errors import SpoolUnavailable
+from worker_agent.handlers import counting
 from worker_agent.handlers.attempts import Attempts
 from worker_agent.handlers.changes import Changes
 from worker_agent.handlers.commands import Commands
@@ -22,12 +21,6 @@ CLEAN_EVERY_S = 5.0
 DRAIN_EVERY_S = 0.5
 MEASURE_EVERY_S = 5.0
 MEBIBYTE = 1024 * 1024
-
-SPOOL_EVENTS = Gauge("mews_spool_events", "Events that the broker does not have yet.", registry=REGISTRY)
-SPOOL_BYTES = Gauge("mews_spool_bytes", "Bytes of these events.", registry=REGISTRY)
-SPOOL_FILE_BYTES = Gauge("mews_spool_file_bytes", "Bytes of the spool's files.", registry=REGISTRY)
-SPOOL_OLDEST = Gauge("mews_spool_oldest_seconds", "Age of the oldest of these events.", registry=REGISTRY)
-ATTEMPTS = Gauge("mews_attempts_held", "Attempts that this worker holds.", registry=REGISTRY)
 
 log = get_logger(__name__)
 
@@ -94,6 +87,8 @@ class Pulse:
 
     async def _beat(self, process: psutil.Process) -> None:
         round_trip_ms = await self.outbound.round_trip_ms()
+        if round_trip_ms is not None:
+            counting.ROUND_TRIP.set(round_trip_ms / 1000)
         now = self.clock.now()
         self.journal.mark_alive(now)
         slots, state = self.attempts.slots, self.commands.state
@@ -115,16 +110,19 @@ class Pulse:
         )
 
 
-async def measure(spool: EventSpool, attempts: Attempts, clock: Clock) -> None:
+async def measure(spool: EventSpool, attempts: Attempts, commands: Commands, clock: Clock) -> None:
     """Keep the metrics of the spool and the attempts up to date."""
     while True:
         stats = spool.stats()
         now_ms = clock.now().timestamp() * 1000
-        SPOOL_EVENTS.set(stats.events)
-        SPOOL_BYTES.set(stats.bytes)
-        SPOOL_FILE_BYTES.set(stats.file_bytes)
-        SPOOL_OLDEST.set(max(0.0, (now_ms - stats.oldest_ms) / 1000) if stats.oldest_ms is not None else 0.0)
-        ATTEMPTS.set(len(attempts.held))
+        counting.SPOOL_EVENTS.set(stats.events)
+        counting.SPOOL_BYTES.set(stats.bytes)
+        counting.SPOOL_FILE_BYTES.set(stats.file_bytes)
+        counting.SPOOL_LIMIT_BYTES.set(stats.limit_bytes)
+        counting.SPOOL_OLDEST.set(max(0.0, (now_ms - stats.oldest_ms) / 1000) if stats.oldest_ms is not None else 0.0)
+        counting.ATTEMPTS.set(len(attempts.held))
+        counting.SLOTS.set(attempts.slots.limit)
+        counting.TAKES_TASKS.set(commands.takes_tasks)
         await asyncio.sleep(MEASURE_EVERY_S)
 
 

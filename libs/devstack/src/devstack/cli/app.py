@@ -18,6 +18,7 @@ from devstack.cli import (
     reporting,
     roles,
     running,
+    scraping,
     surfaces,
     watching,
 )
@@ -30,6 +31,6 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 DAILY = (running, demo, assigning, watching, listing, asking, reporting)
-OPERATING = (keys, auditing, deadletters, rebuilding, roles, logs, surfaces, bus, cluster, diagnosis)
+OPERATING = (keys, auditing, deadletters, rebuilding, roles, logs, surfaces, bus, cluster, scraping, diagnosis)
 for group in (*DAILY, *OPERATING):
     group.register(app)

@@ -13,9 +13,11 @@ from nats.aio.msg import Msg
 from contracts import subjects
 from contracts.deadletters import DeadLetterCause
 from servicekit.bus.connection import Bus
+from servicekit.bus.counting import Counts
 from servicekit.bus.deadletters import Letter
 from servicekit.bus.failures import is_infrastructure, reason_of
 from servicekit.bus.fairness import FairShare, Turns
+from servicekit.bus.lag import watch_lag
 from servicekit.bus.pulling import HEARTBEAT_S, Puller
 from servicekit.bus.received import Received, again, delivery_of, size_of
 from servicekit.bus.settling import (
@@ -29,7 +31,6 @@ from servicekit.bus.settling import (
 from servicekit.bus.stopping import until_cancelled
 from servicekit.clock import Clock, SystemClock
 from servicekit.logs import get_logger
-from servicekit.metrics import BUS_DEFERRED, BUS_EVENTS, BUS_MESSAGES, BUS_REDELIVERIES
 
 BodyT = TypeVar("BodyT")
 Validate = Callable[[str, Any], str | None]
@@ -72,6 +73,7 @@ class BatchConsumer(Generic[BodyT]):
         clock: Clock | None = None,
     ) -> None:
         self._bus = bus
+        self._stream = stream
         self._durable = durable
         self._handler = handler
         self._decode = decode.validate_json
@@ -89,10 +91,7 @@ class BatchConsumer(Generic[BodyT]):
         self._room = asyncio.Event()
         self._wake = asyncio.Event()
         self._pause_s = policy.first_pause_s
-        self._messages = BUS_MESSAGES.labels(durable)
-        self._events = BUS_EVENTS.labels(durable)
-        self._redeliveries = BUS_REDELIVERIES.labels(durable)
-        self._deferred = BUS_DEFERRED.labels(durable)
+        self._counts = Counts(durable)
         bus.on_reconnect(self._on_back)
         dead_letters.attend(durable, self.process_again)
 
@@ -143,12 +142,14 @@ class BatchConsumer(Generic[BodyT]):
             return
         await self._puller.start()
         decoding = asyncio.create_task(self._decode_ahead(), name=f"decode-{self._durable}")
+        watching = asyncio.create_task(watch_lag(self._bus, self._stream, self._durable), name=f"lag-{self._durable}")
         try:
             while not self._settler.stopping.is_set():
                 await self._ask()
                 await self._gather_and_settle()
         finally:
             decoding.cancel()
+            watching.cancel()
 
     async def _ask(self) -> None:
         if self._puller.missing:
@@ -165,16 +166,10 @@ class BatchConsumer(Generic[BodyT]):
         if self._ready.events:
             gathering, self._ready = self._ready, Gathering()
             self._room.set()
-            self._count(gathering)
+            self._counts.taken(gathering.received, len(gathering.rejected), gathering.events)
             await self._settler.settle(gathering.received, gathering.rejected)
+            self._counts.settled(gathering.received, self._clock.now())
             self._pause_s = self._policy.first_pause_s
-
-    def _count(self, gathering: "Gathering[BodyT]") -> None:
-        self._messages.inc(len(gathering.received) + len(gathering.rejected))
-        self._events.inc(gathering.events)
-        again = sum(one.redelivered for one in gathering.received)
-        if again:
-            self._redeliveries.inc(again)
 
     async def _filled(self) -> None:
         with suppress(TimeoutError):
@@ -219,7 +214,7 @@ class BatchConsumer(Generic[BodyT]):
         if delay_s <= 0:
             return False
         await self._settler.defer(message, delay_s)
-        self._deferred.inc()
+        self._counts.deferred.inc()
         if now_s - self._flood_told.get(sender, float("-inf")) >= FLOOD_TOLD_EVERY_S:
             self._flood_told[sender] = now_s
             log.warning("bus.flood", durable=self._durable, sender=sender, waiting=self._turns.waiting)

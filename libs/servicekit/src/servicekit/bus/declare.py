@@ -22,6 +22,7 @@ from nats.js.errors import APIError, NotFoundError
 
 from contracts import permissions, streams, subjects
 from servicekit.bus.connection import Bus
+from servicekit.bus.lag import measure_streams
 from servicekit.logs import get_logger
 from servicekit.settings import ServiceSettings
 
@@ -35,6 +36,7 @@ OPEN = -1
 NAME_IN_USE = 10058
 CONSUMER_EXISTS = {10013, 10105, 10148}
 AGAIN_S = 30.0
+_NAMES = (*(stream.name for stream in streams.STREAMS), *(bucket.stream for bucket in streams.BUCKETS))
 
 log = get_logger(__name__)
 
@@ -59,14 +61,18 @@ async def declare_all(bus: Bus, settings: ServiceSettings) -> None:
 
 
 async def declare_again(bus: Bus, settings: ServiceSettings, every_s: float = AGAIN_S) -> None:
-    """Declare from time to time what may have been deleted meanwhile, until cancelled: other services may not."""
+    """Declare from time to time what may have been deleted meanwhile, until cancelled: other services may not.
+
+    With it goes how full the streams are.
+    """
     while True:
-        await asyncio.sleep(every_s)
         await bus.wait_ready()
         try:
             await declare_all(bus, settings)
+            await measure_streams(bus, _NAMES)
         except (nats.errors.Error, OSError, TimeoutError) as error:
             log.warning("bus.not_declared", error=repr(error))
+        await asyncio.sleep(every_s)
 
 
 async def find_durables(bus: Bus) -> None:

@@ -3,7 +3,7 @@
 import asyncio
 from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager, ExitStack, nullcontext
 from functools import partial
 from typing import TypeVar
 
@@ -20,7 +20,7 @@ from servicekit.bus.connection import Bus
 from servicekit.bus.failures import reason_of
 from servicekit.errors import invalid_input
 from servicekit.logs import get_logger
-from servicekit.metrics import RPC_REFUSED
+from servicekit.metrics import RPC_CALL_SECONDS, RPC_CALLS, RPC_REFUSED, RPC_REQUESTS, RPC_SECONDS
 from servicekit.traces import continued, current_trace_id, inject_headers, span
 
 Handler = Callable[[str, bytes], Awaitable[bytes]]
@@ -37,6 +37,8 @@ RATE_OF_ONE, BURST_OF_ONE = 500.0, 2_000
 MOST_KNOWN = 10_000
 FINISH_S = 5.0
 ERROR_CODE, ERROR = "Nats-Service-Error-Code", "Nats-Service-Error"
+OK = "ok"
+UNAVAILABLE = "unavailable"
 INTERNAL = "internal"
 RATE_LIMITED = "rate_limited"
 
@@ -50,7 +52,7 @@ class RpcError(Exception):
         super().__init__(detail)
         self.code = code
         self.detail = detail
-        self.category = "unavailable" if code == "unavailable" else "invalid"
+        self.category = UNAVAILABLE if code == UNAVAILABLE else "invalid"
 
 
 async def serve(bus: Bus, service: str, handlers: Mapping[str, Handler]) -> None:
@@ -66,7 +68,7 @@ async def serve(bus: Bus, service: str, handlers: Mapping[str, Handler]) -> None
     async def start() -> None:
         micro = await add_service(bus.nc, name=service, version=VERSION)
         for verb, handler in handlers.items():
-            await _add(micro, service, verb, partial(desk.take, handler))
+            await _add(micro, service, verb, partial(desk.take, verb, handler))
         await bus.flush()
 
     await bus.once_connected(start)
@@ -79,11 +81,15 @@ async def call(bus: Bus, subject: str, payload: bytes, timeout_s: float = 5.0) -
 
 
 async def _call(bus: Bus, subject: str, payload: bytes, timeout_s: float) -> bytes:
+    service, verb = subjects.asked_of(subject)
     try:
-        answer = await bus.request(subject, payload, timeout_s, dict(inject_headers()) or None)
+        with RPC_CALL_SECONDS.labels(service).time():
+            answer = await bus.request(subject, payload, timeout_s, dict(inject_headers()) or None)
     except (nats.errors.Error, OSError, TimeoutError) as error:
-        raise RpcError("unavailable", f"no answer on {subject}: {error or type(error).__name__}") from error
+        RPC_CALLS.labels(service, verb, UNAVAILABLE).inc()
+        raise RpcError(UNAVAILABLE, f"no answer on {subject}: {error or type(error).__name__}") from error
     headers = answer.headers or {}
+    RPC_CALLS.labels(service, verb, headers.get(ERROR_CODE, OK)).inc()
     if ERROR_CODE in headers:
         raise RpcError(headers[ERROR_CODE], headers.get(ERROR, ""))
     return answer.data
@@ -137,15 +143,16 @@ class _Desk:
         self._answering: set[asyncio.Task[None]] = set()
         self._askers = Askers()
 
-    async def take(self, handler: Handler, request: Request) -> None:
+    async def take(self, verb: str, handler: Handler, request: Request) -> None:
         worker_id = _asker(request)
         objection = self._askers.objection(worker_id, asyncio.get_running_loop().time())
         if objection is not None:
             RPC_REFUSED.inc()
+            RPC_REQUESTS.labels(verb, RATE_LIMITED).inc()
             await request.respond_error(RATE_LIMITED, objection)
             return
         await self._room.acquire()
-        task = asyncio.create_task(_answer(handler, request))
+        task = asyncio.create_task(_answer(verb, handler, request))
         self._answering.add(task)
         task.add_done_callback(partial(self._done, worker_id))
 
@@ -178,18 +185,26 @@ def _asked(subject: str, kind: SpanKind) -> AbstractContextManager[object]:
     return span(name, kind, {"rpc.system.name": spans.SYSTEM, "rpc.method": name, spans.WORKER_ID: worker_id})
 
 
-async def _answer(handler: Handler, request: Request) -> None:
-    with continued(request.headers), _asked(request.subject, SpanKind.SERVER) if request.headers else nullcontext():
-        await _answered(handler, request)
+async def _answer(verb: str, handler: Handler, request: Request) -> None:
+    traced = continued(request.headers), _asked(request.subject, SpanKind.SERVER)
+    with ExitStack() as stack, RPC_SECONDS.labels(verb).time():
+        for context in traced if request.headers else ():
+            stack.enter_context(context)
+        outcome = await _answered(handler, request)
+    RPC_REQUESTS.labels(verb, outcome).inc()
 
 
-async def _answered(handler: Handler, request: Request) -> None:
+async def _answered(handler: Handler, request: Request) -> str:
+    """How it ended: `ok`, or the code of the error that was told."""
     try:
         answer = await handler(_asker(request), request.data)
     except Exception as error:
         code = getattr(error, "code", None)
         if not isinstance(code, str):
             log.exception("rpc.failed", subject=request.subject)
-            return await request.respond_error(INTERNAL, "the service failed to answer")
-        return await request.respond_error(code, getattr(error, "detail", reason_of(error)))
-    return await request.respond(answer)
+            await request.respond_error(INTERNAL, "the service failed to answer")
+            return INTERNAL
+        await request.respond_error(code, getattr(error, "detail", reason_of(error)))
+        return code
+    await request.respond(answer)
+    return OK

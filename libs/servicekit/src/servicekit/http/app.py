@@ -1,6 +1,7 @@
 """The HTTP side that all services share."""
 
 import asyncio
+import importlib.metadata
 from collections.abc import Callable, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
@@ -20,7 +21,7 @@ from servicekit.http.middleware import BodyLimitMiddleware, HeadLimitMiddleware,
 from servicekit.http.openapi import describe_bodies
 from servicekit.http.problems import ProblemMiddleware, on_http_exception, on_invalid_request
 from servicekit.http.strict import refuse_unknown_query
-from servicekit.metrics import metrics_response
+from servicekit.metrics import BUILD_INFO, metrics_response
 from servicekit.settings import ServiceSettings
 
 Lifespan = Callable[[FastAPI], AbstractAsyncContextManager[Any]]
@@ -67,6 +68,7 @@ def create_http_app(
         exception_handlers={RequestValidationError: on_invalid_request, HTTPException: on_http_exception},
         telemetry={"operation_spans": False, "exclude": lambda scope: scope.get("path") in PROBES},
     )
+    BUILD_INFO.labels(service, _version(service)).set(1)
     app.state.settings = settings
     app.state.readiness = readiness
     app.state.stopping = asyncio.Event()
@@ -77,6 +79,13 @@ def create_http_app(
         doors = [Depends(Admission(callers, part.callers)), Depends(refuse_unknown_query)]
         app.include_router(part.router, dependencies=doors)
     return app
+
+
+def _version(service: str) -> str:
+    try:
+        return importlib.metadata.version(service)
+    except importlib.metadata.PackageNotFoundError:
+        return ""
 
 
 def _middleware(settings: ServiceSettings) -> list[Middleware]:
@@ -100,6 +109,8 @@ def _probes(service: str, readiness: Readiness) -> list[BaseRoute]:
         return JSONResponse(body, 200 if report.ready else 503)
 
     async def metrics(_request: Request) -> Response:
+        # What it says is part of the metrics, and nobody else may have asked.
+        await readiness.report()
         return metrics_response()
 
     return [Route("/healthz", healthz), Route("/readyz", readyz), Route("/metrics", metrics)]

@@ -38,15 +38,62 @@ FLEET_STEPS = Counter("mews_fleet_steps", "What was done with instances of worke
 FLEET_FAILURES = Counter(
     "mews_fleet_failures", "Looks at the fleet, or changes of it, that failed, by why.", ["code"], registry=REGISTRY
 )
+WORKERS = Gauge("mews_workers", "Workers, as the leader sees them.", ["status"], registry=REGISTRY)
+SLOTS = Gauge(
+    "mews_slots", "Slots of the workers that are online, as the leader sees them.", ["state"], registry=REGISTRY
+)
+TASKS = Gauge("mews_tasks", "Tasks that have not ended, as the leader sees them.", ["state"], registry=REGISTRY)
+QUEUE_OLDEST = Gauge(
+    "mews_tasks_queue_oldest_seconds",
+    "How long the task has waited that has been due for longest, as the leader sees it; 0: none waits.",
+    registry=REGISTRY,
+)
+QUARANTINED = Gauge(
+    "mews_tasks_in_quarantine", "Tasks that wait for a manager's word in quarantine.", registry=REGISTRY
+)
 ROUND_SECONDS = Histogram(
     "mews_schedule_round_seconds",
     "Time of a scheduling round that assigned something.",
     buckets=(0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1.0),
     registry=REGISTRY,
 )
+ATTEMPT_SECONDS = Histogram(
+    "mews_attempt_seconds",
+    "Time of an attempt on its worker, by how it ended.",
+    ["status"],
+    buckets=(1.0, 5.0, 15.0, 60.0, 300.0, 900.0, 1_800.0, 3_600.0, 7_200.0, 14_400.0),
+    registry=REGISTRY,
+)
+OUTCOMES = Counter(
+    "mews_outcomes",
+    "Attempts that told their outcome, by what the agent claimed and what the platform verified.",
+    ["agent", "claimed", "verified"],
+    registry=REGISTRY,
+)
+DISAGREED = Counter(
+    "mews_claims_disagreed",
+    "Claims of agents that did not agree with what was seen or verified.",
+    ["agent"],
+    registry=REGISTRY,
+)
+TOKENS = Counter(
+    "mews_tokens",
+    "Tokens that agents used, as observed; cached: part of the input.",
+    ["agent", "model", "kind"],
+    registry=REGISTRY,
+)
+COST = Counter("mews_cost_usd", "US dollars that agents cost, as observed.", ["agent", "model"], registry=REGISTRY)
 QUEUE_SECONDS = Histogram(
     "mews_task_queue_seconds",
     "Time from creation to assignment.",
     buckets=(0.005, 0.01, 0.025, 0.05, 0.1, 0.5, 1.0, 5.0, 30.0, 300.0, 3600.0),
     registry=REGISTRY,
 )
+
+
+def forget_fleet() -> None:
+    """Who does not lead does not know."""
+    for gauge in (WORKERS, SLOTS, TASKS):
+        gauge.clear()
+    for gauge in (LEADS, WORKERS_ONLINE, QUEUE_OLDEST, QUARANTINED):
+        gauge.set(0)

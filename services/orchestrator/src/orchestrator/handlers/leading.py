@@ -8,7 +8,7 @@ from datetime import timedelta
 from contracts.workers import Heartbeat, WorkerStatus
 from orchestrator.decisions.fleet import Standing
 from orchestrator.domain import AttemptRef, Experience, Worker
-from orchestrator.handlers.counting import HEARTBEATS, LEADS, WORKERS_ONLINE
+from orchestrator.handlers.counting import HEARTBEATS, LEADS, WORKERS_ONLINE, forget_fleet
 from orchestrator.handlers.leasebook import LeaseBook
 from orchestrator.ports import Member, Store
 from servicekit.clock import Clock
@@ -84,7 +84,7 @@ class Leader:
         self._last.clear()
         self._strays.clear()
         self.heard.clear()
-        LEADS.set(0)
+        forget_fleet()
 
     def note_fleet_change(self) -> None:
         """Read the fleet again before the next decision."""

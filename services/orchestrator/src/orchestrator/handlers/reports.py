@@ -17,7 +17,7 @@ from contracts.events import (
     ProgressEvent,
     RegisteredEvent,
 )
-from contracts.events.recovery import OutcomeStatus
+from contracts.events.recovery import Outcome, OutcomeStatus
 from contracts.tasks import AttemptState, TaskProgress
 from orchestrator.decisions.fencing import Standing, standing_of
 from orchestrator.decisions.outcomes import ending_of, summary_of
@@ -25,6 +25,7 @@ from orchestrator.decisions.retries import RetryPolicy
 from orchestrator.domain import AttemptRef
 from orchestrator.handlers.closing import close_attempts, complete_attempts
 from orchestrator.handlers.counting import REPORTS_REFUSED
+from orchestrator.handlers.outcomes import count_outcomes
 from orchestrator.handlers.registering import register
 from orchestrator.handlers.telling import about_move, about_task
 from orchestrator.ports import Closing, ProgressMade, Session, Store
@@ -65,6 +66,8 @@ class Applied:
 
     closed: Collection[AttemptRef] = ()
     registered: bool = False
+    outcomes: Sequence[Outcome] = ()
+    """Of attempts whose end was told for the first time, whether or not it still changed anything."""
 
 
 class Reports:
@@ -89,6 +92,7 @@ class Reports:
         async with self._store.transaction() as session:
             fresh = await session.claim(received, CONSUMER)
             applied = await self._apply(session, sort(fresh)) if fresh else Applied()
+        count_outcomes(applied.outcomes)
         self._on_applied(applied)
 
     async def _apply(self, session: Session, gathering: Gathering) -> Applied:
@@ -101,12 +105,14 @@ class Reports:
         if gathering.claims:
             refused += await self._keep_claims(session, gathering)
         closed: set[AttemptRef] = set()
+        told: list[Outcome] = []
         if gathering.outcomes:
             closed, unclosed = await self._close(session, gathering, now)
             refused += unclosed
+            told = [event.body for (ref, _), event in gathering.outcomes.items() if ref in closed]
         if refused:
-            await self._refuse(session, gathering, refused, now)
-        return Applied(closed, bool(gathering.registrations))
+            told += await self._refuse(session, gathering, refused, now)
+        return Applied(closed, bool(gathering.registrations), told)
 
     async def _advance(self, session: Session, gathering: Gathering, now: datetime) -> list[Report]:
         made = [
@@ -137,10 +143,16 @@ class Reports:
             closed |= (await close_attempts(session, others, self._policy, now)).keys()
         return closed, [event for (ref, _), event in gathering.outcomes.items() if ref not in closed]
 
-    async def _refuse(self, session: Session, gathering: Gathering, refused: Sequence[Report], now: datetime) -> None:
-        """Judge what changed nothing: most of it is harmless, some must be told, some is somebody else's."""
+    async def _refuse(
+        self, session: Session, gathering: Gathering, refused: Sequence[Report], now: datetime
+    ) -> list[Outcome]:
+        """Judge what changed nothing: most of it is harmless, some must be told, some is somebody else's.
+
+        Outcomes are given that nobody had told: what such an attempt used was used all the same.
+        """
         facts = await session.facts_of(sorted({_ref(event) for event in refused}))
         stale: dict[AttemptRef, str] = {}
+        told: list[Outcome] = []
         for event in refused:
             known = facts.get(_ref(event))
             says_cancelled = isinstance(event, OutcomeEvent) and event.body.status is OutcomeStatus.cancelled
@@ -152,6 +164,8 @@ class Reports:
                 says_cancelled=says_cancelled,
             )
             REPORTS_REFUSED.labels(standing.value).inc()
+            if isinstance(event, OutcomeEvent) and standing in {Standing.stale, Standing.acknowledged}:
+                told.append(event.body)
             if standing is Standing.stale:
                 stale[_ref(event)] = event.worker_id
             elif standing is Standing.foreign:
@@ -160,6 +174,7 @@ class Reports:
                 await session.acknowledge(_ref(event), summary_of(event.body))
         if stale:
             await _tell_stale(session, stale, now)
+        return told
 
     async def _bury(self, letter: Letter, event: Report, now: datetime) -> None:
         reason = f"event {event.event_id}: {event.task_id} has no attempt {event.attempt} on worker {event.worker_id!r}"

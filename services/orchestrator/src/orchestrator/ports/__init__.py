@@ -24,6 +24,7 @@ from orchestrator.domain import (
 from orchestrator.ports.fleet import Fleet, FleetTraits
 from orchestrator.ports.values import (
     AttemptFacts,
+    Backlog,
     Closing,
     LiveAttempt,
     Member,
@@ -38,6 +39,7 @@ from orchestrator.ports.writing import Session
 
 __all__ = [
     "AttemptFacts",
+    "Backlog",
     "Briefs",
     "BusLink",
     "Closing",
@@ -125,6 +127,10 @@ class LeaderReads(Protocol):
 
     async def live_runs(self, before: datetime) -> list[LiveRun]:
         """Live attempts that were assigned, or last went on after a pause, before that; none that is paused."""
+        ...
+
+    async def backlog(self, now: datetime) -> Backlog:
+        """How much there is to do, and with what."""
         ...
 
     async def explain(self, reasons: Mapping[str, str], older_than: datetime, now: datetime) -> None:

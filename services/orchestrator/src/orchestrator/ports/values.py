@@ -1,5 +1,6 @@
 """What goes through the ports, as values."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import NamedTuple
@@ -53,6 +54,18 @@ class AttemptFacts:
     worker_id: str
     state: AttemptState
     is_current: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Backlog:
+    """Tasks that have not ended, by state; how long the one has waited that has been due for longest (0: none waits);
+    tasks in quarantine; slots of the workers that are online, and how many of these are taken."""
+
+    tasks: Mapping[str, int]
+    oldest_due_s: float
+    quarantined: int
+    slots: int
+    slots_used: int
 
 
 @dataclass(frozen=True, slots=True)

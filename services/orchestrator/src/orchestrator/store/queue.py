@@ -4,12 +4,14 @@ from collections.abc import Mapping
 from datetime import datetime
 
 from orchestrator.domain import Assigned, AttemptRef, Experience, LiveRun, Overdue
-from orchestrator.ports import LiveAttempt, Member
+from orchestrator.ports import Backlog, LiveAttempt, Member
 from orchestrator.store import rows
 from orchestrator.store.dispatching import QUEUED, assigned
 from servicekit.pg import Database
 
 EXPLAINED_AT_ONCE = 1_000
+MOST_COUNTED = 10_000
+LIVE_STATES = ("queued", "assigned", "running", "paused", "waiting")
 
 # A fleet that comes and goes leaves rows behind: those that have been gone for long are not read again and again.
 FLEET = """
@@ -44,6 +46,24 @@ LIVE_RUNS = """
     FROM attempts AS attempt JOIN tasks AS task ON task.task_id = attempt.task_id
     WHERE attempt.state IN ('assigned', 'running') AND COALESCE(attempt.resumed_at, attempt.assigned_at) <= $1
         AND task.status <> 'paused'
+"""
+# A number for each state: the planner then reads the index of what is not completed, and no task.
+BACKLOG = f"""
+    WITH slots AS (
+        SELECT slots_total, (
+            SELECT count(*) FROM attempts
+            WHERE attempts.worker_id = workers.worker_id AND state IN ('assigned', 'running')
+        ) AS used
+        FROM workers WHERE status = 'online'
+    )
+    SELECT {", ".join(f"(SELECT count(*) FROM tasks WHERE status = '{state}') AS {state}" for state in LIVE_STATES)},
+        (
+            SELECT extract(epoch FROM $1 - min(COALESCE(next_attempt_at, created_at)))::float8
+            FROM tasks WHERE status = 'queued' AND (next_attempt_at IS NULL OR next_attempt_at <= $1)
+        ) AS oldest_due_s,
+        (SELECT count(*) FROM (SELECT FROM tasks WHERE failure_class = 'poison' LIMIT {MOST_COUNTED}) AS q) AS poison,
+        (SELECT COALESCE(sum(slots_total), 0) FROM slots) AS slots_total,
+        (SELECT COALESCE(sum(used), 0)::bigint FROM slots) AS slots_used
 """
 EXPLAIN = f"""
     UPDATE tasks AS task SET reason = line.reason FROM (
@@ -94,6 +114,14 @@ class LeaderQueries:
         async with self.database.acquire() as conn:
             found = await conn.fetch(LIVE_RUNS, before)
         return [LiveRun(AttemptRef(task_id, attempt), *rest) for task_id, attempt, *rest in found]
+
+    async def backlog(self, now: datetime) -> Backlog:
+        """How much there is to do, and with what."""
+        async with self.database.acquire() as conn:
+            (row,) = await conn.fetch(BACKLOG, now)
+        tasks = {state: row[state] for state in LIVE_STATES}
+        oldest_s = max(0.0, row["oldest_due_s"] or 0.0)
+        return Backlog(tasks, oldest_s, row["poison"], row["slots_total"], row["slots_used"])
 
     async def explain(self, reasons: Mapping[str, str], older_than: datetime, now: datetime) -> None:
         """Write the reason of due tasks by demand key, where it is another; so many at once and no more."""

@@ -12,6 +12,7 @@ from question_broker.decisions.asking import Approval, Asked, question_of
 from question_broker.decisions.quotas import Quotas
 from question_broker.domain import Question
 from question_broker.handlers import ruling
+from question_broker.handlers.measuring import ASKED
 from question_broker.ports import RequestWrites, RuledWrites
 from servicekit.metrics import REGISTRY
 
@@ -44,6 +45,8 @@ async def ask(into: RuledWrites, asked: Sequence[Asked], policy: AskingPolicy, n
     broken = await _without_circles(into, kept.values(), now)
     kept |= {question_id: one for question_id, one in broken.items() if question_id in kept}
     await into.announce(list(kept.values()))
+    for one in new:
+        ASKED.labels(one.kind.value).inc()
     await ruling.save(into, {one.question_id: one for one in new if one.is_open}, {**kept, **broken}, now)
 
 

@@ -22,6 +22,9 @@ ESCALATIONS = Counter(
     ["outcome"],
     registry=REGISTRY,
 )
+FAILED = "failed"
+for outcome in (FAILED, EscalationState.sent.value, EscalationState.dropped.value, EscalationState.dead.value):
+    ESCALATIONS.labels(outcome)
 AT_ONCE = 20
 LEASE = timedelta(seconds=60)
 """Longer than an attempt may take: who has not said by then what became of it is taken for lost."""
@@ -57,7 +60,7 @@ async def deliver(escalating: Escalating) -> int:
     claimed = await escalating.escalations.claim(now, now + LEASE, AT_ONCE)
     settled = await asyncio.gather(*(_send(escalating, one) for one in claimed))
     for one in settled:
-        outcome = "failed" if one.state is EscalationState.pending else one.state.value
+        outcome = FAILED if one.state is EscalationState.pending else one.state.value
         ESCALATIONS.labels(outcome).inc()
     if settled:
         await escalating.escalations.settle(settled, escalating.clock.now())

@@ -24,6 +24,15 @@ class QuestionFilter:
 
 
 @dataclass(frozen=True, slots=True)
+class Waiting:
+    """How many questions of one kind are open, and how long the oldest has been, in s."""
+
+    kind: str
+    open: int
+    oldest_s: float
+
+
+@dataclass(frozen=True, slots=True)
 class LearningFilter:
     """Which learnings a reader wants: with all of the tags; about the repository or about all (None: any)."""
 
@@ -44,6 +53,10 @@ class Questions(Protocol):
 
     async def get(self, question_id: str) -> Question | None:
         """One question."""
+        ...
+
+    async def waiting(self, now: datetime) -> list[Waiting]:
+        """What is open, by kind."""
         ...
 
     async def similar(self, questions: Sequence[Question]) -> list[tuple[str, Earlier]]:

@@ -7,11 +7,11 @@ from datetime import datetime
 from contracts.batches import Batch, ItemT
 from question_broker.decisions.suggesting import Earlier
 from question_broker.domain import Question
-from question_broker.ports import QuestionFilter
+from question_broker.ports import QuestionFilter, Waiting
 from question_broker.store.collaboration import CollaborationStatements
 from question_broker.store.escalations import PostgresEscalations
 from question_broker.store.learnings import LearningStatements, PostgresLearnings
-from question_broker.store.questions import GET, PAGE, QuestionStatements
+from question_broker.store.questions import GET, PAGE, WAITING, QuestionStatements
 from question_broker.store.requests import RequestStatements
 from question_broker.store.retaining import policies
 from question_broker.store.rows import read_question
@@ -73,6 +73,11 @@ class PostgresQuestions:
         async with self._database.acquire() as connection:
             row = await connection.fetchrow(GET, question_id)
         return read_question(row) if row else None
+
+    async def waiting(self, now: datetime) -> list[Waiting]:
+        """What is open, by kind."""
+        async with self._database.acquire() as connection:
+            return [Waiting(*row) for row in await connection.fetch(WAITING, now)]
 
     async def similar(self, questions: Sequence[Question]) -> list[tuple[str, Earlier]]:
         """Answered questions with words of these, newest first, each with the id of the one it is a candidate for."""

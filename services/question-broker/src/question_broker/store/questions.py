@@ -55,6 +55,10 @@ SAVE = f"""
     FROM unnest({arrays(CHANGING)}) AS changed ({", ".join(CHANGING)})
     WHERE questions.question_id = changed.question_id
 """
+WAITING = """
+    SELECT kind, count(*), extract(epoch FROM $1 - min(asked_at))::float8
+    FROM questions WHERE state = 'open' GROUP BY kind
+"""
 FORGET_HELD = "DELETE FROM held_responses WHERE question_id = ANY($1::text[])"
 # Makes the rows that are missing and holds them all, so that who ends an attempt at this moment sees its questions.
 CLOSED_THROUGH = """

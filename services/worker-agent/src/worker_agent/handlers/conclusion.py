@@ -15,6 +15,7 @@ from worker_agent.decisions.publishing import to_be_pushed
 from worker_agent.domain import AttemptRecord, Phase
 from worker_agent.errors import EventTooLarge, SandboxRefused, SandboxUnavailable
 from worker_agent.handlers.attempt import Attempt
+from worker_agent.handlers.counting import RUNS, agents
 from worker_agent.handlers.evidence import reports_in
 from worker_agent.handlers.holding import still_held
 from worker_agent.handlers.publishing import bring_out
@@ -57,6 +58,8 @@ async def report_outcome(attempt: Attempt, workshop: Workshop) -> None:
     attempt.trace.ended(attempt.record, event.body.status.value)
     now = workshop.clock.now()
     await attempt.update(phase=Phase.reported, outcome=None, outcome_position=position, closed_at=now)
+    agent = event.body.observed.agent if event.body.observed else attempt.record.assignment.requirements.agent
+    RUNS.labels(agents.of(agent), event.body.status.value).inc()
     log.info("attempt_closed", task_id=attempt.key.task_id, attempt=attempt.key.attempt, status=event.body.status)
 
 

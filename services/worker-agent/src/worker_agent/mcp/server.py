@@ -35,7 +35,9 @@ INSTRUCTIONS = (
 NO_HEADERS = {name: {"type": "object"} for name in BY_NAME}
 """What `mcp` looks through at each call, for parameters that come as headers: no tool has one."""
 
-TOOL_CALLS = Counter("mews_tool_calls", "Calls of worker tools.", ["tool", "outcome"], registry=REGISTRY)
+TOOL_CALLS = Counter(
+    "mews_worker_tool_calls", "Calls of worker tools, by how they ended.", ["tool", "outcome"], registry=REGISTRY
+)
 
 
 def create_server(version: str, desk: Desk, *, traced: bool) -> Server[Any]:

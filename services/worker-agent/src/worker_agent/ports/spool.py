@@ -16,12 +16,14 @@ class SealedBatch:
 
 @dataclass(frozen=True, slots=True)
 class SpoolStats:
-    """How much waits: events, their bytes, the bytes of all files, and when the oldest was spooled (ms since 1970)."""
+    """How much waits: events, their bytes, the bytes of all files, when the oldest was spooled (ms since 1970), and how
+    many bytes of events are taken."""
 
     events: int
     bytes: int
     file_bytes: int
     oldest_ms: int | None
+    limit_bytes: int
 
 
 class EventSpool(Protocol):

@@ -144,7 +144,7 @@ class Spool:
         oldest, at_ms = self._index.oldest(), None
         if oldest is not None:
             at_ms = self._disk.first_event_ms(oldest)
-        return SpoolStats(self._index.events, self._index.bytes, self._file_bytes, at_ms)
+        return SpoolStats(self._index.events, self._index.bytes, self._file_bytes, at_ms, self._limits.max_bytes)
 
     async def close(self) -> None:
         """Write what is left and close the files."""

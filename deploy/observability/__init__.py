@@ -1,0 +1,1 @@
+"""What is seen of the platform: metrics as documented, recording rules and alerts, Grafana's dashboards."""
