@@ -13,8 +13,8 @@ from orchestrator.handlers.briefing import Briefings
 from orchestrator.handlers.checkpoints import Checkpoints
 from orchestrator.handlers.creating import Creator
 from orchestrator.handlers.deadlines import Deadlines
-from orchestrator.handlers.fleet import FleetKeeper
 from orchestrator.handlers.figures import Figures
+from orchestrator.handlers.fleet import FleetKeeper
 from orchestrator.handlers.leading import Leader
 from orchestrator.handlers.managing import Manager
 from orchestrator.handlers.questions import Questions
