@@ -17,13 +17,16 @@ class Figures:
         self._leader = leader
         self._clock = clock
 
+    def _leads(self) -> bool:
+        return self._leader.epoch is not None
+
     async def tick(self) -> None:
         """Measure once, if this process leads. One whose reign ran out unnoticed says so here."""
-        if self._leader.epoch is None:
+        if not self._leads():
             forget_fleet()
             return
         backlog = await self._store.backlog(self._clock.now())
-        if self._leader.epoch is None:
+        if not self._leads():
             return
         for state, many in backlog.tasks.items():
             TASKS.labels(state).set(many)
