@@ -40,6 +40,12 @@ def lineage(stage: Stage) -> list[Stage]:
     return [stage, *(lineage(below) if below else [])]
 
 
+def run_uv(*arguments: str) -> str:
+    """What uv says: that of `make setup`, or the machine's own if that is the pinned one."""
+    env = {**os.environ, "PATH": f"{ROOT / '.mews' / 'tools' / 'bin'}{os.pathsep}{os.environ['PATH']}"}
+    return subprocess.run(["uv", *arguments], cwd=ROOT, env=env, capture_output=True, text=True, check=True).stdout
+
+
 @pytest.mark.parametrize("file", [DOCKERFILE, DERIVED], ids=lambda file: file.name)
 def test_hadolint_has_nothing_to_say(file: Path) -> None:
     done = subprocess.run([Path(sys.executable).parent / "hadolint", file], capture_output=True, text=True, check=False)
@@ -99,9 +105,7 @@ def test_arguments_that_change_with_each_commit_come_last(image: Stage) -> None:
 
 
 def test_the_sandbox_has_nothing_that_knows_the_bus_or_the_database() -> None:
-    export = ["uv", "export", "--frozen", "--no-dev", "--no-hashes", "--quiet", *packages(TEXT, "sandbox")]
-    env = {**os.environ, "PATH": f"{ROOT / '.mews' / 'tools' / 'bin'}{os.pathsep}{os.environ['PATH']}"}
-    listed = subprocess.run(export, cwd=ROOT, env=env, capture_output=True, text=True, check=True).stdout
+    listed = run_uv("export", "--frozen", "--no-dev", "--no-hashes", "--quiet", *packages(TEXT, "sandbox"))
     assert "pytest==" in listed
     assert not re.search(r"servicekit|nats-py|asyncpg|sqlalchemy|redis", listed)
 
@@ -156,8 +160,7 @@ def test_an_image_is_built_with_each_builder_from_the_same_cache(builder: str) -
 def test_a_bill_of_materials_names_what_an_image_is_made_from_and_not_what_it_leaves_out(tmp_path: Path) -> None:
     file = tmp_path / "tools.cdx.json"
     command = images.bill_command(Order("buildah", ("tools",), "mews/", "1", {}), "tools", file, syft=None)
-    uv = ROOT / ".mews" / "tools" / "bin" / "uv"
-    subprocess.run([uv, *command[1:]], cwd=ROOT, check=True, capture_output=True)
+    run_uv(*command[1:])
     bill = json.loads(file.read_text())
     names = {component["name"] for component in bill["components"]}
     assert bill["bomFormat"] == "CycloneDX"
