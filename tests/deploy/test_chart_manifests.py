@@ -50,12 +50,18 @@ def test_every_worker_that_there_may_be_has_a_credential(rendered: Rendered, sec
         probes.unbounded,
         probes.impatient,
         security.restricted,
-        security.beyond_restricted,
     ],
     ids=lambda check: check.__name__,
 )
 def test_nothing_is(check: Check, manifests: list[Manifest]) -> None:
     assert check(manifests) == []
+
+
+def test_nothing_is_left_to_an_intruder_but_a_root_that_tilt_must_write(rendered: Rendered) -> None:
+    complaints = security.beyond_restricted(rendered.manifests)
+    if rendered.name == "dev":
+        complaints = [found for found in complaints if not found.endswith("readOnlyRootFilesystem must be true")]
+    assert complaints == []
 
 
 def test_no_manifest_is_random_or_knows_the_time(rendered: Rendered) -> None:
