@@ -7,8 +7,10 @@ from typing import Any
 import helm_python
 import pytest
 
+from devstack.cluster.contents import Data
 from tests.support.manifests.objects import Manifest, read
 from tests.support.manifests.rendering import CHART, NAMESPACE, RELEASE, VALUE_SETS, Rendered, render, values_of
+from tests.support.manifests.secrets import made_for
 
 Render = Callable[..., list[Manifest]]
 
@@ -30,6 +32,25 @@ def renders() -> Callable[[str], Rendered]:
 def rendered(request: pytest.FixtureRequest, renders: Callable[[str], Rendered]) -> Rendered:
     """The chart with each set of values."""
     return renders(request.param)
+
+
+@pytest.fixture(scope="session")
+def made() -> Callable[[Rendered], dict[str, Data]]:
+    """`made(rendered)`: the Secrets that are made for a release, with real values."""
+    known: dict[str, dict[str, Data]] = {}
+
+    def secrets(rendered: Rendered) -> dict[str, Data]:
+        if rendered.name not in known:
+            known[rendered.name] = made_for(rendered)
+        return known[rendered.name]
+
+    return secrets
+
+
+@pytest.fixture
+def secrets(rendered: Rendered, made: Callable[[Rendered], dict[str, Data]]) -> dict[str, Data]:
+    """The Secrets that are made for the release with each set of values."""
+    return made(rendered)
 
 
 @pytest.fixture
