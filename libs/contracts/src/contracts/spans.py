@@ -80,6 +80,7 @@ SPANS = (
     SpanSpec(
         "{mcp method} {tool}", "server", "gateway, worker-agent", "A tool of either MCP server is called.", OF_MCP
     ),
+    SpanSpec("{mcp method}", "server", "gateway", "Anything else is asked of its MCP server.", OF_MCP),
     SpanSpec(
         "send worker.task",
         "producer",
