@@ -73,7 +73,7 @@ SPANS = (
         "{method} {route}",
         "server",
         "services with HTTP",
-        "A request is answered.",
+        "A request is answered; to no route, its name is the method alone.",
         (*OF_HTTP, "http.route", "url.scheme", "network.protocol.version"),
     ),
     SpanSpec("{method} {service}", "client", "gateway", "One service asks another.", (*OF_HTTP, "service.peer.name")),
