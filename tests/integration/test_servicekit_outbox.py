@@ -7,6 +7,7 @@ from contracts.batches import MAX_BATCH
 from servicekit.bus import Outgoing, declare_streams, publish_batches
 from servicekit.outbox import SEALED, OutboxRelay, append, append_all
 from servicekit.sealing import seal
+from servicekit.traces import continued, shared
 from tests.support.buskit import a_bus, connected, running
 from tests.support.outboxes import ASKED, ASSIGNED, QUEUED, is_empty, numbers, one_is_left, said, say, stored
 from tests.support.stack import Database, TestNats
@@ -56,6 +57,22 @@ async def test_neighbours_of_one_subject_share_batches_of_at_most_256(
         bodies = [body for _, body in await stored(bus)]
         assert [len(body["events"]) for body in bodies] == [MAX_BATCH, 44, 256, 256, 88]
         assert await numbers(bus) == list(range(900))
+
+
+async def test_a_batch_belongs_to_the_trace_that_all_of_it_was_said_in(database: Database) -> None:
+    first, second = (f"00-{trace * 32}-{trace * 16}-01" for trace in "12")
+    async with connected(database) as db:
+        for subject, traceparents in ((QUEUED, (first, first)), (ASSIGNED, (first, second)), (ASKED, (first, None))):
+            for number, traceparent in enumerate(traceparents):
+                with continued(shared([traceparent])):
+                    await say(db, subject, number)
+        async with db.transaction() as connection:
+            sealed = await seal(connection, "orchestrator")
+    assert {batch.subject: batch.headers for batch in sealed} == {
+        QUEUED: {"traceparent": first},
+        ASSIGNED: {},
+        ASKED: {},
+    }
 
 
 async def test_large_items_are_spread_over_batches(database: Database, nats_server: TestNats) -> None:

@@ -161,6 +161,17 @@ def test_nothing_that_an_error_or_a_query_says_is_exported(made: InMemorySpanExp
         assert "secret" not in one.to_json()
 
 
+@pytest.mark.parametrize(("status", "failed"), [(200, False), (502, True)])
+def test_whoever_leaves_an_open_stream_makes_no_failure_of_it(
+    made: InMemorySpanExporter, status: int, failed: bool
+) -> None:
+    with pytest.raises(ConnectionError), span("GET /live", attributes={"http.response.status_code": status}):
+        raise ConnectionError
+    (one,) = made.get_finished_spans()
+    assert one.status.is_ok is not failed
+    assert ("error.type" in (one.attributes or {})) is failed
+
+
 def test_links_have_a_bound(made: InMemorySpanExporter) -> None:
     many = [f"00-{number:032x}-{1:016x}-01" for number in range(1, 1_000)]
     with span("work", links=many):

@@ -2,7 +2,7 @@ import pytest
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
 from contracts.events import EVENT_TYPES, Evidence
-from contracts.events.reporting import Progress
+from contracts.events.reporting import Progress, TokenUsage, ToolCall
 from servicekit.traces import current_traceparent
 from tests.support.examples import NOW
 from tests.support.fakes import FakeClock
@@ -71,7 +71,7 @@ def test_providers_have_the_names_of_the_conventions() -> None:
 
 def test_a_long_attempt_goes_on_in_other_traces_that_link_back(made: InMemorySpanExporter) -> None:
     clock = FakeClock(NOW)
-    trace = AttemptTrace(held(), clock)
+    trace = AttemptTrace(held(), clock, str)
     first = (trace.here, trace.of_agent)
     clock.advance(LONGEST.total_seconds())
     assert (trace.here, trace.of_agent) == first
@@ -92,15 +92,26 @@ def test_a_long_attempt_goes_on_in_other_traces_that_link_back(made: InMemorySpa
 
 
 def test_an_attempt_of_nobodys_trace_makes_no_spans(made: InMemorySpanExporter) -> None:
-    trace = AttemptTrace(held(None), FakeClock(NOW))
+    trace = AttemptTrace(held(None), FakeClock(NOW), str)
     trace.ended(held(None), "completed")
     trace.agent_ended(held(None))
     assert (trace.here, trace.of_agent, trace.for_agent, trace.headers) == (None, None, None, {})
     assert not made.get_finished_spans()
 
 
+def test_a_secret_among_the_words_of_an_agent_is_masked(made: InMemorySpanExporter) -> None:
+    trace = AttemptTrace(held(), FakeClock(NOW), lambda text: text.replace("s3cret", "***"))
+    trace.observed(ToolCall(tool_name="s3cret", call_id="id s3cret"), NOW)
+    trace.observed(TokenUsage(model="s3cret", input_tokens=1, output_tokens=1), NOW)
+    end = AgentEnd(model="s3cret", version="s3cret", session_id="s3cret")
+    trace.agent_ended(held().model_copy(update={"started_at": NOW, "agent": "claude", "agent_end": end}))
+    names = [one.name for one in made.get_finished_spans()]
+    assert names == ["execute_tool ***", "chat ***", "invoke_agent claude"]
+    assert not [one for one in made.get_finished_spans() if "s3cret" in one.to_json()]
+
+
 def test_the_callers_trace_reaches_the_agent_though_tracing_is_off() -> None:
-    trace = AttemptTrace(held(), FakeClock(NOW))
+    trace = AttemptTrace(held(), FakeClock(NOW), str)
     assert trace.for_agent == trace.here == TRACEPARENT
     with trace.phase("prepare_attempt"):
         assert current_traceparent() == TRACEPARENT

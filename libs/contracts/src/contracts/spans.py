@@ -73,13 +73,14 @@ SPANS = (
         "{method} {route}",
         "server",
         "services with HTTP",
-        "A request is answered.",
+        "A request is answered; to no route, its name is the method alone.",
         (*OF_HTTP, "http.route", "url.scheme", "network.protocol.version"),
     ),
     SpanSpec("{method} {service}", "client", "gateway", "One service asks another.", (*OF_HTTP, "service.peer.name")),
     SpanSpec(
         "{mcp method} {tool}", "server", "gateway, worker-agent", "A tool of either MCP server is called.", OF_MCP
     ),
+    SpanSpec("{mcp method}", "server", "gateway", "Anything else is asked of its MCP server.", OF_MCP),
     SpanSpec(
         "send worker.task",
         "producer",

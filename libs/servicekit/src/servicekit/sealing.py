@@ -87,4 +87,12 @@ async def _numbers(connection: Connection, names: list[str]) -> list[int]:
 def _sealed(group: Sequence[asyncpg.Record], name: str, number: int) -> Sealed:
     events = b",".join(row["payload"] for row in group)
     payload = b'{"producer":%b,"batch":%d,"events":[%b]}' % (orjson.dumps(name), number, events)
-    return Sealed(f"{name}.{number}", group[0]["subject"], payload, group[0]["headers"])
+    return Sealed(f"{name}.{number}", group[0]["subject"], payload, _common(group))
+
+
+def _common(group: Sequence[asyncpg.Record]) -> dict[str, str]:
+    """The headers that all rows have: a batch of several traces belongs to none of them."""
+    headers: dict[str, str] = group[0]["headers"]
+    if not headers or all(row["headers"] == headers for row in group):
+        return headers
+    return {name: value for name, value in headers.items() if all(row["headers"].get(name) == value for row in group)}

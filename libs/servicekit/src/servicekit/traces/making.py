@@ -5,6 +5,7 @@ Import it only where a collector is configured.
 
 from collections.abc import Sequence
 from contextvars import ContextVar
+from http import HTTPStatus
 
 from opentelemetry.context import Context
 from opentelemetry.sdk.resources import Resource
@@ -19,7 +20,7 @@ from opentelemetry.sdk.trace.sampling import (
     SamplingResult,
     TraceIdRatioBased,
 )
-from opentelemetry.trace import Link, SpanContext, SpanKind, Status, TraceFlags, Tracer, TraceState
+from opentelemetry.trace import Link, SpanContext, SpanKind, Status, StatusCode, TraceFlags, Tracer, TraceState
 from opentelemetry.util.types import Attributes
 
 from contracts.spans import ATTRIBUTES
@@ -27,6 +28,8 @@ from servicekit.logs import get_logger
 from servicekit.metrics import TRACE_SPANS
 
 TRACER = "mews"
+LEFT = "ConnectionError"
+"""FastAPI's word for a client that has left before the end of an answer."""
 
 log = get_logger(__name__)
 
@@ -154,7 +157,10 @@ class Discreet(SpanExporter):
 
 
 def _discreet(span: ReadableSpan) -> ReadableSpan:
-    given = span.attributes or {}
+    given, status = span.attributes or {}, span.status.status_code
+    if given.get("error.type") == LEFT and given.get("http.response.status_code") == HTTPStatus.OK:
+        # Whoever listens to a stream leaves it in the end; FastAPI takes that for a failure.
+        given, status = {name: value for name, value in given.items() if name != "error.type"}, StatusCode.UNSET
     return ReadableSpan(
         name=span.name,
         context=span.context,
@@ -163,7 +169,7 @@ def _discreet(span: ReadableSpan) -> ReadableSpan:
         attributes={name: value for name, value in given.items() if name in ATTRIBUTES},
         links=span.links,
         kind=span.kind,
-        status=Status(span.status.status_code),
+        status=Status(status),
         start_time=span.start_time,
         end_time=span.end_time,
         instrumentation_scope=span.instrumentation_scope,

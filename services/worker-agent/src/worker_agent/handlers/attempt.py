@@ -60,7 +60,7 @@ class Attempt:
         self.record = record
         self.redactor = redactor
         self.throttle = Throttle(send_limits, clock)
-        self.trace = AttemptTrace(record, clock)
+        self.trace = AttemptTrace(record, clock, redactor.text)
         self.reporter = Reporter(
             record.assignment.worker_id, record.key, record.starts, redactor, spool, clock, self.throttle
         )

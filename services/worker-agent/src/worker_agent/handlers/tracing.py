@@ -1,5 +1,6 @@
 """The spans of one attempt. Those of long runs are made once they have ended, from what is on disk."""
 
+from collections.abc import Callable
 from contextlib import AbstractContextManager
 from datetime import datetime, timedelta
 
@@ -19,7 +20,7 @@ LONGEST = timedelta(minutes=10)
 class AttemptTrace:
     """Knows in which trace an attempt is, and makes its spans."""
 
-    def __init__(self, held: AttemptRecord, clock: Clock, longest: timedelta = LONGEST) -> None:
+    def __init__(self, held: AttemptRecord, clock: Clock, without_secrets: Callable[[str], str]) -> None:
         given, key = held.traceparent, held.key
         is_made = given is not None and is_on()
         self._given = given
@@ -31,7 +32,7 @@ class AttemptTrace:
             spans.WORKER_ID: held.assignment.worker_id,
         }
         self._clock = clock
-        self._longest = longest
+        self._without_secrets = without_secrets
         self._since = held.accepted_at
         self._later: str | None = None
         self._seen_at: datetime | None = None
@@ -80,10 +81,10 @@ class AttemptTrace:
         attributes = self._about | {
             "gen_ai.operation.name": "invoke_agent",
             "gen_ai.agent.name": held.agent,
-            "gen_ai.agent.version": end.version,
+            "gen_ai.agent.version": self._said(end.version),
             "gen_ai.provider.name": provider(held.agent),
-            "gen_ai.request.model": end.model,
-            "gen_ai.conversation.id": end.session_id,
+            "gen_ai.request.model": self._said(end.model),
+            "gen_ai.conversation.id": self._said(end.session_id),
             "gen_ai.response.finish_reasons": [how],
             "process.exit.code": held.process.exit_code if held.process is not None else None,
         }
@@ -123,22 +124,27 @@ class AttemptTrace:
     def _move_on(self) -> None:
         """Begin another trace when this one has gone on for long: what shows traces wants them to end."""
         now = self._clock.now()
-        if self._own is None or not is_on() or now - self._since <= self._longest:
+        if self._own is None or not is_on() or now - self._since <= LONGEST:
             return
         links = [one for one in (self._own, self._later) if one is not None]
         self._later, self._since = reserve(None, links), now
         record("continue_attempt", now, now, parent=None, place=self._later, attributes=self._about, links=links)
 
+    def _said(self, word: str | None) -> str | None:
+        """What an agent calls something: it may write anything there."""
+        return self._without_secrets(word) if word is not None else None
+
     def _tool(self, call: ToolCall, seen_at: datetime) -> None:
+        tool = self._said(call.tool_name)
         record(
-            f"execute_tool {call.tool_name}",
+            f"execute_tool {tool}",
             seen_at - timedelta(milliseconds=call.duration_ms or 0),
             seen_at,
             parent=self.of_agent,
             attributes={
                 "gen_ai.operation.name": "execute_tool",
-                "gen_ai.tool.name": call.tool_name,
-                "gen_ai.tool.call.id": call.call_id,
+                "gen_ai.tool.name": tool,
+                "gen_ai.tool.call.id": self._said(call.call_id),
                 "process.exit.code": call.exit_code,
             },
             error="tool_error" if call.status is CallStatus.failed else None,
@@ -146,8 +152,9 @@ class AttemptTrace:
 
     def _turn(self, spent: TokenUsage, seen_at: datetime) -> None:
         # Its beginning is not shown: the model is asked when the last thing that it asked for is done.
+        model = self._said(spent.model)
         record(
-            f"chat {spent.model}",
+            f"chat {model}",
             self._seen_at or seen_at,
             seen_at,
             parent=self.of_agent,
@@ -155,8 +162,8 @@ class AttemptTrace:
             attributes={
                 "gen_ai.operation.name": "chat",
                 "gen_ai.provider.name": provider(spent.provider or "unknown"),
-                "gen_ai.request.model": spent.model,
-                "gen_ai.response.model": spent.model,
+                "gen_ai.request.model": model,
+                "gen_ai.response.model": model,
                 "gen_ai.usage.input_tokens": spent.input_tokens,
                 "gen_ai.usage.output_tokens": spent.output_tokens,
                 "gen_ai.usage.cache_read.input_tokens": spent.cached_tokens,
