@@ -102,7 +102,7 @@ async def test_forgetting_what_is_old_takes_nothing_from_what_is_read(ports: Por
     await ports.projections.keep(Kept({Resolution.minute: NOW + timedelta(hours=2)}))
     await ports.projections.keep(Kept({Resolution.minute: NOW, Resolution.hour: NOW + timedelta(hours=1)}))
     known = await ports.documents.position()
-    assert known.number == position.number + 2
+    assert known.number >= position.number + 2
     assert known.kept.since[Resolution.minute] == NOW + timedelta(hours=2)
     after = await ports.rollups.read(Dimension.system, None, SINCE, UNTIL)
     assert sum(one.figures.counts["events"] for one in after) == sum(one.figures.counts["events"] for one in before)

@@ -1,10 +1,11 @@
 """Reports over a fleet's month beside the plain SQL over raw events, and what it takes to project that month.
 
-    python -m tests.load.analytics [--events 10000000] [--smaller 1000000] [--keep FOLDER] [--only NAME] [--json]
+    python -m tests.load.analytics [--events 10000000] [--smaller 1000000] [--keep FOLDER] [--moving] [--only NAME]
 
 A seeded history (see `tests.load.fleet`) is filled into the raw log by COPY, as the tables that one would query
 instead, and projected by analytics-query's own code in a process of its own. Then the real service answers every
-report over HTTP: cold, with its cache flushed before each call, and again from the cache. Beside each report runs the
+report over HTTP: cold, with its cache flushed before each call, and again from the cache; with `--moving` as while
+a fleet works, where nothing that was looked at before is known to be true still. Beside each report runs the
 SQL that answers the same from the raw log, and where both tell the same figures they are compared. All of it is done
 for a smaller history first: a report that reads roll-ups takes as long over ten times the events.
 """
@@ -38,7 +39,7 @@ async def measure(servers: Servers, shape: Shape, options: argparse.Namespace) -
     try:
         subjects = await subjects_of(log, shape)
         reports: Json = {}
-        async with answering(servers) as service:
+        async with answering(servers, moving=options.moving) as service:
             for name in MAKERS:
                 if options.only in name:
                     calls = calls_of(name, subjects, options.calls, shape.seed)
@@ -132,6 +133,7 @@ def main() -> None:
         action="store_true",
         help="fill log and projections at once, measuring neither alone",
     )
+    parser.add_argument("--moving", action="store_true", help="move the projections' position on before each cold call")
     parser.add_argument("--only", default="", help="only reports whose name contains this; nothing is compared")
     parser.add_argument("--keep", help="a folder in which the filled databases stay, and are found again")
     parser.add_argument("--json", action="store_true")

@@ -85,6 +85,19 @@ class Figures:
         for metric, last in other.lasts.items():
             self.lasts[metric] = self.lasts.get(metric, last).or_newer(last)
 
+    def absorb_json(self, plain: Json, spreads: Json) -> None:
+        """As `absorb` of what `plain_json` and `spreads_json` wrote, without making figures of it first."""
+        sum_counts(self.counts, _integers(plain.get(COUNTS, {})))
+        for metric, (count, micros, bins) in spreads.items():
+            known = self.spreads.get(metric)
+            if known is None:
+                self.spreads[metric] = Spread(count, int(micros), bins)
+            else:
+                known.absorb_counted(count, int(micros), bins)
+        for metric, kept in plain.get(LASTS, {}).items():
+            last = Last(*kept)
+            self.lasts[metric] = self.lasts.get(metric, last).or_newer(last)
+
     def copy(self) -> "Figures":
         """Figures that can be changed without changing these."""
         spreads = {metric: spread.copy() for metric, spread in self.spreads.items()}
@@ -122,11 +135,9 @@ class Figures:
     @classmethod
     def from_json(cls, plain: Json, spreads: Json) -> "Figures":
         """What `plain_json` and `spreads_json` wrote."""
-        return cls(
-            counts=_integers(plain.get(COUNTS, {})),
-            spreads={metric: Spread(count, int(micros), bins) for metric, (count, micros, bins) in spreads.items()},
-            lasts={metric: Last(*kept) for metric, kept in plain.get(LASTS, {}).items()},
-        )
+        figures = cls()
+        figures.absorb_json(plain, spreads)
+        return figures
 
 
 class Key(NamedTuple):

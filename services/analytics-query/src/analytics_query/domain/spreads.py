@@ -53,10 +53,14 @@ class Spread:
 
     def absorb(self, other: "Spread") -> None:
         """As `merge`, but nothing comes to nothing: reports read sums of what is there."""
-        self.count += other.count
-        self.micros += other.micros
+        self.absorb_counted(other.count, other.micros, other.bins)
+
+    def absorb_counted(self, count: int, micros: int, bins: dict[str, int]) -> None:
+        """As `absorb` of one that is given by its parts."""
+        self.count += count
+        self.micros += micros
         self._ordered = None
-        sum_counts(self.bins, other.bins)
+        sum_counts(self.bins, bins)
 
     def copy(self) -> "Spread":
         """One that can be changed without changing this one."""

@@ -185,19 +185,15 @@ async def read_sums(connection: Connection, parts: Sequence[Part]) -> dict[Part,
     """The sums of parts, from their rows."""
     runs = _runs(parts)
     found = await connection.fetch(SUMMANDS, *_columns(runs)) if runs else []
-    made: dict[Part, Figures] = {}
+    made = {part: Figures() for part in parts}
     versions: defaultdict[Part, list[int]] = defaultdict(list)
     for number, (run, place, version, plain, spreads) in enumerate(found):
         if number % AT_ONCE == 0:
             await asyncio.sleep(0)
         part = _part(runs, run, place)
-        figures = Figures.from_json(plain, spreads)
-        if part in made:
-            made[part].absorb(figures)
-        else:
-            made[part] = figures
+        made[part].absorb_json(plain, spreads)
         versions[part].append(version)
-    return {part: Sum(tuple(sorted(versions[part])), made.get(part) or Figures()) for part in parts}
+    return {part: Sum(tuple(sorted(versions[part])), figures) for part, figures in made.items()}
 
 
 def _runs(parts: Iterable[Part]) -> list[tuple[Run, list[str]]]:
