@@ -1,7 +1,7 @@
 # Everything one does with this repository on one machine. `make` alone lists it.
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo up down status logs doctor test chaos check fmt docs images clean
+.PHONY: help setup demo up down status logs doctor test chaos check fmt docs images manifests clean
 
 # The first Python that suits; a name on PATH may be a shim that does not run.
 PYTHON ?= $(shell for python in python3.11 python3.12 python3 python; do \
@@ -15,6 +15,9 @@ REGISTRY ?=
 TAG ?=
 PYTHON_IMAGE ?=
 IMAGES ?=
+OUT ?= deploy/k8s/rendered
+REVISION ?= 1
+VALUES ?=
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  \033[1m%-9s\033[0m %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -68,7 +71,10 @@ images: setup ## Build the images and their bills of materials (BUILDER=docker|p
 	@PATH="$(CURDIR)/.mews/tools/bin:$$PATH" $(BIN)/python deploy/docker/images.py --builder "$(BUILDER)" --registry "$(REGISTRY)" \
 	  --tag "$(TAG)" --python-image "$(PYTHON_IMAGE)" $(if $(PUSH),--push) $(IMAGES)
 
+manifests: setup ## Render the chart into plain manifests for kustomize (OUT=deploy/k8s/rendered REVISION=1 VALUES=mine.yaml)
+	@$(BIN)/python -m deploy.k8s.manifests $(OUT) --revision $(REVISION) $(addprefix --values ,$(VALUES))
+
 clean: ## Stop everything and remove all that was made here: data, environment, caches
 	@if test -x $(BIN)/mews; then $(BIN)/mews down; fi
-	@rm -rf .mews .venv .pytest_cache .ruff_cache .hypothesis .import_linter_cache
+	@rm -rf .mews .venv deploy/k8s/rendered .pytest_cache .ruff_cache .hypothesis .import_linter_cache
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -1,12 +1,13 @@
 """The chart, rendered once a run for each set of values."""
 
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import helm_python
 import pytest
 
-from tests.support.manifests.objects import Manifest
-from tests.support.manifests.rendering import CHART, NAMESPACE, VALUE_SETS, Rendered, render, values_of
+from tests.support.manifests.objects import Manifest, read
+from tests.support.manifests.rendering import CHART, NAMESPACE, RELEASE, VALUE_SETS, Rendered, render, values_of
 
 Render = Callable[..., list[Manifest]]
 
@@ -45,6 +46,8 @@ def chart() -> helm_python.Chart:
 @pytest.fixture(scope="session")
 def render_with(chart: helm_python.Chart) -> Render:
     """`render_with(worker={"replicas": 3})`: the manifests with some values over the defaults."""
-    from tests.support.manifests.objects import read
 
-    return lambda **values: read(chart.render(values, name="mews", namespace=NAMESPACE))
+    def rendered(**values: Any) -> list[Manifest]:
+        return read(chart.render(values, name=RELEASE, namespace=NAMESPACE))
+
+    return rendered

@@ -1,7 +1,7 @@
 """What the chart's pods may ask of the API server."""
 
 from tests.deploy.conftest import Render
-from tests.support.manifests.objects import Manifest, named, of_kind
+from tests.support.manifests.objects import Manifest, of_kind, the
 from tests.support.manifests.rbac import Right, holding_tokens, rights
 
 FLEET: set[Right] = {
@@ -35,14 +35,13 @@ def test_each_kind_of_pod_has_an_account_of_its_own(manifests: list[Manifest]) -
     standing = of_kind(manifests, "Deployment", "StatefulSet")
     accounts = [found["spec"]["template"]["spec"]["serviceAccountName"] for found in standing]
     assert len(set(accounts)) == len(accounts)
-    assert {named(manifests, "ServiceAccount", account)["automountServiceAccountToken"] for account in accounts} == {
-        False
-    }  # pyright: ignore[reportOptionalSubscript]
+    mounting = {the(manifests, "ServiceAccount", account)["automountServiceAccountToken"] for account in accounts}
+    assert mounting == {False}
 
 
 def test_without_a_fleet_and_setup_no_pod_can_reach_the_api_server(render_with: Render) -> None:
     bare = render_with(fleet={"enabled": False}, setup={"enabled": False})
     assert rights(bare) == {}
     assert holding_tokens(bare) == set()
-    environment = named(bare, "Deployment", "mews-orchestrator")["spec"]["template"]["spec"]["containers"][0]["env"]  # pyright: ignore[reportOptionalSubscript]
-    assert {"name": "FLEET", "value": "none"} in environment
+    (orchestrator,) = the(bare, "Deployment", "mews-orchestrator")["spec"]["template"]["spec"]["containers"]
+    assert {"name": "FLEET", "value": "none"} in orchestrator["env"]

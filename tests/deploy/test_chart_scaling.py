@@ -2,7 +2,7 @@
 
 from tests.deploy.conftest import Render
 from tests.support.manifests.environment import environment
-from tests.support.manifests.objects import Manifest, named, of_kind, workloads
+from tests.support.manifests.objects import Manifest, of_kind, the, workloads
 from tests.support.manifests.rendering import Rendered
 
 AUTOSCALED = {"enabled": True, "minReplicas": 2, "maxReplicas": 6, "targetCPUUtilizationPercentage": 70}
@@ -36,8 +36,7 @@ def test_a_service_is_scaled_by_its_load(render_with: Render) -> None:
 def test_what_is_scaled_by_load_asks_for_cpu(rendered: Rendered) -> None:
     """Use is a share of the request: without one, the scaler knows nothing."""
     for scaler in of_kind(rendered.manifests, "HorizontalPodAutoscaler"):
-        target = named(rendered.manifests, "Deployment", scaler["spec"]["scaleTargetRef"]["name"])
-        assert target is not None
+        target = the(rendered.manifests, "Deployment", scaler["spec"]["scaleTargetRef"]["name"])
         for container in target["spec"]["template"]["spec"]["containers"]:
             assert container["resources"]["requests"].keys() >= {
                 metric["resource"]["name"] for metric in scaler["spec"]["metrics"]

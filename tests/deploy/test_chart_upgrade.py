@@ -8,7 +8,7 @@ import pytest
 
 from tests.support.manifests.__main__ import SETS, current
 from tests.support.manifests.identity import losses
-from tests.support.manifests.rendering import CHART, RECORDS, Rendered, render, values_of
+from tests.support.manifests.rendering import CHART, RECORDS, VALUE_SETS, Rendered, render, values_of
 
 VERSIONS = sorted(file.stem for file in RECORDS.glob("*.json"))
 FRESHEN = "write it down anew, if it is meant: python -m tests.support.manifests"
@@ -34,8 +34,6 @@ def test_the_identity_of_this_version_is_written_down(chart: helm_python.Chart, 
 
 def test_a_new_revision_with_the_same_values_changes_jobs_alone(rendered: Rendered) -> None:
     """So that no pod is restarted, and no Job is changed, which the API server would refuse."""
-    from tests.support.manifests.rendering import VALUE_SETS
-
     first = {_name(found): found for found in rendered.manifests}
     values = values_of(*VALUE_SETS[rendered.name])
     second = {_name(found): found for found in render(CHART, rendered.name, values, revision=2).manifests}

@@ -24,6 +24,9 @@ from tests.support.manifests import (
 from tests.support.manifests.objects import Manifest, workloads
 from tests.support.manifests.specimen import good_release
 
+Check = Callable[..., list[str]]
+Change = Callable[[dict[str, Manifest]], object]
+
 
 def _misfits(manifests: Sequence[Manifest]) -> list[str]:
     return schemas.misfits(manifests, schemas.VERSIONS[-1])
@@ -52,7 +55,7 @@ def _pod(parts: dict[str, Manifest]) -> Manifest:
     return parts["deployment"]["spec"]["template"]["spec"]
 
 
-def _set(holder: Callable[[dict[str, Manifest]], Manifest], **fields: Any) -> Callable[[dict[str, Manifest]], None]:
+def _set(holder: Callable[[dict[str, Manifest]], Manifest], **fields: Any) -> Change:
     """A change: fields of a part, replaced; None takes one away."""
 
     def change(parts: dict[str, Manifest]) -> None:
@@ -62,6 +65,11 @@ def _set(holder: Callable[[dict[str, Manifest]], Manifest], **fields: Any) -> Ca
             del there[name]
 
     return change
+
+
+def _without(name: str) -> Change:
+    """A change: a part is gone."""
+    return lambda parts: parts.pop(name)
 
 
 def _context(parts: dict[str, Manifest]) -> Manifest:
@@ -82,14 +90,14 @@ def _part(name: str, *path: str) -> Callable[[dict[str, Manifest]], Manifest]:
     return find
 
 
-BROKEN: list[tuple[Callable[..., list[str]], str, Callable[[dict[str, Manifest]], None]]] = [
+BROKEN: list[tuple[Check, str, Change]] = [
     (_misfits, "replica", _set(_part("deployment", "spec"), replica=2)),
     (_misfits, "no Deployment in apps/v2", _set(_part("deployment"), apiVersion="apps/v2")),
     (_misfits, "is not of type", _set(_part("deployment", "spec"), replicas="two")),
-    (references.dangling, "no ServiceAccount web", lambda parts: parts.pop("account")),
-    (references.dangling, "no Secret bus", lambda parts: parts.pop("secret")),
+    (references.dangling, "no ServiceAccount web", _without("account")),
+    (references.dangling, "no Secret bus", _without("secret")),
     (references.dangling, "has no key web.creds", _set(_part("secret"), data={"other": "eA=="})),
-    (references.dangling, "no Role web", lambda parts: parts.pop("role")),
+    (references.dangling, "no Role web", _without("role")),
     (references.dangling, "no volume tmp", _set(_pod, volumes=[])),
     (references.dangling, "no ConfigMap cfg", _set(_container, envFrom=[{"configMapRef": {"name": "cfg"}}])),
     (references.duplicates, "Service/web", lambda parts: parts.update(again=parts["service"])),
@@ -138,16 +146,14 @@ BROKEN: list[tuple[Callable[..., list[str]], str, Callable[[dict[str, Manifest]]
 
 
 @pytest.mark.parametrize("check", CHECKS, ids=lambda check: check.__name__)
-def test_a_good_release_is_left_in_peace(check: Callable[..., list[str]]) -> None:
+def test_a_good_release_is_left_in_peace(check: Check) -> None:
     assert check(list(good_release().values())) == []
 
 
 @pytest.mark.parametrize(
     ("check", "complaint", "change"), BROKEN, ids=[f"{check.__name__}-{complaint}" for check, complaint, _ in BROKEN]
 )
-def test_a_broken_release_is_told_what_is_wrong(
-    check: Callable[..., list[str]], complaint: str, change: Callable[[dict[str, Manifest]], None]
-) -> None:
+def test_a_broken_release_is_told_what_is_wrong(check: Check, complaint: str, change: Change) -> None:
     parts = good_release()
     change(parts)
     assert any(complaint in found for found in check(list(parts.values())))
@@ -243,13 +249,13 @@ def test_a_pod_that_no_policy_takes_reaches_all_and_is_reached() -> None:
     ("complaint", "change"),
     [
         ("Deployment/web: selector", _set(_part("deployment", "spec"), selector={"matchLabels": {"app": "new"}})),
-        ("Deployment/web is gone", lambda parts: parts.pop("deployment")),
+        ("Deployment/web is gone", _without("deployment")),
         ("Service/web: http", _set(_part("service", "spec"), ports=[{"name": "http", "port": 8080}])),
         ("Secret bus is no longer used", _set(_pod, volumes=[])),
     ],
     ids=["selector", "workload", "port", "secret"],
 )
-def test_a_loss_of_an_upgrade_is_found(complaint: str, change: Callable[[dict[str, Manifest]], None]) -> None:
+def test_a_loss_of_an_upgrade_is_found(complaint: str, change: Change) -> None:
     parts = good_release()
     before = identity.facts(list(parts.values()))
     assert identity.losses(before, identity.facts(list(deepcopy(parts).values()))) == []

@@ -76,6 +76,18 @@ PATH = _object("type value", type=_one_of("Exact", "PathPrefix", "RegularExpress
 BACKEND = _object("name port", name=NAME, port=NUMBER, weight=NUMBER)
 ROUTE_DURATION = _text("^([0-9]{1,5}(h|m|s|ms)){1,4}$")
 
+# cert-manager
+ISSUER = _object("name kind", name=NAME, kind=_one_of("Issuer", "ClusterIssuer"))
+PRIVATE_KEY = _object(
+    algorithm=_one_of("RSA", "ECDSA", "Ed25519"), size=NUMBER, rotationPolicy=_one_of("Never", "Always")
+)
+
+# CloudNativePG
+INITDB = _object(database=TEXT, owner=TEXT, encoding=TEXT, localeCollate=TEXT, localeCType=TEXT)
+STORAGE = _object("size", size=TEXT, storageClass=TEXT)
+SYNCHRONOUS = _object("method number", method=_one_of("any", "first"), number=NUMBER)
+QUANTITIES = _object(requests=TEXTS, limits=TEXTS)
+
 SPECIFICATIONS: dict[tuple[str, str], Schema] = {
     ("monitoring.coreos.com/v1", "ServiceMonitor"): _object(
         "selector endpoints",
@@ -103,6 +115,32 @@ SPECIFICATIONS: dict[tuple[str, str], Schema] = {
         maxReplicaCount=NUMBER,
         advanced=_object(horizontalPodAutoscalerConfig=HPA),
         triggers=_list(TRIGGER, least=1),
+    ),
+    ("cert-manager.io/v1", "Issuer"): _object(selfSigned=_object(), ca=_object("secretName", secretName=NAME)),
+    ("cert-manager.io/v1", "Certificate"): _object(
+        "secretName issuerRef",
+        isCA=YES_OR_NO,
+        commonName=TEXT,
+        dnsNames=_list(TEXT, least=1),
+        duration=_text("^[0-9]+h$"),
+        secretName=NAME,
+        privateKey=PRIVATE_KEY,
+        usages=_list(TEXT),
+        issuerRef=ISSUER,
+    ),
+    ("postgresql.cnpg.io/v1", "Cluster"): _object(
+        "instances storage",
+        instances=NUMBER,
+        imageName=TEXT,
+        primaryUpdateStrategy=_one_of("unsupervised", "supervised"),
+        enableSuperuserAccess=YES_OR_NO,
+        bootstrap=_object(initdb=INITDB),
+        postgresql=_object(synchronous=SYNCHRONOUS, parameters=TEXTS, pg_hba=_list(TEXT)),
+        storage=STORAGE,
+        walStorage=STORAGE,
+        resources=QUANTITIES,
+        affinity=_object(podAntiAffinityType=_one_of("preferred", "required"), topologyKey=TEXT),
+        monitoring=_object(enablePodMonitor=YES_OR_NO),
     ),
     ("gateway.networking.k8s.io/v1", "HTTPRoute"): _object(
         "rules",

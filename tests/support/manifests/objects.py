@@ -116,6 +116,14 @@ def named(manifests: Sequence[Manifest], kind: str, name: str) -> Manifest | Non
     return next((found for found in of_kind(manifests, kind) if found["metadata"]["name"] == name), None)
 
 
+def the(manifests: Sequence[Manifest], kind: str, name: str) -> Manifest:
+    """The one of this kind and name. Raises LookupError."""
+    found = named(manifests, kind, name)
+    if found is None:
+        raise LookupError(f"there is no {kind} {name}")
+    return found
+
+
 def workloads(manifests: Sequence[Manifest]) -> list[Workload]:
     """All that make pods."""
     return [Workload(found, _at(found, TEMPLATES[found["kind"]])) for found in of_kind(manifests, *TEMPLATES)]

@@ -4,15 +4,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any
 
 import helm_python
-import yaml
 
+from deploy.k8s.manifests import CHART, Values, values_of
 from tests.support.manifests.objects import Manifest, read
 
+__all__ = ["CHART", "Rendered", "Values", "render", "values_of"]
+
 ROOT = Path(__file__).parents[3]
-CHART = ROOT / "deploy" / "helm" / "mews"
 RECORDS = ROOT / "tests" / "deploy" / "previous"
 """What earlier versions of the chart had, a file for each version."""
 RELEASE = "mews"
@@ -25,8 +25,6 @@ VALUE_SETS: dict[str, tuple[Path, ...]] = {
     "full": (ROOT / "tests" / "deploy" / "values" / "full.yaml",),
 }
 """Files of values that the chart is tried with; `full` switches on all that can be."""
-
-Values = dict[str, Any]
 
 
 @dataclass(frozen=True)
@@ -55,19 +53,3 @@ def render(chart: Path, name: str, values: Values, *, release: str = RELEASE, re
             is_upgrade=revision > 1,
         )
         return Rendered(name, loaded.merge_values(values), texts)
-
-
-def values_of(*files: Path) -> Values:
-    """Files of values, each over the one before, as `helm --values` does."""
-    merged: Values = {}
-    for file in files:
-        merged = over(merged, yaml.safe_load(file.read_text()) or {})
-    return merged
-
-
-def over(below: Values, above: Values) -> Values:
-    """Values over others: maps are merged, all else is replaced."""
-    return below | {
-        key: over(below[key], value) if isinstance(value, dict) and isinstance(below.get(key), dict) else value
-        for key, value in above.items()
-    }

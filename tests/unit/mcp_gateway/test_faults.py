@@ -70,6 +70,7 @@ def test_a_long_description_is_refused_by_its_limit_and_not_repeated() -> None:
         ({"action": "update_config", "worker_id": "w"}, "config"),
         ({"action": "update_config", "worker_id": "w", "config": {}}, "config"),
         ({"action": "restart", "worker_id": "w", "config": {"tags": []}}, "config"),
+        ({"action": "pause", "worker_id": "w", "drain": True}, "drain"),
     ],
 )
 def test_what_an_action_needs_is_named(arguments: dict[str, Any], field: str) -> None:

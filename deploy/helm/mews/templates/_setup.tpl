@@ -7,6 +7,7 @@
 {{- $_ := set $made "MEWS_NAMESPACE" .Release.Namespace -}}
 {{- $_ := set $made "MEWS_WORKERS" .Values.worker.maxReplicas -}}
 {{- $_ := set $made "MEWS_SECRETS" (include "mews.setup.groups" .) -}}
+{{- with .Values.setup.credentialDays }}{{- $_ := set $made "MEWS_CREDENTIALS_DAYS" . -}}{{- end -}}
 {{- if or .Values.postgres.deploy .Values.postgres.admin.existingSecret -}}
 {{- $_ := set $made "POSTGRES_ADMIN_USER" .Values.postgres.admin.user -}}
 {{- $_ := set $made "POSTGRES_ADMIN_SECRET" (ternary (printf "%s-postgres" $fullname) .Values.postgres.admin.existingSecret .Values.postgres.deploy) -}}

@@ -51,3 +51,5 @@ class NewCommand(Model):
     config: WorkerConfig | None = None
     reason: OptionalText | None = None
     issued_by: Name = "manager"
+    drain: bool | None = None
+    """For `restart`: whether what runs may end first."""

@@ -10,7 +10,7 @@ from devstack.credentials import Credentials
 from devstack.paths import Layout
 from devstack.servers.base import ServerInfo
 from devstack.servers.given import given_nats
-from devstack.services import GATEWAY, SERVICES, STACK_VARIABLE, ServiceSpec, worker_name
+from devstack.services import GATEWAY, ORCHESTRATOR, SERVICES, STACK_VARIABLE, ServiceSpec, worker_name
 
 HOST = "127.0.0.1"
 # Shorter than the time after which the supervisor kills.
@@ -56,7 +56,13 @@ def service_env(world: World, service: ServiceSpec) -> dict[str, str]:
     doors = callers | ({"SERVICE_TOKEN": token} if token else {})
     gateway = {"AUTH_MODE": "local", "GATEWAY_STATE_KEYS": world.credentials.gateway_state_key}
     bus = _own_bus(world, "service", service.name)
-    return _shared(world, service.name) | bus | database | doors | (gateway if service.name == GATEWAY else {})
+    own = {GATEWAY: gateway, ORCHESTRATOR: fleet_env(world)}.get(service.name, {})
+    return _shared(world, service.name) | bus | database | doors | own
+
+
+def fleet_env(world: World) -> dict[str, str]:
+    """By what the orchestrator reaches the supervisor, which runs the workers."""
+    return {"FLEET": "local", "FLEET_SOCKET": str(fleet_socket(world.layout)), "FLEET_AUTOSCALE": "false"}
 
 
 def migration_env(world: World, service: ServiceSpec) -> dict[str, str]:
@@ -93,6 +99,11 @@ def sandbox_env(world: World, number: int) -> dict[str, str]:
 def sandbox_socket(layout: Layout, number: int) -> Path:
     """The Unix socket between a worker and its sandbox."""
     return layout.sockets / f"sandbox-{number}.sock"
+
+
+def fleet_socket(layout: Layout) -> Path:
+    """The Unix socket at which the supervisor is asked about workers."""
+    return layout.sockets / "fleet.sock"
 
 
 def url_of(world: World, name: str) -> str:

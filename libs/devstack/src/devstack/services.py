@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 GATEWAY = "mcp-gateway"
 GATEWAY_PORT = 8080
+ORCHESTRATOR = "orchestrator"
 # Put into the environment of every process of the system, so that strays can be told from strangers.
 STACK_VARIABLE = "MEWS_STACK"
 
@@ -20,7 +21,7 @@ class ServiceSpec:
 
 
 SERVICES = (
-    ServiceSpec("orchestrator", "orchestrator", "orchestrator", "ORCHESTRATOR_URL"),
+    ServiceSpec(ORCHESTRATOR, "orchestrator", "orchestrator", "ORCHESTRATOR_URL"),
     ServiceSpec(
         "telemetry-ingest", "telemetry_ingest", "telemetry", "TELEMETRY_INGEST_URL", (GATEWAY, "analytics-query")
     ),
@@ -28,13 +29,14 @@ SERVICES = (
     ServiceSpec("question-broker", "question_broker", "questions", "QUESTION_BROKER_URL"),
     ServiceSpec(GATEWAY, "mcp_gateway", "gateway", "GATEWAY_URL", ()),
 )
+WORKER_PREFIX = "worker-"
 WORKER_MODULE = "worker_agent"
 SANDBOX_MODULE = "sandbox"
 
 
 def worker_name(number: int) -> str:
     """The name and id of the worker with this number, from 1."""
-    return f"worker-{number}"
+    return f"{WORKER_PREFIX}{number}"
 
 
 def sandbox_name(number: int) -> str:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from devstack.bus.local import prepare_credentials
 from devstack.credentials import load_credentials
-from devstack.environments import HOST, World
+from devstack.environments import HOST, World, fleet_socket
 from devstack.errors import DevstackError
 from devstack.locking import sole_supervisor
 from devstack.parts import build_parts, server_endpoints
@@ -21,6 +21,7 @@ from devstack.processes import identify
 from devstack.servers.given import given_nats
 from devstack.services import GATEWAY, GATEWAY_PORT, SERVICES, worker_name
 from devstack.state import Phase, State, read_state, write_state
+from devstack.supervision.door import FleetDoor
 from devstack.supervision.rotation import rotate
 from devstack.supervision.strays import adopt_orphans, end_descendants, end_strays
 from devstack.supervision.supervisor import Supervisor
@@ -70,7 +71,8 @@ class System:
         self._supervisor = Supervisor(parts, self._clock, self._write)
         aside = [asyncio.create_task(self._announce(self._supervisor)), asyncio.create_task(self._keep_house(stop))]
         try:
-            await self._supervisor.run(stop)
+            async with FleetDoor(self._supervisor.members).open(fleet_socket(self._layout)):
+                await self._supervisor.run(stop)
         finally:
             for task in aside:
                 task.cancel()

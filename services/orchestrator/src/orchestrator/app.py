@@ -13,6 +13,7 @@ from orchestrator.handlers.briefing import Briefings
 from orchestrator.handlers.checkpoints import Checkpoints
 from orchestrator.handlers.creating import Creator
 from orchestrator.handlers.deadlines import Deadlines
+from orchestrator.handlers.fleet import FleetKeeper
 from orchestrator.handlers.leading import Leader
 from orchestrator.handlers.managing import Manager
 from orchestrator.handlers.questions import Questions
@@ -22,7 +23,8 @@ from orchestrator.handlers.scheduling import Scheduler
 from orchestrator.handlers.sessions import Sessions
 from orchestrator.handlers.strays import Strays
 from orchestrator.handlers.watching import Watch
-from orchestrator.settings import Settings
+from orchestrator.ports import Fleet
+from orchestrator.settings import FleetKind, Settings
 from servicekit.bus import Bus, DeadLetters, declare_again, keep_declared
 from servicekit.bus.objects import Objects
 from servicekit.bus.rpc import serve
@@ -55,13 +57,16 @@ def create_app(settings: Settings, clock: Clock | None = None) -> FastAPI:
         readiness.add("schema", schema_check(database, MIGRATIONS))
         readiness.add("bus", bus.check)
         await keep_declared(bus, settings)
+        fleet = await _open_fleet(settings)
         async with Background(readiness) as background:
             dead_letters = DeadLetters(database.pool, SERVICE)
             app.state.dead_letters = DeadLetterDesk(database, dead_letters, clock)
             background.start("dead letters", app.state.dead_letters.watch)
             background.start("retention", _retention(settings, database, clock).run)
-            app.state.services = await _start(background, settings, clock, database, bus, dead_letters)
+            app.state.services = await _start(background, settings, clock, database, bus, dead_letters, fleet)
             yield
+        if fleet is not None:
+            await fleet.close()
         await bus.drain()
         await database.close()
 
@@ -70,7 +75,13 @@ def create_app(settings: Settings, clock: Clock | None = None) -> FastAPI:
 
 
 async def _start(
-    background: Background, settings: Settings, clock: Clock, database: Database, bus: Bus, dead_letters: DeadLetters
+    background: Background,
+    settings: Settings,
+    clock: Clock,
+    database: Database,
+    bus: Bus,
+    dead_letters: DeadLetters,
+    fleet: Fleet | None,
 ) -> Services:
     # A producer of its own for each start: numbers never repeat, even if the database is put back to an older day.
     relay = OutboxRelay(database, bus, new_id(SERVICE))
@@ -88,7 +99,7 @@ async def _start(
     strays = Strays(tasks, leader, clock)
     scheduler = Scheduler(tasks, leader, couriers, link, clock)
     reports = Reports(tasks, clock, policy, dead_letters, partial(_remember, leader, alarm))
-    manager = Manager(tasks, clock, policy, alarm.ring, alarm.ring_for_fleet)
+    manager = Manager(tasks, clock, policy, alarm.ring, alarm.ring_for_fleet, settings.fleet_traits)
     sessions = Sessions(tasks, clock, policy, alarm.ring_for_fleet)
     bus.on_reconnect(partial(_refill, leader, alarm))
 
@@ -101,6 +112,11 @@ async def _start(
     background.start("watch", loops.keep(watch.tick, settings.watch_tick_ms))
     background.start("deadlines", loops.keep(deadlines.tick, settings.watch_tick_ms))
     background.start("strays", loops.keep(strays.tick, settings.watch_tick_ms))
+    traits = settings.fleet_traits
+    if fleet is not None and traits is not None:
+        scaling, changed = settings.scaling, alarm.ring_for_fleet
+        keeper = FleetKeeper(tasks, leader, fleet, traits, link, clock, policy, scaling, changed)
+        background.start("fleet", loops.keep(keeper.tick, settings.fleet_tick_ms))
     if settings.fleet_sample_ms:
         sampler = Sampler(tasks, leader, clock, settings.fleet_sample_ms)
         background.start("sample", loops.sample_fleet(sampler, settings.fleet_sample_ms))
@@ -118,6 +134,21 @@ async def _start(
     if settings.nats_declares:
         background.start("declare", partial(declare_again, bus, settings))
     return Services(creator, manager, tasks)
+
+
+async def _open_fleet(settings: Settings) -> Fleet | None:
+    """Each is imported where it is used alone: the client of Kubernetes takes memory that others need not spend."""
+    if settings.fleet is FleetKind.kubernetes:
+        from orchestrator.fleets.kubernetes import open_kubernetes
+
+        timeout_s = settings.fleet_timeout_ms / 1000
+        where = settings.fleet_namespace, settings.fleet_statefulset
+        return await open_kubernetes(*where, settings.fleet_kubeconfig, timeout_s)
+    if settings.fleet is FleetKind.local:
+        from orchestrator.fleets.local import LocalFleet
+
+        return LocalFleet(settings.fleet_socket)
+    return None
 
 
 def _retention(settings: Settings, database: Database, clock: Clock) -> Retention:

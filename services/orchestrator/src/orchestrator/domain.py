@@ -1,8 +1,9 @@
 """What this service thinks about: states with their legal transitions, demands, workers, attempts. All frozen."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from enum import StrEnum
 from typing import NamedTuple
 
 from contracts.tasks import TERMINAL_STATES, AttemptState, FailureClass, NewTask, TaskState
@@ -213,6 +214,47 @@ class Fate:
     failure_class: FailureClass | None = None
     crashes: int = 0
     queue_until: datetime | None = None
+
+
+class FleetAction(StrEnum):
+    """What is to become of a worker's instance: it is ended and comes anew, or its place is given up."""
+
+    restart = "restart"
+    remove = "remove"
+
+
+@dataclass(frozen=True, slots=True)
+class Intention:
+    """What the fleet means to do with a worker. `instance`: what is to end, once that is known; never another."""
+
+    worker_id: str
+    action: FleetAction
+    instance: str | None
+    asked_at: datetime
+    asked_by: str
+    until: datetime | None = None
+    """From when on it does not wait for attempts any more; None: it waits for all of them."""
+    was_paused: bool = False
+    """Whether the worker was paused by a manager before: then it is so afterwards."""
+
+
+class Instance(NamedTuple):
+    """One life of a worker as whoever runs it knows it: a pod, or a process. `instance` is never given again."""
+
+    worker_id: str
+    instance: str
+    is_ready: bool
+    is_ending: bool = False
+    reason: str | None = None
+    """Why it is not ready, if that is known."""
+
+
+class FleetLook(NamedTuple):
+    """What runs at one moment. `version`: what a change of `replicas` is based on; another change makes it void."""
+
+    replicas: int
+    version: str
+    instances: Sequence[Instance]
 
 
 def check_transition(source: TaskState, target: TaskState) -> None:

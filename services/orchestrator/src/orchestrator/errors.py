@@ -147,6 +147,58 @@ class ConfigMissing(OrchestratorError):
         super().__init__("The action update_config needs a config with at least one value.")
 
 
+class NothingToDrain(OrchestratorError):
+    """`drain` with an action that does not end anything."""
+
+    code = "drain_not_possible"
+    category = "invalid"
+
+    def __init__(self, action: str) -> None:
+        super().__init__(
+            f"drain: the action {action} ends nothing, so nothing can be waited for; only restart takes it."
+        )
+
+
+class NoFleet(OrchestratorError):
+    """Something was asked that only whoever runs the workers can do."""
+
+    code = "no_fleet"
+    category = "conflict"
+
+    def __init__(self, worker_id: str, what: str) -> None:
+        super().__init__(
+            f"{worker_id} is not run by a fleet that this platform manages (FLEET), so {what} is not possible; "
+            "leave drain out, or drain the worker and restart it once it is idle."
+        )
+
+
+class FleetAway(OrchestratorError):
+    """Whoever runs the workers does not answer, or not yet: nothing was done. `again_in_s`: when to ask again."""
+
+    code = "fleet_away"
+    category = "unavailable"
+
+    def __init__(self, detail: str, again_in_s: float = 0.0) -> None:
+        super().__init__(detail)
+        self.again_in_s = again_in_s
+
+
+class FleetRefused(FleetAway):
+    """Whoever runs the workers does not let this service do so; somebody must change that."""
+
+    code = "fleet_refused"
+
+
+class FleetChanged(OrchestratorError):
+    """Somebody else has changed the size of the fleet meanwhile."""
+
+    code = "fleet_changed"
+    category = "conflict"
+
+    def __init__(self, detail: str) -> None:
+        super().__init__(f"The fleet has changed since it was looked at: {detail}")
+
+
 class IllegalTransition(OrchestratorError):
     """A state change that the table of transitions does not have."""
 

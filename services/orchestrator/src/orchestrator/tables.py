@@ -26,6 +26,7 @@ ID = String(255, collation="C")
 MOMENT = DateTime(timezone=True)
 TASK_STATES = ["queued", "assigned", "running", "paused", "waiting", "completed", "failed", "cancelled", "timed_out"]
 ATTEMPT_STATES = ["assigned", "running", "completed", "failed", "cancelled", "timed_out", "lost", "refused"]
+FLEET_ACTIONS = ["restart", "remove"]
 FAILURE_CLASSES = ["retryable", "permanent", "poison"]
 WORKER_STATES = ["online", "paused", "draining", "offline"]
 HOT = {"fillfactor": "80", "autovacuum_vacuum_scale_factor": "0.02", "autovacuum_analyze_scale_factor": "0.05"}
@@ -196,3 +197,18 @@ class ExperienceRow(Base, table=True):
     failed: int = Field(sa_column=Column(Integer, nullable=False, server_default="0"))
     mean_ms: float = Field(sa_column=Column(Double, nullable=False, server_default="0"))
     last_at: datetime = Field(sa_column=Column(MOMENT, nullable=False))
+
+
+class FleetIntentionRow(Base, table=True):
+    """What is to become of the instance of a worker; `instance` is what is to end, once that is known."""
+
+    __tablename__ = "fleet_intentions"  # pyright: ignore[reportAssignmentType]
+    __table_args__ = (CheckConstraint(one_of("action", FLEET_ACTIONS), name="fleet_intentions_action_known"),)
+
+    worker_id: str = Field(sa_column=Column(ID, primary_key=True))
+    action: str = Field(sa_column=Column(String(20), nullable=False))
+    instance: str | None = Field(sa_column=Column(String(255)))
+    asked_at: datetime = Field(sa_column=Column(MOMENT, nullable=False))
+    asked_by: str = Field(sa_column=Column(String(255), nullable=False))
+    until: datetime | None = Field(sa_column=Column(MOMENT))
+    was_paused: bool = Field(sa_column_kwargs={"server_default": text("false")}, default=False)

@@ -80,6 +80,29 @@ class Authority:
         """All workers and services to which something was issued."""
         return {"worker": self._book.workers, "service": self._book.services}
 
+    @property
+    def book(self) -> str:
+        """All that it must keep, as it stands in its file: whoever can read it can be anybody."""
+        return self._book.model_dump_json(indent=2)
+
+    def holds(self, kind: str, name: str, text: str, until: datetime) -> bool:
+        """Whether a file's text is a credential of this authority with today's rights, that is valid at `until`."""
+        member, rights = self.members[kind].get(name), self.rights(kind, name)
+        try:
+            kept = Credentials.parse(text)
+        except ValueError:
+            return False
+        said = claims.read(kept.jwt)["nats"]
+        is_mine = member is not None and any(
+            one.key == kept.key.public and member.is_valid(one, until) for one in member.issued
+        )
+        allowed = said["pub"]["allow"], said["sub"]["allow"]
+        return is_mine and allowed == (list(rights.publish), list(rights.subscribe))
+
+    def issue(self, kind: str, name: str, now: datetime, lasts: timedelta | None) -> Credentials:
+        """A new credential for a `worker` or `service`; see `for_worker`, `for_service`."""
+        return self.for_worker(name, now, lasts) if kind == "worker" else self.for_service(name, now, lasts)
+
     def rights(self, kind: str, name: str) -> Rights:
         """What a `worker` or `service` may do, as this version says."""
         return permissions.rights_of_worker(name) if kind == "worker" else permissions.rights_of_service(name)
@@ -126,6 +149,12 @@ class Authority:
         key = KeyPair.generate(Role.user)
         told = claims.user(key.public, "authority", claims.system_rights(), now + timedelta(minutes=1))
         return Credentials(claims.signed(told, self._system, int(now.timestamp())), key)
+
+    def for_maintenance(self, now: datetime, lasts: timedelta) -> Credentials:
+        """A credential with which an operator backs up, restores or purges streams; it is not kept in the book."""
+        key = KeyPair.generate(Role.user)
+        told = claims.user(key.public, "maintenance", claims.maintenance_rights(), now + lasts)
+        return Credentials(claims.signed(told, self._platform, int(now.timestamp())), key)
 
     def revoke(self, kind: str, name: str, key: str | None, now: datetime) -> list[str]:
         """End one credential, or all of a worker or service so far; the public keys that are out now.

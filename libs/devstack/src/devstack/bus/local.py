@@ -5,7 +5,6 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 from devstack.bus.authority import Authority
-from devstack.bus.claims import read
 from devstack.files import write_atomically
 from devstack.paths import Layout
 from servicekit.bus.keys import Credentials
@@ -22,14 +21,11 @@ def credentials_file(layout: Layout, kind: str, name: str) -> Path:
 def prepare_credentials(layout: Layout, services: Iterable[str], workers: Iterable[str], now: datetime) -> Authority:
     """Make what is missing, and make anew what expires soon or is revoked."""
     authority = Authority(layout.bus)
-    for name in services:
-        path = credentials_file(layout, "service", name)
-        if not _holds(authority, "service", name, path, now):
-            write_credentials(path, authority.for_service(name, now, LASTS))
-    for name in workers:
-        path = credentials_file(layout, "worker", name)
-        if not _holds(authority, "worker", name, path, now):
-            write_credentials(path, authority.for_worker(name, now, LASTS))
+    for kind, names in (("service", services), ("worker", workers)):
+        for name in names:
+            path = credentials_file(layout, kind, name)
+            if not _holds(authority, kind, name, path, now):
+                write_credentials(path, authority.issue(kind, name, now, LASTS))
     return authority
 
 
@@ -41,16 +37,7 @@ def write_credentials(path: Path, credentials: Credentials) -> None:
 
 def _holds(authority: Authority, kind: str, name: str, path: Path, now: datetime) -> bool:
     """Whether the file holds a credential with today's rights that is valid for some time."""
-    member = authority.members[kind].get(name)
     try:
-        kept = Credentials.parse(path.read_text())
-    except (OSError, ValueError):
+        return authority.holds(kind, name, path.read_text(), now + RENEW_BEFORE)
+    except OSError:
         return False
-    mine = [one for one in member.issued if one.key == kept.key.public] if member else []
-    return any(
-        member is not None
-        and member.is_valid(one, now + RENEW_BEFORE)
-        and read(kept.jwt)["nats"]["pub"]["allow"] == list(authority.rights(kind, name).publish)
-        and read(kept.jwt)["nats"]["sub"]["allow"] == list(authority.rights(kind, name).subscribe)
-        for one in mine
-    )

@@ -7,6 +7,7 @@ from devstack.cli import (
     assigning,
     auditing,
     bus,
+    cluster,
     deadletters,
     demo,
     diagnosis,
@@ -29,6 +30,6 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 DAILY = (running, demo, assigning, watching, listing, asking, reporting)
-OPERATING = (keys, auditing, deadletters, rebuilding, roles, logs, surfaces, bus, diagnosis)
+OPERATING = (keys, auditing, deadletters, rebuilding, roles, logs, surfaces, bus, cluster, diagnosis)
 for group in (*DAILY, *OPERATING):
     group.register(app)

@@ -22,6 +22,11 @@ async def _list(given: ManageWorkers, call: Call) -> Fleet:
 
 async def _command(given: ManageWorkers, call: Call) -> Fleet:
     command = NewCommand(
-        action=CommandAction(given.action.value), config=given.config, reason=given.reason, issued_by=call.actor
+        action=CommandAction(given.action.value),
+        config=given.config,
+        reason=given.reason,
+        issued_by=call.actor,
+        # Left out where nobody asks: an orchestrator of the version before does not know it.
+        drain=given.drain or None,
     )
     return Fleet(command=await call.upstreams.orchestrator.command(given.worker_id or "", command))

@@ -27,6 +27,17 @@ WORKERS_SUPERSEDED = Counter("mews_workers_superseded", "Processes that ran besi
 HEARTBEATS = Counter("mews_heartbeats", "Heartbeats heard.", registry=REGISTRY)
 LEADS = Gauge("mews_orchestrator_leads", "1 while this process leads.", registry=REGISTRY)
 WORKERS_ONLINE = Gauge("mews_workers_online", "Workers online, as the leader sees it.", registry=REGISTRY)
+FLEET_REPLICAS = Gauge("mews_fleet_replicas", "Workers that are wanted, as the leader sees it.", registry=REGISTRY)
+FLEET_INSTANCES = Gauge(
+    "mews_fleet_instances",
+    "Instances of workers that are there, by whether they are ready.",
+    ["ready"],
+    registry=REGISTRY,
+)
+FLEET_STEPS = Counter("mews_fleet_steps", "What was done with instances of workers.", ["step"], registry=REGISTRY)
+FLEET_FAILURES = Counter(
+    "mews_fleet_failures", "Looks at the fleet, or changes of it, that failed, by why.", ["code"], registry=REGISTRY
+)
 ROUND_SECONDS = Histogram(
     "mews_schedule_round_seconds",
     "Time of a scheduling round that assigned something.",

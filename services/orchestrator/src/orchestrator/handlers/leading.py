@@ -6,6 +6,7 @@ from dataclasses import replace
 from datetime import timedelta
 
 from contracts.workers import Heartbeat, WorkerStatus
+from orchestrator.decisions.fleet import Standing
 from orchestrator.domain import AttemptRef, Experience, Worker
 from orchestrator.handlers.counting import HEARTBEATS, LEADS, WORKERS_ONLINE
 from orchestrator.handlers.leasebook import LeaseBook
@@ -18,6 +19,8 @@ FLEET_LASTS_S = 10.0
 """How old the picture of the fleet may be when nobody has said that it changed."""
 ABSENCE_REMEMBERED = timedelta(days=1)
 EXPERIENCE_LASTS = timedelta(days=30)
+UNHEARD = (float("inf"), "")
+"""For a worker that this process has not yet waited for."""
 OVERLAP = timedelta(seconds=5)
 """By how much the clocks of replicas may differ."""
 
@@ -180,6 +183,20 @@ class Leader:
             for worker_id, member in self._members.items()
             if member.worker.status is not WorkerStatus.offline and self._seen[worker_id][0] <= before
         ]
+
+    def standings(self) -> dict[str, Standing]:
+        """How each worker stands, as whoever runs its instance needs to know."""
+        live, before = self.leases.counts(), self._clock.monotonic() - self._offline_after_s
+        return {
+            worker_id: Standing(
+                live=live.get(worker_id, 0),
+                status=member.worker.status,
+                is_silent=self._seen.get(worker_id, UNHEARD)[0] <= before,
+                is_draining=worker_id in self._last and self._last[worker_id].draining,
+                unsent=self._last[worker_id].spool_events if worker_id in self._last else 0,
+            )
+            for worker_id, member in self._members.items()
+        }
 
     def _is_there(self, worker_id: str) -> bool:
         member = self._members.get(worker_id)

@@ -1,6 +1,7 @@
 """The leases of live attempts, in memory. All are equally long: their order is that of their last renewal."""
 
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterator, Mapping
 
 from orchestrator.domain import AttemptRef
 
@@ -26,6 +27,10 @@ class LeaseBook:
     def has(self, ref: AttemptRef) -> bool:
         """Whether it has a lease."""
         return ref in self._leases
+
+    def counts(self) -> Mapping[str, int]:
+        """How many leases each worker has."""
+        return Counter(worker_id for _, worker_id in self._leases.values())
 
     def renew(self, ref: AttemptRef, worker_id: str, now: float) -> bool:
         """Give a full lease again, if there is one and it is this worker's."""

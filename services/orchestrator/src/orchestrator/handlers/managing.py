@@ -1,17 +1,29 @@
 """What a manager does with tasks and workers: cancel, retry, pause, resume, command."""
 
+from datetime import timedelta
+
 from contracts.commands import Command, CommandAction, NewCommand
 from contracts.decided import DecidedKind
 from contracts.tasks import CancelTask, TaskState, TaskView
 from contracts.workers import WorkerStatus
+from orchestrator.decisions.fleet import place_of
 from orchestrator.decisions.liveness import told_by
 from orchestrator.decisions.ranking import rank_at
 from orchestrator.decisions.retries import RetryPolicy, queue_until
-from orchestrator.domain import LIVE_STATES, RETRYABLE_STATES, AttemptRef
-from orchestrator.errors import ConfigMissing, NotCancellable, NotRetryable, NotSteerable, TaskNotFound, WorkerNotFound
+from orchestrator.domain import LIVE_STATES, RETRYABLE_STATES, AttemptRef, FleetAction, Intention
+from orchestrator.errors import (
+    ConfigMissing,
+    NoFleet,
+    NotCancellable,
+    NothingToDrain,
+    NotRetryable,
+    NotSteerable,
+    TaskNotFound,
+    WorkerNotFound,
+)
 from orchestrator.handlers.cancelling import cancel_task
 from orchestrator.handlers.telling import about_task, about_worker
-from orchestrator.ports import Session, Store, Wake
+from orchestrator.ports import FleetTraits, Said, Session, Store, Wake
 from servicekit.clock import Clock
 from servicekit.ids import new_id
 
@@ -21,8 +33,17 @@ MANAGER = "manager"
 class Manager:
     """Acts for the manager."""
 
-    def __init__(self, store: Store, clock: Clock, policy: RetryPolicy, wake: Wake, fleet_changed: Wake) -> None:
+    def __init__(
+        self,
+        store: Store,
+        clock: Clock,
+        policy: RetryPolicy,
+        wake: Wake,
+        fleet_changed: Wake,
+        fleet: FleetTraits | None = None,
+    ) -> None:
         self._store = store
+        self._fleet = fleet
         self._clock = clock
         self._policy = policy
         self._wake = wake
@@ -85,12 +106,21 @@ class Manager:
         return command
 
     async def command(self, worker_id: str, new: NewCommand) -> Command:
-        """Tell a worker something. Raises WorkerNotFound, ConfigMissing."""
-        command = self._command(worker_id, new)
+        """Tell a worker something; one of the fleet is restarted by whoever runs it.
+
+        Raises WorkerNotFound, ConfigMissing, NothingToDrain, NoFleet.
+        """
+        command, fleet = self._command(worker_id, new), self._fleet
+        if new.action is CommandAction.restart and fleet is not None and place_of(worker_id, fleet.prefix) is not None:
+            return await self._restart(command, fleet, drain=new.drain or False)
+        if new.drain:
+            raise NoFleet(worker_id, "a restart after a drain")
         async with self._store.transaction() as session:
             member = await session.lock_worker(worker_id)
             if member is None:
                 raise WorkerNotFound(worker_id)
+            if new.action is CommandAction.resume:
+                await session.drop_intention(worker_id)
             told = told_by(new.action, member.told)
             if told is not member.told:
                 await session.set_told(worker_id, told, told or WorkerStatus.online)
@@ -100,7 +130,27 @@ class Manager:
         self._fleet_changed()
         return command
 
+    async def _restart(self, command: Command, fleet: FleetTraits, *, drain: bool) -> Command:
+        worker_id, now = command.worker_id, command.issued_at
+        until = now + timedelta(milliseconds=fleet.drain_ms if drain else 0)
+        async with self._store.transaction() as session:
+            member = await session.lock_worker(worker_id)
+            if member is None:
+                raise WorkerNotFound(worker_id)
+            was_paused = member.told is WorkerStatus.paused
+            await session.intend(
+                Intention(worker_id, FleetAction.restart, None, now, command.issued_by, until, was_paused)
+            )
+            if drain or fleet.ends_agents:
+                await session.set_told(worker_id, WorkerStatus.draining, WorkerStatus.draining)
+                session.command([command.model_copy(update={"action": CommandAction.drain})])
+            session.emit([_told(command)])
+        self._fleet_changed()
+        return command
+
     def _command(self, worker_id: str, new: NewCommand) -> Command:
+        if new.drain and new.action is not CommandAction.restart:
+            raise NothingToDrain(new.action.value)
         config = new.config.to_dict() if new.config else None
         if new.action is CommandAction.update_config and not config:
             raise ConfigMissing
@@ -123,6 +173,9 @@ class Manager:
 
 def _send(session: Session, command: Command) -> None:
     session.command([command])
+    session.emit([_told(command)])
+
+
+def _told(command: Command) -> Said:
     worker_id, now, actor = command.worker_id, command.issued_at, command.issued_by
-    told = about_worker(DecidedKind.worker_commanded, worker_id, now, actor=actor, data=command.to_dict())
-    session.emit([told])
+    return about_worker(DecidedKind.worker_commanded, worker_id, now, actor=actor, data=command.to_dict())

@@ -14,12 +14,14 @@ from orchestrator.domain import (
     AttemptRef,
     Demand,
     Experience,
+    Intention,
     Line,
     LiveRun,
     NewTaskRow,
     Overdue,
     Queued,
 )
+from orchestrator.ports.fleet import Fleet, FleetTraits
 from orchestrator.ports.values import (
     AttemptFacts,
     Closing,
@@ -41,6 +43,9 @@ __all__ = [
     "Closing",
     "Couriers",
     "Dispatch",
+    "Fleet",
+    "FleetReads",
+    "FleetTraits",
     "Holders",
     "KeptCheckpoints",
     "LeaderReads",
@@ -199,7 +204,15 @@ class Mailboxes(Protocol):
         ...
 
 
-class Store(Dispatch, LeaderReads, Views, Briefs, Holders, Protocol):
+class FleetReads(Protocol):
+    """What the fleet is to do."""
+
+    async def intentions(self) -> list[Intention]:
+        """All that is meant to be done with workers."""
+        ...
+
+
+class Store(Dispatch, LeaderReads, Views, Briefs, Holders, FleetReads, Protocol):
     """The database."""
 
     def transaction(self) -> AbstractAsyncContextManager[Session]:

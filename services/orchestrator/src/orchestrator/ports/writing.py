@@ -7,7 +7,7 @@ from typing import Any, Protocol
 from contracts.commands import Command
 from contracts.tasks import CollaborationTerms, TaskView
 from contracts.workers import Registration, WorkerStatus
-from orchestrator.domain import AttemptRef, Closed, Fate, NewTaskRow, WorkerSeen
+from orchestrator.domain import AttemptRef, Closed, Fate, Intention, NewTaskRow, WorkerSeen
 from orchestrator.ports.values import (
     AttemptFacts,
     Closing,
@@ -149,7 +149,31 @@ class WorkerWrites(Protocol):
         ...
 
 
-class Session(TaskWrites, LinkWrites, WorkerWrites, Protocol):
+class FleetWrites(Protocol):
+    """Writing what is to become of instances of workers; all in the session's transaction."""
+
+    async def intend(self, intention: Intention) -> None:
+        """Write down what is meant to be done with a worker; a restart that is asked for again may be hastened."""
+        ...
+
+    async def bind(self, intention: Intention, instance: str) -> None:
+        """Write down which instance is to end, once."""
+        ...
+
+    async def drop(self, intention: Intention) -> bool:
+        """It is done, or given up; whether it was still there."""
+        ...
+
+    async def drop_intention(self, worker_id: str) -> None:
+        """Whatever was meant to be done with a worker is not."""
+        ...
+
+    async def retire(self, worker_id: str, reason: str) -> bool:
+        """A worker is gone for good; whether that is new."""
+        ...
+
+
+class Session(TaskWrites, LinkWrites, WorkerWrites, FleetWrites, Protocol):
     """One transaction."""
 
     async def assert_epoch(self, epoch: int) -> None:

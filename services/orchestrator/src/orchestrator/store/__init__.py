@@ -12,6 +12,7 @@ from orchestrator.ports import Said
 from orchestrator.store.attempts import AttemptStatements
 from orchestrator.store.briefs import BriefQueries
 from orchestrator.store.dispatching import DispatchStatements
+from orchestrator.store.fleet import FleetQueries, FleetStatements
 from orchestrator.store.linking import LinkStatements
 from orchestrator.store.queue import LeaderQueries
 from orchestrator.store.retaining import policies
@@ -35,7 +36,7 @@ PLANNER = {
 }
 
 
-class PgSession(TaskStatements, AttemptStatements, LinkStatements, WorkerStatements):
+class PgSession(TaskStatements, AttemptStatements, LinkStatements, WorkerStatements, FleetStatements):
     """One transaction."""
 
     def __init__(self, conn: Connection, lease: LeaderLease) -> None:
@@ -68,7 +69,7 @@ class PgSession(TaskStatements, AttemptStatements, LinkStatements, WorkerStateme
         return self.has_news or bool(self._said)
 
 
-class PgStore(DispatchStatements, LeaderQueries, ViewQueries, BriefQueries):
+class PgStore(DispatchStatements, LeaderQueries, ViewQueries, BriefQueries, FleetQueries):
     """The database. `on_news` is called after each commit that left something in the outbox."""
 
     def __init__(self, database: Database, lease: LeaderLease, on_news: Callable[[], None]) -> None:

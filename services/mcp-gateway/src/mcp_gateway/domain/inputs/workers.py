@@ -49,6 +49,8 @@ class ManageWorkers(Paged):
     """What to change; for `update_config` alone."""
     reason: Annotated[OptionalText, Field(max_length=1_000)] | None = None
     """Why; the worker's log shows it."""
+    drain: bool | None = None
+    """For `restart` of a worker that the platform runs: let its tasks end first; else they are moved or go on."""
     status: WorkerStatus | None = None
     """For `list`: only workers in this status."""
 
@@ -60,6 +62,8 @@ class ManageWorkers(Paged):
             raise ValueError(f"config: action update_config needs one of {', '.join(WorkerConfig.model_fields)}")
         if self.action is not WorkerAction.update_config and self.config is not None:
             raise ValueError(f"config: action {self.action} takes no config")
+        if self.drain and self.action is not WorkerAction.restart:
+            raise ValueError(f"drain: action {self.action} ends nothing to wait for; only restart takes it")
         if self.status is not None and self.action is not WorkerAction.list:
             raise ValueError(f"status: action {self.action} takes no status")
         if self.status is not None and self.worker_id is not None:

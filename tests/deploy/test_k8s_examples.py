@@ -1,0 +1,121 @@
+"""`deploy/k8s`: what the chart needs of a cluster, in accord with the chart's values for production."""
+
+from collections.abc import Callable
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import pytest
+import yaml
+
+from deploy.k8s import manifests as plain
+from devstack.servers.nats import MAX_PAYLOAD_BYTES
+from tests.support.manifests import ports, probes, references, schemas, security, selectors
+from tests.support.manifests.objects import Manifest, of_kind, the
+from tests.support.manifests.rendering import NAMESPACE, Rendered
+from tests.support.manifests.traffic import Network, Peer, pods
+
+FOLDER = Path(plain.__file__).parent
+PROXY = FOLDER / "egress-proxy"
+STORES, EGRESS = "mews-stores", "mews-egress"
+MEBIBYTE = 1024 * 1024
+
+
+def _documents(*files: Path) -> list[Manifest]:
+    return [found for file in files for found in yaml.safe_load_all(file.read_text())]
+
+
+@pytest.fixture(scope="module")
+def examples() -> list[Manifest]:
+    """All manifests but those of the proxy."""
+    return [found for found in _documents(*sorted(FOLDER.glob("*.yaml"))) if "kind" in found]
+
+
+@pytest.fixture(scope="module")
+def proxy() -> list[Manifest]:
+    """The proxy's manifests, with the ConfigMap that kustomize makes."""
+    (generated,) = yaml.safe_load((PROXY / "kustomization.yaml").read_text())["configMapGenerator"]
+    data = {name: (PROXY / name).read_text() for name in generated["files"]}
+    config = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": generated["name"]}, "data": data}
+    return [config, *_documents(PROXY / "proxy.yaml", PROXY / "network.yaml")]
+
+
+@pytest.fixture(scope="module")
+def production(renders: Callable[[str], Rendered]) -> Rendered:
+    """The chart with its values for production."""
+    return renders("production")
+
+
+@pytest.mark.parametrize("version", schemas.VERSIONS)
+def test_examples_fit_kubernetes(version: str, examples: list[Manifest], proxy: list[Manifest]) -> None:
+    assert schemas.misfits([*examples, *proxy], version) == []
+
+
+@pytest.mark.parametrize(
+    "check",
+    [
+        references.dangling,
+        selectors.loose,
+        selectors.astray,
+        ports.unmet,
+        probes.unwatched,
+        probes.unbounded,
+        security.restricted,
+        security.beyond_restricted,
+    ],
+    ids=lambda check: check.__name__,
+)
+def test_nothing_of_the_proxy_is(check: Callable[..., list[str]], proxy: list[Manifest]) -> None:
+    assert check(proxy) == []
+
+
+def test_every_namespace_holds_pods_to_the_restricted_standard(examples: list[Manifest]) -> None:
+    namespaces = {found["metadata"]["name"]: found["metadata"]["labels"] for found in of_kind(examples, "Namespace")}
+    assert namespaces.keys() == {NAMESPACE, STORES, EGRESS}
+    assert {labels["pod-security.kubernetes.io/enforce"] for labels in namespaces.values()} == {"restricted"}
+
+
+def test_the_stores_of_production_are_those_of_the_examples(production: Rendered, examples: list[Manifest]) -> None:
+    hosts = {store: production.values[store]["external"]["host"] for store in ("postgres", "nats", "redis")}
+    (cluster,) = of_kind(examples, "Cluster")
+    assert hosts["postgres"] == f"{cluster['metadata']['name']}-rw.{cluster['metadata']['namespace']}.svc"
+    for store in ("nats", "redis"):
+        certificate = the(examples, "Certificate", store)
+        assert hosts[store] in certificate["spec"]["dnsNames"]
+
+
+def test_there_are_as_many_bus_servers_as_copies_of_a_stream(production: Rendered) -> None:
+    configuration = yaml.safe_load((FOLDER / "nats-values.yaml").read_text())["config"]
+    assert configuration["cluster"]["replicas"] >= production.values["nats"]["replicas"] == 3
+    assert configuration["merge"]["max_payload"] == f"<< {MAX_PAYLOAD_BYTES // MEBIBYTE}MB >>"
+
+
+def test_production_goes_out_by_the_proxy_of_the_examples(production: Rendered, proxy: list[Manifest]) -> None:
+    url = urlsplit(production.values["egressProxy"]["url"])
+    service = the(proxy, "Service", "egress-proxy")
+    assert url.hostname == f"egress-proxy.{EGRESS}.svc"
+    assert url.port in {port["port"] for port in service["spec"]["ports"]}
+
+
+def test_workers_alone_reach_the_proxy_and_the_proxy_nothing_inside(
+    production: Rendered, proxy: list[Manifest]
+) -> None:
+    (door,) = pods(proxy, EGRESS)
+    inside, outside = Network.of(proxy, EGRESS), Network.of(production.manifests, NAMESPACE)
+    callers = pods(production.manifests, NAMESPACE)
+    assert [pod.name for pod in callers if inside.allows(pod, door, 3128) and outside.allows(pod, door, 3128)] == [
+        "StatefulSet/mews-worker"
+    ]
+    assert inside.allows(door, Peer("github", address="203.0.113.7"), 443)
+    for address in ("10.0.0.1", "169.254.169.254", "172.16.0.1", "192.168.1.1", "100.64.0.1"):
+        assert not inside.allows(door, Peer("inside", address=address), 443), address
+
+
+def test_no_domain_is_below_another(proxy: list[Manifest]) -> None:
+    """Squid refuses to start with such a list."""
+    lines = (PROXY / "allowed-domains.txt").read_text().splitlines()
+    domains = [line for line in lines if line and not line.startswith("#")]
+    covered = [
+        one for one in domains for other in domains if one != other and other[0] == "." and f".{one}".endswith(other)
+    ]
+    assert covered == []
+    assert len(domains) == len(set(domains)) > 0

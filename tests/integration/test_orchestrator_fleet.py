@@ -1,0 +1,322 @@
+"""The fleet on a cluster: restarts, a size that follows the queue, and workers whose places were given up."""
+
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from contracts.workers import WorkerView
+from orchestrator.domain import Instance
+from orchestrator.errors import FleetAway, FleetChanged, FleetRefused
+from orchestrator.fleets.kubernetes import KubernetesFleet, open_kubernetes
+from tests.support.apiserver import TOKEN, ApiServer, Refused, an_api_server
+from tests.support.certificates import TestAuthority
+from tests.support.fleet import HandWorker
+from tests.support.orchestrating import Orchestra, orchestra
+from tests.support.stack import Database, TestNats
+from tests.support.waiting import eventually
+
+NAME = "mews-worker-{}"
+
+
+@pytest.fixture
+async def cluster() -> AsyncGenerator[ApiServer]:
+    async with an_api_server(replicas=3) as server:
+        yield server
+
+
+@pytest.fixture
+async def fleet(cluster: ApiServer, tmp_path: Path) -> AsyncGenerator[KubernetesFleet]:
+    made = await open_kubernetes("mews", "mews-worker", str(cluster.kubeconfig(tmp_path)), 2.0)
+    yield made
+    await made.close()
+
+
+async def test_a_look_shows_the_size_and_every_pod_of_the_set(cluster: ApiServer, fleet: KubernetesFleet) -> None:
+    cluster.unready("mews-worker-1", "CrashLoopBackOff")
+    cluster.pods["mews-migrate"] = cluster.pods["mews-worker-0"] | {"metadata": {"name": "mews-migrate", "labels": {}}}
+    look = await fleet.look()
+    assert look.replicas == 3
+    assert [(one.worker_id, one.is_ready, one.reason) for one in look.instances] == [
+        ("mews-worker-0", True, None),
+        ("mews-worker-1", False, "worker-agent: CrashLoopBackOff"),
+        ("mews-worker-2", True, None),
+    ]
+    cluster.resize(0)
+    cluster.settle()
+    assert (await fleet.look())[::2] == (0, [])
+
+
+async def test_a_large_fleet_is_read_page_by_page(cluster: ApiServer, fleet: KubernetesFleet) -> None:
+    cluster.resize(1_203)
+    cluster.settle()
+    assert len({one.instance for one in (await fleet.look()).instances}) == 1_203
+    assert [path for _, path in cluster.seen].count("/api/v1/namespaces/mews/pods") == 3
+
+
+async def test_only_the_very_pod_is_deleted_and_a_repeat_is_harmless(
+    cluster: ApiServer, fleet: KubernetesFleet
+) -> None:
+    first = (await fleet.look()).instances[0]
+    await fleet.end(first)
+    assert [one.is_ending for one in (await fleet.look()).instances] == [True, False, False]
+    cluster.settle()
+    second = cluster.uid("mews-worker-0")
+    assert second != first.instance
+    await fleet.end(first)
+    await fleet.end(Instance("mews-worker-9", "never", is_ready=True))
+    assert "deletionTimestamp" not in cluster.pods["mews-worker-0"]["metadata"]
+
+
+async def test_a_size_that_another_has_changed_meanwhile_is_left_alone(
+    cluster: ApiServer, fleet: KubernetesFleet
+) -> None:
+    look = await fleet.look()
+    await fleet.scale(4, look.version)
+    assert cluster.replicas == 4
+    with pytest.raises(FleetChanged, match="has been modified"):
+        await fleet.scale(5, look.version)
+    assert cluster.replicas == 4
+
+
+@pytest.mark.parametrize(
+    ("refusal", "error", "says", "again_in_s"),
+    [
+        (Refused(403, "cannot list"), FleetRefused, "does not let this service get statefulsets/scale", 60),
+        (Refused(404, "gone"), FleetRefused, "no StatefulSet 'mews-worker' in namespace 'mews'", 60),
+        (Refused(429, "slow down", headers={"Retry-After": "7"}), FleetAway, "slow down", 7),
+        (Refused(503, "starting"), FleetAway, "answered 503", 0),
+    ],
+)
+async def test_what_the_api_server_refuses_is_told_with_what_to_do(
+    cluster: ApiServer,
+    fleet: KubernetesFleet,
+    refusal: Refused,
+    error: type[FleetAway],
+    says: str,
+    again_in_s: float,
+) -> None:
+    cluster.refusals.append(refusal)
+    with pytest.raises(error, match=says) as caught:
+        await fleet.look()
+    assert caught.value.again_in_s == again_in_s
+
+
+async def test_an_api_server_that_is_away_is_told_as_that(cluster: ApiServer, tmp_path: Path) -> None:
+    cluster.url = "http://127.0.0.1:9"
+    fleet = await open_kubernetes("mews", "mews-worker", str(cluster.kubeconfig(tmp_path)), 2.0)
+    with pytest.raises(FleetAway, match=r"does not answer at http://127\.0\.0\.1:9"):
+        await fleet.look()
+    await fleet.close()
+    with pytest.raises(FleetRefused, match="no way to an API server"):
+        await open_kubernetes("mews", "mews-worker", str(tmp_path / "none"), 2.0)
+
+
+async def test_in_a_cluster_the_pods_own_account_opens_the_way(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from kubernetes.aio.config import incluster_config
+
+    authority = TestAuthority(tmp_path)
+    token = tmp_path / "token"
+    token.write_text("an older one")
+    async with an_api_server(authority.issue("kubernetes"), replicas=2) as server:
+        host, port = server.url.removeprefix("https://").split(":")
+        monkeypatch.setenv("KUBERNETES_SERVICE_HOST", host)
+        monkeypatch.setenv("KUBERNETES_SERVICE_PORT", port)
+        monkeypatch.setattr(incluster_config, "SERVICE_TOKEN_FILENAME", str(token))
+        monkeypatch.setattr(incluster_config, "SERVICE_CERT_FILENAME", str(authority.certificate))
+        fleet = await open_kubernetes("mews", "mews-worker", None, 2.0)
+        with pytest.raises(FleetAway, match="401"):
+            await fleet.look()
+        await fleet.close()
+        token.write_text(TOKEN)
+        fleet = await open_kubernetes("mews", "mews-worker", None, 2.0)
+        assert (await fleet.look()).replicas == 2
+        await fleet.close()
+
+
+class World:
+    """An orchestrator, a cluster, and workers in its pods."""
+
+    def __init__(self, o: Orchestra, cluster: ApiServer) -> None:
+        self.o, self.cluster = o, cluster
+
+    async def start(self, place: int, slots: int = 1) -> HandWorker:
+        """The worker-agent of a pod begins."""
+        return await self.o.worker(NAME.format(place), slots=slots)
+
+    async def command(self, place: int, **body: Any) -> dict[str, Any]:
+        answer = await self.o.client.post(f"/v1/workers/{NAME.format(place)}/commands", json=body)
+        return answer.json() | {"http": answer.status_code}
+
+    async def becomes(self, place: int, status: str, reason: str | None = None) -> WorkerView:
+        async def it_is() -> WorkerView | None:
+            view = await self.o.worker_view(NAME.format(place))
+            return view if (view.status, view.reason) == (status, reason) else None
+
+        view = await eventually(it_is)
+        assert view is not None
+        return view
+
+    async def intentions(self) -> list[str]:
+        return [row["worker_id"] for row in await self.o.sql("SELECT worker_id FROM fleet_intentions ORDER BY 1")]
+
+    def is_ending(self, place: int) -> bool:
+        return "deletionTimestamp" in self.cluster.pods[NAME.format(place)]["metadata"]
+
+
+@asynccontextmanager
+async def a_world(
+    database: Database, nats: TestNats, cluster: ApiServer, folder: Path, **more: Any
+) -> AsyncGenerator[World]:
+    how = {"fleet": "kubernetes", "fleet_namespace": "mews", "fleet_kubeconfig": str(cluster.kubeconfig(folder))}
+    fast = {"fleet_tick_ms": 30, "fleet_scale_up_after_ms": 0, "fleet_scale_down_after_ms": 200}
+    async with orchestra(database, nats, **(how | fast | more)) as o:
+        yield World(o, cluster)
+
+
+async def test_a_restart_deletes_the_pod_and_moves_what_it_had_without_losing_an_attempt(
+    database: Database, nats_server: TestNats, cluster: ApiServer, tmp_path: Path
+) -> None:
+    async with a_world(database, nats_server, cluster, tmp_path) as world:
+        worker = await world.start(1)
+        task = await world.o.create(max_attempts=1)
+        assignment = await worker.take()
+        await worker.beat(assignment)
+        sent = await world.command(1, action="restart", reason="it hangs")
+        assert (sent["http"], sent["action"]) == (202, "restart")
+        assert (await worker.commanded()).action == "drain"
+        await worker.beat(assignment, draining=True)
+        await eventually(lambda: world.is_ending(1))
+        assert not world.is_ending(0)
+
+        # What a worker-agent does at SIGTERM when it is draining.
+        await world.o.bus.request(f"manager.end_session.{worker.worker_id}", b"{}", 5)
+        world.cluster.settle()
+        second = await world.start(1)
+        cancelled = await second.commanded(lambda one: one.action != "drain")
+        assert (cancelled.action, cancelled.task_id, cancelled.attempt) == ("cancel", task.task_id, 1)
+        assert (await second.commanded()).action == "resume"
+        await second.beat()
+        assert (await second.take()).attempt == 2
+        view = await world.o.task(task.task_id)
+        assert [one.state for one in view.attempts] == ["refused", "assigned"]
+        assert await world.intentions() == []
+        assert not world.is_ending(1)
+
+
+async def test_a_drained_restart_waits_for_what_runs_and_a_resume_calls_it_off(
+    database: Database, nats_server: TestNats, cluster: ApiServer, tmp_path: Path
+) -> None:
+    async with a_world(database, nats_server, cluster, tmp_path) as world:
+        worker = await world.start(0)
+        await world.o.create()
+        assignment = await worker.take()
+        await world.command(0, action="pause")
+        await world.command(0, action="restart", drain=True)
+        await worker.beat(assignment, draining=True)
+        await eventually(lambda: world.cluster.seen.clear() or True)
+        await eventually(lambda: len(world.cluster.seen) > 6)
+        assert not world.is_ending(0)
+        await world.command(0, action="resume")
+        assert await world.intentions() == []
+
+        await world.command(0, action="pause")
+        await world.command(0, action="restart", drain=True)
+        await worker.end(assignment)
+        await eventually(lambda: world.is_ending(0))
+        world.cluster.settle()
+        await world.start(0)
+        await world.becomes(0, "paused")
+        told = [event.data["action"] for event in await world.o.told("event.worker.commanded", at_least=7)]
+        assert told == ["pause", "restart", "resume", "pause", "restart", "resume", "pause"]
+
+
+async def test_the_fleet_grows_with_the_queue_and_shrinks_from_its_end_once_that_is_drained(
+    database: Database, nats_server: TestNats, cluster: ApiServer, tmp_path: Path
+) -> None:
+    cluster.resize(1)
+    cluster.settle()
+    bounds = {"fleet_autoscale": True, "fleet_min_workers": 1, "fleet_max_workers": 3, "lease_ms": 60_000}
+    async with a_world(database, nats_server, cluster, tmp_path, **bounds) as world:
+        first = await world.start(0)
+        for _ in range(3):
+            await world.o.create()
+        await eventually(lambda: cluster.replicas == 3)
+        cluster.settle()
+        others = [await world.start(1), await world.start(2)]
+        held = [(worker, await worker.take()) for worker in (first, *others)]
+        for worker, assignment in held[:2]:
+            await worker.end(assignment)
+            await world.o.reaches(assignment.task_id, "completed")
+
+        # Work is left for one alone, and that one is last: it is drained, and waited for.
+        assert (await others[1].commanded()).action == "drain"
+        assert (cluster.replicas, await world.intentions()) == (3, ["mews-worker-2"])
+        await others[1].end(held[2][1])
+        assert (await others[0].commanded()).action == "drain"
+        await eventually(lambda: cluster.replicas == 1)
+        cluster.settle()
+
+        # Places that are filled again are given back to their workers, which were told to drain.
+        tasks = [await world.o.create() for _ in range(2)]
+        await eventually(lambda: cluster.replicas == 2)
+        cluster.settle()
+        back = await world.start(1)
+        assert (await back.commanded(lambda one: one.action != "drain")).action == "resume"
+        assert {(await one.take()).task_id for one in (first, back)} == {task.task_id for task in tasks}
+        assert await world.intentions() == ["mews-worker-2"]
+
+
+async def test_what_a_scaled_away_worker_had_is_moved_once_it_is_neither_there_nor_heard(
+    database: Database, nats_server: TestNats, cluster: ApiServer, tmp_path: Path
+) -> None:
+    cluster.resize(2)
+    cluster.settle()
+    more = {"offline_after_ms": 300, "lease_ms": 60_000}
+    async with a_world(database, nats_server, cluster, tmp_path, **more) as world:
+        worker = await world.start(1)
+        task = await world.o.create(max_attempts=1)
+        assignment = await worker.take()
+        async with worker.alive() as named:
+            named.append(assignment)
+            # Somebody scales it away, and force-deletes the pod, though it runs on.
+            cluster.resize(1)
+            cluster.reap()
+            cluster.seen.clear()
+            await eventually(lambda: len(cluster.seen) > 6)
+            assert (await world.o.task(task.task_id)).status == "assigned"
+        await world.becomes(1, "offline", "its place in the fleet was given up")
+        other = await world.start(0)
+        assert (await other.take()).attempt == 2
+        await other.beat()
+
+
+async def test_an_outage_of_the_api_server_stops_nothing_and_ends_by_itself(
+    database: Database, nats_server: TestNats, cluster: ApiServer, tmp_path: Path
+) -> None:
+    async with a_world(database, nats_server, cluster, tmp_path) as world:
+        cluster.refusals.extend(Refused(503, "starting") for _ in range(5))
+        worker = await world.start(2)
+        await world.o.create()
+        await worker.end(await worker.take())
+        await world.command(2, action="restart")
+        await eventually(lambda: not cluster.refusals)
+        assert (await world.o.client.get("/readyz")).status_code == 200
+        await eventually(lambda: world.is_ending(2))
+
+
+async def test_who_is_not_of_the_fleet_restarts_itself_and_cannot_be_drained_for_it(
+    database: Database, nats_server: TestNats, cluster: ApiServer, tmp_path: Path
+) -> None:
+    async with a_world(database, nats_server, cluster, tmp_path) as world:
+        worker = await world.o.worker("elsewhere")
+        answer = await world.o.client.post("/v1/workers/elsewhere/commands", json={"action": "restart"})
+        assert answer.status_code == 202
+        assert (await worker.commanded()).action == "restart"
+        answer = await world.o.client.post("/v1/workers/elsewhere/commands", json={"action": "restart", "drain": True})
+        assert (answer.status_code, answer.json()["code"]) == (409, "no_fleet")
+        answer = await world.o.client.post("/v1/workers/elsewhere/commands", json={"action": "pause", "drain": True})
+        assert (answer.status_code, answer.json()["code"]) == (422, "drain_not_possible")
+        assert await world.intentions() == []
