@@ -110,6 +110,19 @@ def test_the_sandbox_has_nothing_that_knows_the_bus_or_the_database() -> None:
     assert not re.search(r"servicekit|nats-py|asyncpg|sqlalchemy|redis", listed)
 
 
+def test_services_are_built_alike() -> None:
+    def written(part: str) -> tuple[str, ...]:
+        lines = (*STAGES[f"{part}-built"].instructions, *STAGES[part].instructions[:-1])
+        return tuple(line.replace(part, "PART").replace(part.replace("-", "_"), "PART") for line in lines)
+
+    assert len({written(service.name) for service in SERVICES}) == 1
+
+
+def test_no_program_of_the_sandbox_runs_as_somebody_else() -> None:
+    [installing] = [line for line in STAGES["sandbox"].instructions if line.startswith("RUN")]
+    assert installing.endswith("find / -xdev -type f -perm /6000 -exec chmod a-s {} +")
+
+
 def test_what_is_copied_from_the_repository_exists_and_is_sent_to_the_builder() -> None:
     ignored = (ROOT / ".dockerignore").read_text().splitlines()
     sent = [line.removeprefix("!") for line in ignored if line.startswith("!")]
