@@ -1,8 +1,9 @@
 """The chart's own stores and the probe of its sandbox, tried on real programs."""
 
+import json
 import subprocess
 import sys
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Generator
 from pathlib import Path
 
 import pytest
@@ -16,7 +17,8 @@ from devstack.bus.local import write_credentials
 from servicekit.bus import Bus
 from servicekit.clock import SystemClock
 from servicekit.settings import ServiceSettings
-from tests.support.chart_servers import ChartNats, ChartValkey, Manifest
+from tests.support.chart_servers import ChartNats, ChartValkey
+from tests.support.manifests.objects import Manifest, the
 from tests.support.manifests.rendering import Rendered
 from tests.support.sandbox import running_sandbox
 
@@ -26,27 +28,28 @@ Renders = Callable[[str], Rendered]
 
 
 @pytest.fixture(scope="module")
-def nats(renders: Renders, tmp_path_factory: pytest.TempPathFactory) -> Generator[tuple[ChartNats, Authority]]:
+def nats(renders: Renders, tmp_path_factory: pytest.TempPathFactory) -> Generator[ChartNats]:
     folder = tmp_path_factory.mktemp("nats")
     authority = Authority(folder / "authority")
     now = SystemClock().now()
     write_credentials(folder / "orchestrator.creds", authority.for_service("orchestrator", now, None))
     write_credentials(folder / "worker.creds", authority.for_worker("mews-worker-0", now, None))
-    configuration = _object(renders, "ConfigMap", "mews-nats")["data"]["nats.conf"]
-    server = ChartNats(folder / "nats", configuration, authority)
+    authority.write_accounts(now)
+    told = authority.server_configuration() | {"resolver_preload": authority.account_tokens()}
+    configuration = the(renders("default").manifests, "ConfigMap", "mews-nats")["data"]["nats.conf"]
+    server = ChartNats(folder / "nats", configuration, json.dumps(told))
     server.start()
-    yield server, authority
+    yield server
     server.stop()
 
 
 @pytest.mark.parametrize("who", ["orchestrator", "worker"])
-async def test_nats_admits_whom_the_setup_has_told_it_of(who: str, nats: tuple[ChartNats, Authority]) -> None:
-    server, _ = nats
-    assert await _connects(server, server.data_dir.parent / f"{who}.creds")
+async def test_nats_admits_whom_the_setup_has_told_it_of(who: str, nats: ChartNats) -> None:
+    assert await _connects(nats, nats.data_dir.parent / f"{who}.creds")
 
 
-async def test_nats_admits_nobody_without_a_credential(nats: tuple[ChartNats, Authority]) -> None:
-    assert not await _connects(nats[0], None)
+async def test_nats_admits_nobody_without_a_credential(nats: ChartNats) -> None:
+    assert not await _connects(nats, None)
 
 
 def test_valkey_asks_for_the_password_whatever_is_in_it(renders: Renders, tmp_path: Path) -> None:
@@ -61,7 +64,7 @@ def test_valkey_asks_for_the_password_whatever_is_in_it(renders: Renders, tmp_pa
 
 
 def test_the_probe_of_the_sandbox_hears_it_as_any_user(renders: Renders) -> None:
-    template = _object(renders, "StatefulSet", "mews-worker")["spec"]["template"]["spec"]
+    template = the(renders("default").manifests, "StatefulSet", "mews-worker")["spec"]["template"]["spec"]
     sandbox = next(one for one in template["initContainers"] if one["name"] == "sandbox")
     program: str = sandbox["livenessProbe"]["exec"]["command"][-1]
     with running_sandbox({"SANDBOX_ALLOWED_UIDS": "1"}) as server:
@@ -86,10 +89,5 @@ def _probe(program: str, socket: Path) -> int:
     return subprocess.run([sys.executable, "-Ic", here], capture_output=True, check=False).returncode
 
 
-def _object(renders: Renders, kind: str, name: str) -> Manifest:
-    found: Sequence[Manifest] = renders("default").manifests
-    return next(one for one in found if (one["kind"], one["metadata"]["name"]) == (kind, name))
-
-
 def _container(renders: Renders, name: str) -> Manifest:
-    return _object(renders, "StatefulSet", name)["spec"]["template"]["spec"]["containers"][0]
+    return the(renders("default").manifests, "StatefulSet", name)["spec"]["template"]["spec"]["containers"][0]

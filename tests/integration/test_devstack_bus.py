@@ -79,6 +79,26 @@ async def test_a_server_with_the_printed_configuration_lets_in_whom_the_authorit
     assert issued["state"] == "revoked"
 
 
+async def test_an_operator_may_back_up_and_purge_streams_and_say_nothing_in_the_platforms_name(
+    tmp_path: Path, mews: Mews, server: TestNats
+) -> None:
+    file = tmp_path / "maintenance.creds"
+    mews("maintenance", "--out", str(file), "--hours", "1")
+    settings = ServiceSettings(nats_host=server.host, nats_port=server.port, nats_credentials=str(file))
+    bus = await Bus.connect(settings, "maintenance", inbox_prefix="_INBOX")
+    try:
+        await bus.js.add_stream(name="TASKS", subjects=["worker.task.*"])
+        snapshot = {"deliver_subject": bus.nc.new_inbox()}
+        answer = await bus.request("$JS.API.STREAM.SNAPSHOT.TASKS", json.dumps(snapshot).encode(), 5)
+        assert json.loads(answer.data)["config"]["name"] == "TASKS"
+        assert await bus.js.purge_stream("TASKS")
+        await bus.publish_core("worker.task.w1", b"forged")
+        await bus.flush()
+        assert (await bus.js.stream_info("TASKS")).state.messages == 0
+    finally:
+        await bus.close()
+
+
 @pytest.mark.parametrize(
     "arguments", [(), ("--worker", "a.b"), ("--service", "none"), ("--worker", "w", "--service", "s")]
 )

@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from collections.abc import AsyncGenerator, Iterator
+from collections.abc import AsyncGenerator, Iterator, Sequence
 from contextlib import asynccontextmanager
 from functools import partial
 from pathlib import Path
@@ -33,15 +33,19 @@ NAMES = ["bus", "bus-authority", "bus-workers", "gateway", "postgres", "redis", 
 
 
 class Chart(TestNats):
-    """NATS as the chart runs it: its own configuration, and `server.conf` included."""
+    """NATS as the chart runs it: its own configuration, with `server.conf` included."""
 
     def __init__(self, folder: Path, server_conf: str) -> None:
         super().__init__(folder / "nats")
         self._server_conf = server_conf
 
-    def _configuration(self) -> dict[str, object]:
+    def command(self) -> Sequence[str]:
+        command = super().command()
         resolver = {"type": "full", "dir": str(self.data_dir / "accounts"), "allow_delete": False}
-        return super()._configuration() | json.loads(self._server_conf) | {"resolver": resolver}
+        own = (f"{key}: {json.dumps(value)}" for key, value in (self._configuration() | {"resolver": resolver}).items())
+        (self.data_dir / "server.conf").write_text(self._server_conf)
+        (self.data_dir / "nats.conf").write_text("\n".join(["include server.conf", *own]))
+        return command
 
 
 @pytest.fixture

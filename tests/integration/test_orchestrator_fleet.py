@@ -11,7 +11,8 @@ from contracts.workers import WorkerView
 from orchestrator.domain import Instance
 from orchestrator.errors import FleetAway, FleetChanged, FleetRefused
 from orchestrator.fleets.kubernetes import KubernetesFleet, open_kubernetes
-from tests.support.apiserver import ApiServer, Refused, an_api_server
+from tests.support.apiserver import TOKEN, ApiServer, Refused, an_api_server
+from tests.support.certificates import TestAuthority
 from tests.support.fleet import HandWorker
 from tests.support.orchestrating import Orchestra, orchestra
 from tests.support.stack import Database, TestNats
@@ -113,6 +114,28 @@ async def test_an_api_server_that_is_away_is_told_as_that(cluster: ApiServer, tm
         await open_kubernetes("mews", "mews-worker", str(tmp_path / "none"), 2.0)
 
 
+async def test_in_a_cluster_the_pods_own_account_opens_the_way(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from kubernetes.aio.config import incluster_config
+
+    authority = TestAuthority(tmp_path)
+    token = tmp_path / "token"
+    token.write_text("an older one")
+    async with an_api_server(authority.issue("kubernetes"), replicas=2) as server:
+        host, port = server.url.removeprefix("https://").split(":")
+        monkeypatch.setenv("KUBERNETES_SERVICE_HOST", host)
+        monkeypatch.setenv("KUBERNETES_SERVICE_PORT", port)
+        monkeypatch.setattr(incluster_config, "SERVICE_TOKEN_FILENAME", str(token))
+        monkeypatch.setattr(incluster_config, "SERVICE_CERT_FILENAME", str(authority.certificate))
+        fleet = await open_kubernetes("mews", "mews-worker", None, 2.0)
+        with pytest.raises(FleetAway, match="401"):
+            await fleet.look()
+        await fleet.close()
+        token.write_text(TOKEN)
+        fleet = await open_kubernetes("mews", "mews-worker", None, 2.0)
+        assert (await fleet.look()).replicas == 2
+        await fleet.close()
+
+
 class World:
     """An orchestrator, a cluster, and workers in its pods."""
 
@@ -148,7 +171,7 @@ async def a_world(
     database: Database, nats: TestNats, cluster: ApiServer, folder: Path, **more: Any
 ) -> AsyncGenerator[World]:
     how = {"fleet": "kubernetes", "fleet_namespace": "mews", "fleet_kubeconfig": str(cluster.kubeconfig(folder))}
-    fast = {"fleet_tick_ms": 30, "fleet_scale_up_after_ms": 0, "fleet_scale_down_after_ms": 100}
+    fast = {"fleet_tick_ms": 30, "fleet_scale_up_after_ms": 0, "fleet_scale_down_after_ms": 200}
     async with orchestra(database, nats, **(how | fast | more)) as o:
         yield World(o, cluster)
 

@@ -18,11 +18,20 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
+from tests.support.certificates import Pair
 from tests.support.serving import serving
 
 TOKEN = "a-service-account-token"
-REASONS = {400: "BadRequest", 401: "Unauthorized", 403: "Forbidden", 404: "NotFound", 409: "Conflict"}
-REASONS |= {410: "Expired", 429: "TooManyRequests", 500: "InternalError", 503: "ServiceUnavailable"}
+REASONS = {
+    400: "BadRequest",
+    401: "Unauthorized",
+    403: "Forbidden",
+    404: "NotFound",
+    409: "Conflict",
+    429: "TooManyRequests",
+    500: "InternalError",
+    503: "ServiceUnavailable",
+}
 
 Object = dict[str, Any]
 
@@ -227,10 +236,10 @@ class ApiServer:
 
 
 @asynccontextmanager
-async def an_api_server(**how: Any) -> AsyncGenerator[ApiServer]:
-    """One that serves."""
+async def an_api_server(shows: Pair | None = None, **how: Any) -> AsyncGenerator[ApiServer]:
+    """One that serves, with TLS if it shows a certificate."""
     server = ApiServer(**how)
-    async with serving(server.app()) as server.url:
+    async with serving(server.app(), shows) as server.url:
         yield server
 
 

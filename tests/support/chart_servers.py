@@ -1,38 +1,31 @@
 """The servers that the chart deploys, started here with the very configuration that their pods have."""
 
-import json
 import os
 import shutil
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
-from devstack.bus.authority import Authority
 from devstack.paths import layout
 from devstack.servers.base import Server
 from devstack.servers.binaries import nats_server, redis_server
 from devstack.servers.probes import nats_answers, redis_answers
-from servicekit.clock import SystemClock
 
-Manifest = dict[str, Any]
 POD = "mews-nats-0"
 
 
 class ChartNats(Server):
-    """NATS by the chart's ConfigMap, beside the Secret that the setup makes."""
+    """NATS by the chart's ConfigMap, beside `server.conf` of the Secret that the setup makes."""
 
     kind = "nats"
 
-    def __init__(self, folder: Path, configuration: str, authority: Authority) -> None:
-        super().__init__(folder)
+    def __init__(self, folder: Path, configuration: str, told: str, *, port: int | None = None) -> None:
+        super().__init__(folder, port=port)
         self._configuration = configuration
-        self._authority = authority
+        self._told = told
 
     def command(self) -> Sequence[str]:
         """As the image is started, with ports and folders of this machine."""
-        self._authority.write_accounts(SystemClock().now())
-        told = self._authority.server_configuration() | {"resolver_preload": self._authority.account_tokens()}
-        (self.data_dir / "server.conf").write_text(json.dumps(told))
+        (self.data_dir / "server.conf").write_text(self._told)
         file = self.data_dir / "nats.conf"
         here = {"0.0.0.0": self.host, "4222": str(self.port), ":8222": ":0", "/data": str(self.data_dir / "data")}
         file.write_text(replaced(self._configuration, here))
@@ -52,8 +45,8 @@ class ChartValkey(Server):
 
     kind = "redis"
 
-    def __init__(self, folder: Path, command: Sequence[str], password: str) -> None:
-        super().__init__(folder)
+    def __init__(self, folder: Path, command: Sequence[str], password: str, *, port: int | None = None) -> None:
+        super().__init__(folder, port=port)
         self._command = command
         self._password = password
 

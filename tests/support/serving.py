@@ -7,6 +7,7 @@ from collections.abc import AsyncGenerator, Generator
 import uvicorn
 from starlette.types import ASGIApp
 
+from tests.support.certificates import Pair
 from tests.support.waiting import eventually
 
 
@@ -18,10 +19,18 @@ class _Quiet(uvicorn.Server):
 
 
 @contextlib.asynccontextmanager
-async def serving(app: ASGIApp) -> AsyncGenerator[str]:
-    """The base address of `app`, which stops at the end of the block."""
+async def serving(app: ASGIApp, shows: Pair | None = None) -> AsyncGenerator[str]:
+    """The base address of `app`, which stops at the end of the block; with TLS if it shows a certificate."""
     config = uvicorn.Config(
-        app, host="127.0.0.1", port=0, lifespan="on", log_config=None, ws="none", timeout_graceful_shutdown=1
+        app,
+        host="127.0.0.1",
+        port=0,
+        lifespan="on",
+        log_config=None,
+        ws="none",
+        timeout_graceful_shutdown=1,
+        ssl_certfile=shows.certificate if shows else None,
+        ssl_keyfile=shows.key if shows else None,
     )
     server = _Quiet(config)
     socket = config.bind_socket()
@@ -31,7 +40,7 @@ async def serving(app: ASGIApp) -> AsyncGenerator[str]:
         if running.done():
             running.result()
             raise AssertionError("the application did not start")
-        yield f"http://127.0.0.1:{socket.getsockname()[1]}"
+        yield f"{'https' if shows else 'http'}://127.0.0.1:{socket.getsockname()[1]}"
     finally:
         server.should_exit = True
         await running

@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 
 from devstack.credentials import load_credentials
-from devstack.environments import World, migration_env, sandbox_env, service_env, worker_env
+from devstack.environments import World, fleet_socket, migration_env, sandbox_env, service_env, worker_env
 from devstack.parts import server_endpoints
 from devstack.paths import Layout
 from devstack.services import SERVICES
@@ -42,6 +42,12 @@ def test_a_service_gets_the_runtime_role_of_its_own_schema_and_no_more(world: Wo
     assert world.credentials.postgres_password not in env.values()
     assert "CURSOR_API_KEY" not in env
     assert env["LOG_LEVEL"] == "debug"
+
+
+def test_the_orchestrator_alone_finds_the_supervisor_that_runs_the_workers(world: World):
+    assert service_env(world, ORCHESTRATOR)["FLEET"] == "local"
+    assert service_env(world, ORCHESTRATOR)["FLEET_SOCKET"] == str(fleet_socket(world.layout))
+    assert not any("FLEET_SOCKET" in service_env(world, service) for service in SERVICES[1:])
 
 
 def test_migrations_get_the_owner_too(world: World):

@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from pydantic import ValidationError
 
 from contracts.workers import WorkerStatus
 from orchestrator.decisions.fleet import (
@@ -24,6 +25,7 @@ from orchestrator.decisions.fleet import (
 )
 from orchestrator.decisions.scaling import History, Pressure, ScalePolicy, needed, pressure, remembered, target
 from orchestrator.domain import Demand, FleetAction, FleetLook, Instance, Intention, Line, Worker
+from orchestrator.settings import Settings
 from tests.support.examples import NOW
 
 LATER = NOW + timedelta(seconds=11)
@@ -144,7 +146,7 @@ def test_only_what_the_fleet_could_take_calls_for_more_of_it() -> None:
 def test_as_many_workers_are_needed_as_the_work_has_slots_within_the_bounds(
     waiting: int, live: int, slots: int, workers: int
 ) -> None:
-    assert needed(waiting, {"w-0": live}, slots, POLICY) == workers
+    assert needed(waiting, live, slots, POLICY) == workers
 
 
 def test_more_workers_come_once_work_has_waited_and_at_once_where_there_is_none() -> None:
@@ -164,6 +166,19 @@ def test_fewer_workers_are_enough_only_after_a_quiet_time() -> None:
     assert target(4, 1, Pressure(), history, 61, POLICY) == 2
     history = remembered(history, 1, 71, POLICY)
     assert target(2, 1, Pressure(), history, 71, POLICY) == 1
+
+
+@pytest.mark.parametrize(
+    ("settings", "says"),
+    [
+        ({"fleet": "local", "fleet_socket": "s", "fleet_autoscale": True}, "FLEET_AUTOSCALE needs FLEET=kubernetes"),
+        ({"fleet": "local"}, "FLEET_SOCKET is needed"),
+        ({"fleet_min_workers": 3, "fleet_max_workers": 2}, "FLEET_MIN_WORKERS must not be above FLEET_MAX_WORKERS"),
+    ],
+)
+def test_settings_of_a_fleet_that_cannot_be_are_refused(settings: dict[str, object], says: str) -> None:
+    with pytest.raises(ValidationError, match=says):
+        Settings.model_validate(settings)
 
 
 @given(wants=st.lists(st.integers(1, 5), min_size=1, max_size=200), every_s=st.integers(1, 30))

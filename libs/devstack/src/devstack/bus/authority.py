@@ -150,6 +150,12 @@ class Authority:
         told = claims.user(key.public, "authority", claims.system_rights(), now + timedelta(minutes=1))
         return Credentials(claims.signed(told, self._system, int(now.timestamp())), key)
 
+    def for_maintenance(self, now: datetime, lasts: timedelta) -> Credentials:
+        """A credential with which an operator backs up, restores or purges streams; it is not kept in the book."""
+        key = KeyPair.generate(Role.user)
+        told = claims.user(key.public, "maintenance", claims.maintenance_rights(), now + lasts)
+        return Credentials(claims.signed(told, self._platform, int(now.timestamp())), key)
+
     def revoke(self, kind: str, name: str, key: str | None, now: datetime) -> list[str]:
         """End one credential, or all of a worker or service so far; the public keys that are out now.
 

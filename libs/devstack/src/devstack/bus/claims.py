@@ -90,6 +90,11 @@ def system_rights() -> Rights:
     return Rights((PUSH,), ("_INBOX.>",))
 
 
+def maintenance_rights() -> Rights:
+    """What it takes to back up, restore and purge streams and buckets of the platform."""
+    return Rights(("$JS.>",), ("_INBOX.>",))
+
+
 def signed(claims: Claims, issuer: KeyPair, issued_at: int) -> str:
     """The token, signed; the same claims at the same second give the same."""
     body = claims | {"iss": issuer.public, "iat": issued_at}

@@ -40,6 +40,7 @@ def register(app: typer.Typer) -> None:
     credentials.command()(revoke)
     bus.command(name="server-config")(server_config)
     bus.command(name="push")(push_accounts)
+    bus.command()(maintenance)
     bus.add_typer(credentials, name="credentials")
     app.add_typer(bus, name="bus")
 
@@ -108,6 +109,17 @@ def server_config(authority: Folder = None) -> None:
     opened.write_accounts(SystemClock().now())
     resolver = {"resolver": {"type": "full", "dir": "./accounts"}, "resolver_preload": opened.account_tokens()}
     typer.echo(json.dumps(opened.server_configuration() | resolver, indent=2))
+
+
+def maintenance(
+    out: Annotated[Path, typer.Option("--out", help="File to write.")],
+    hours: Annotated[int, typer.Option("--hours", min=1, max=168, help="How long it is valid.")] = 24,
+    authority: Folder = None,
+) -> None:
+    """Make a credential that may back up, restore and purge the platform's streams; it ends by itself."""
+    made = _opened(authority).for_maintenance(SystemClock().now(), timedelta(hours=hours))
+    write_credentials(out, made)
+    console.print(f"{out} is valid for {hours} h: it may do all with streams and buckets", soft_wrap=True)
 
 
 def _named(worker: str | None, service: str | None) -> tuple[str, str]:

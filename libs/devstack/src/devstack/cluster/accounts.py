@@ -2,7 +2,7 @@
 
 import json
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Generator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -56,7 +56,7 @@ async def make_bus(release: Release, keeper: Keeper, now: datetime, lasts: timed
 
 
 @contextmanager
-def opened(book: str | None) -> Iterator[Authority]:
+def opened(book: str | None) -> Generator[Authority]:
     """An authority with this book, or a new one, in a folder that does not outlive the block."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / BOOK

@@ -1,7 +1,7 @@
 """How many workers there should be: up when work has waited for a while, down when they were idle for a long one."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from statistics import median_low
@@ -61,10 +61,9 @@ def slots_of(fleet: Sequence[Worker], policy: ScalePolicy) -> int:
     return median_low(known) if known else max(1, policy.slots)
 
 
-def needed(waiting: int, live: Mapping[str, int], slots: int, policy: ScalePolicy) -> int:
-    """How many workers all that work needs, within the bounds. `live`: attempts, of workers that stay."""
-    work = waiting + sum(live.values())
-    return min(policy.most, max(policy.least, math.ceil(work / slots)))
+def needed(waiting: int, live: int, slots: int, policy: ScalePolicy) -> int:
+    """How many workers all that work needs, within the bounds. `live`: attempts of workers that stay."""
+    return min(policy.most, max(policy.least, math.ceil((waiting + live) / slots)))
 
 
 def remembered(history: History, replicas: int, now: float, policy: ScalePolicy) -> History:

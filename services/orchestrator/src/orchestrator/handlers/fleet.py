@@ -1,6 +1,6 @@
 """What the leader does with instances of workers: restarts, a size that fits the work, and those that are gone."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Container, Iterable, Sequence
 from datetime import datetime
 
 from contracts.commands import Command, CommandAction
@@ -112,16 +112,20 @@ class FleetKeeper:
         prefix, monotonic = self._traits.prefix, self._clock.monotonic()
         workers = [worker for worker in self._leader.workers if place_of(worker.worker_id, prefix) is not None]
         leaving = {one.worker_id for one in removals(look, intentions, prefix)}
-        live = {
-            worker_id: standing.live
-            for worker_id, standing in self._leader.standings().items()
-            if place_of(worker_id, prefix) is not None and worker_id not in leaving
-        }
-        now = self._clock.now()
+        before, now = self._live(leaving), self._clock.now()
         asked = pressure(await self._store.lines(now), workers, now)
-        want = needed(asked.waiting, live, slots_of(workers, policy), policy)
-        self._history = remembered(self._history or History(monotonic), want, monotonic, policy)
-        return target(look.replicas - len(leaving), want, asked, self._history, monotonic, policy)
+        # What was assigned meanwhile counts neither as waiting nor as live, or as both: so there are never more workers
+        # for the one reason, nor fewer for the other.
+        slots = slots_of(workers, policy)
+        least, most = (needed(asked.waiting, live, slots, policy) for live in (before, self._live(leaving)))
+        self._history = remembered(self._history or History(monotonic), most, monotonic, policy)
+        return target(look.replicas - len(leaving), least, asked, self._history, monotonic, policy)
+
+    def _live(self, leaving: Container[str]) -> int:
+        """Live attempts of those workers of the fleet that stay."""
+        standings, prefix = self._leader.standings(), self._traits.prefix
+        ours = (one for one in standings if place_of(one, prefix) is not None and one not in leaving)
+        return sum(standings[one].live for one in ours)
 
     async def _take(self, step: Step, epoch: int) -> None:
         match step:

@@ -19,6 +19,8 @@ FLEET_LASTS_S = 10.0
 """How old the picture of the fleet may be when nobody has said that it changed."""
 ABSENCE_REMEMBERED = timedelta(days=1)
 EXPERIENCE_LASTS = timedelta(days=30)
+UNHEARD = (float("inf"), "")
+"""For a worker that this process has not yet waited for."""
 OVERLAP = timedelta(seconds=5)
 """By how much the clocks of replicas may differ."""
 
@@ -189,7 +191,7 @@ class Leader:
             worker_id: Standing(
                 live=live.get(worker_id, 0),
                 status=member.worker.status,
-                is_silent=self._seen[worker_id][0] <= before,
+                is_silent=self._seen.get(worker_id, UNHEARD)[0] <= before,
                 is_draining=worker_id in self._last and self._last[worker_id].draining,
                 unsent=self._last[worker_id].spool_events if worker_id in self._last else 0,
             )
