@@ -1,7 +1,7 @@
 # Everything one does with this repository on one machine. `make` alone lists it.
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo up down status logs doctor test chaos check fmt docs manifests clean
+.PHONY: help setup demo up down status logs doctor test chaos check fmt docs images manifests clean
 
 # The first Python that suits; a name on PATH may be a shim that does not run.
 PYTHON ?= $(shell for python in python3.11 python3.12 python3 python; do \
@@ -13,6 +13,11 @@ REPO ?=
 OUT ?= deploy/k8s/rendered
 REVISION ?= 1
 VALUES ?=
+BUILDER ?= docker
+REGISTRY ?=
+TAG ?=
+PYTHON_IMAGE ?=
+IMAGES ?=
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  \033[1m%-9s\033[0m %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -61,6 +66,10 @@ docs: setup ## Make docs/tools.md anew from the tools' schemas
 	@echo >> .mews/tools.md
 	@$(BIN)/python -m worker_agent tools --markdown >> .mews/tools.md
 	@mv .mews/tools.md docs/tools.md
+
+images: setup ## Build the images and their bills of materials (BUILDER=docker|podman|buildah REGISTRY= TAG= IMAGES= PUSH=1)
+	@PATH="$(CURDIR)/.mews/tools/bin:$$PATH" $(BIN)/python deploy/docker/images.py --builder "$(BUILDER)" --registry "$(REGISTRY)" \
+	  --tag "$(TAG)" --python-image "$(PYTHON_IMAGE)" $(if $(PUSH),--push) $(IMAGES)
 
 manifests: setup ## Render the chart into plain manifests for kustomize (OUT=deploy/k8s/rendered REVISION=1 VALUES=mine.yaml)
 	@$(BIN)/python -m deploy.k8s.manifests $(OUT) --revision $(REVISION) $(addprefix --values ,$(VALUES))

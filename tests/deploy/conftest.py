@@ -1,13 +1,16 @@
 """The chart, rendered once a run for each set of values."""
 
+import json
 from collections.abc import Callable, Sequence
 from typing import Any
 
 import helm_python
 import pytest
 
+from devstack.cluster.contents import Data
 from tests.support.manifests.objects import Manifest, read
 from tests.support.manifests.rendering import CHART, NAMESPACE, RELEASE, VALUE_SETS, Rendered, render, values_of
+from tests.support.manifests.secrets import made_for
 
 Render = Callable[..., list[Manifest]]
 
@@ -31,6 +34,25 @@ def rendered(request: pytest.FixtureRequest, renders: Callable[[str], Rendered])
     return renders(request.param)
 
 
+@pytest.fixture(scope="session")
+def made() -> Callable[[Rendered], dict[str, Data]]:
+    """`made(rendered)`: the Secrets that are made for a release, with real values."""
+    known: dict[str, dict[str, Data]] = {}
+
+    def secrets(rendered: Rendered) -> dict[str, Data]:
+        if rendered.name not in known:
+            known[rendered.name] = made_for(rendered)
+        return known[rendered.name]
+
+    return secrets
+
+
+@pytest.fixture
+def secrets(rendered: Rendered, made: Callable[[Rendered], dict[str, Data]]) -> dict[str, Data]:
+    """The Secrets that are made for the release with each set of values."""
+    return made(rendered)
+
+
 @pytest.fixture
 def manifests(rendered: Rendered) -> Sequence[Manifest]:
     """The manifests of each set of values."""
@@ -47,7 +69,12 @@ def chart() -> helm_python.Chart:
 def render_with(chart: helm_python.Chart) -> Render:
     """`render_with(worker={"replicas": 3})`: the manifests with some values over the defaults."""
 
+    known: dict[str, list[Manifest]] = {}
+
     def rendered(**values: Any) -> list[Manifest]:
-        return read(chart.render(values, name=RELEASE, namespace=NAMESPACE))
+        key = json.dumps(values, sort_keys=True)
+        if key not in known:
+            known[key] = read(chart.render(values, name=RELEASE, namespace=NAMESPACE))
+        return known[key]
 
     return rendered

@@ -1,60 +1,35 @@
 """The environments of the chart's containers, read by the settings of the processes that run in them."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
+from devstack.cluster.contents import Data
 from tests.support.manifests import addresses, environment, files, processes
 from tests.support.manifests.objects import Container, Manifest, Workload, workloads
 from tests.support.manifests.rendering import NAMESPACE, Rendered
 
-TOOLS_VARIABLES = {
-    "setup": {
-        "MEWS_HOME",
-        "MEWS_RELEASE",
-        "MEWS_NAMESPACE",
-        "MEWS_WORKERS",
-        "MEWS_SECRETS",
-        "POSTGRES_HOST",
-        "POSTGRES_PORT",
-        "POSTGRES_DB",
-        "POSTGRES_TLS",
-        "POSTGRES_TLS_CA",
-        "POSTGRES_TLS_CERTIFICATE",
-        "POSTGRES_TLS_KEY",
-        "POSTGRES_ADMIN_USER",
-        "POSTGRES_ADMIN_SECRET",
-        "POSTGRES_ADMIN_PASSWORD_KEY",
-        "NATS_HOST",
-        "NATS_PORT",
-        "NATS_TLS",
-        "NATS_TLS_CA",
-        "NATS_TLS_CERTIFICATE",
-        "NATS_TLS_KEY",
-    },
-    "task": {"MEWS_GATEWAY", "MEWS_TOKEN", "MEWS_HOME", "SSL_CERT_FILE"},
-}
-"""What the command line of the image `tools` reads, by the name of the container."""
-SECRET_VALUES = {
-    "_callers": "mcp-gateway:" + 64 * "0",
-    "tokens": "admin:" + 64 * "0" + ":admin",
-    "gateway_state_keys": 40 * "k",
-}
+OF_THE_USER = "a-value-of-the-users"
 
 
 def test_every_variable_is_one_that_the_process_reads(manifests: list[Manifest]) -> None:
     unread = {
         container.name: names
         for _, container in _ours(manifests)
-        if _serves(container) and (names := _unread(container, set(environment.names(container, manifests))))
+        if _serves(container)
+        and (names := processes.unknown(processes.image_of(container), set(environment.names(container, manifests))))
     }
     assert unread == {}
 
 
-def test_every_process_would_start_with_its_environment(manifests: list[Manifest]) -> None:
+def test_every_process_would_start_with_its_environment_and_the_secrets_of_setup(
+    manifests: list[Manifest], secrets: dict[str, Data]
+) -> None:
     refusals = {
         container.name: why
         for workload, container in _ours(manifests)
-        if processes.image_of(container) != processes.TOOLS and _serves(container)
-        if (why := processes.refused(processes.image_of(container), _variables(workload, container, manifests)))
+        if _serves(container)
+        if (
+            why := processes.refused(processes.image_of(container), _variables(workload, container, manifests, secrets))
+        )
     }
     assert refusals == {}
 
@@ -90,7 +65,7 @@ def test_secrets_come_by_reference_alone(manifests: list[Manifest]) -> None:
     written = [
         f"{container.name}: {name}"
         for workload, container in _ours(manifests)
-        for name, value in _variables(workload, container, manifests, secret="").items()
+        for name, value in _variables(workload, container, manifests).items()
         if value and processes.is_secret(processes.image_of(container), name)
     ]
     assert written == []
@@ -130,13 +105,6 @@ def _volumes(container: Container) -> dict[str, str]:
     return {mount["name"]: mount["mountPath"] for mount in container.body["volumeMounts"]}
 
 
-def _unread(container: Container, names: set[str]) -> set[str]:
-    image = processes.image_of(container)
-    if image == processes.TOOLS:
-        return names - TOOLS_VARIABLES[container.body["name"]]
-    return processes.unknown(image, names)
-
-
 def _ours(manifests: list[Manifest]) -> Iterator[tuple[Workload, Container]]:
     for workload in workloads(manifests):
         for container in workload.containers:
@@ -150,10 +118,12 @@ def _serves(container: Container) -> bool:
 
 
 def _variables(
-    workload: Workload, container: Container, manifests: list[Manifest], secret: str = "a-secret-value"
+    workload: Workload, container: Container, manifests: list[Manifest], secrets: Mapping[str, Data] | None = None
 ) -> dict[str, str]:
-    def value(_name: str, key: str) -> str:
-        return next((found for end, found in SECRET_VALUES.items() if secret and key.endswith(end)), secret)
+    """Its environment with the values of these Secrets, and without any Secret's if there are none."""
+
+    def value(name: str, key: str) -> str:
+        return "" if secrets is None else secrets.get(name, {}).get(key, OF_THE_USER)
 
     return environment.environment(workload, container, manifests, value)
 

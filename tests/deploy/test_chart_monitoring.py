@@ -90,6 +90,18 @@ def test_every_pod_with_metrics_is_scraped_once(render_with: Render) -> None:
     assert scraped == {name: int(name.removeprefix("mews-") in watched) for name in scraped}
 
 
+def test_series_go_by_the_names_of_pods(render_with: Render) -> None:
+    """So that those of a worker go on when its pod is made anew with another address."""
+    own = {"sourceLabels": ["job"], "targetLabel": "release", "replacement": "mews"}
+    settings = {"enabled": True, "relabelings": [own]}
+    manifests = render_with(metrics={"serviceMonitor": settings, "podMonitor": settings})
+    for monitor in of_kind(manifests, "ServiceMonitor", "PodMonitor"):
+        (endpoint,) = monitor["spec"].get("endpoints") or monitor["spec"]["podMetricsEndpoints"]
+        name, *rest = endpoint["relabelings"]
+        assert name == {"sourceLabels": ["__meta_kubernetes_pod_name"], "targetLabel": "instance"}
+        assert rest == [own]
+
+
 def test_encrypted_services_are_scraped_by_their_name(render_with: Render) -> None:
     """Prometheus asks addresses of pods, which stand in no certificate."""
     tls = {"enabled": True, "existingSecret": "service-tls", "caSecret": {"name": "service-ca"}}

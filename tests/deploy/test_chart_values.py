@@ -5,6 +5,7 @@ from typing import Any
 import helm_python
 import pytest
 
+from devstack.cluster.release import MOST_WORKERS
 from tests.support.manifests.rendering import NAMESPACE, VALUE_SETS, values_of
 
 
@@ -21,6 +22,7 @@ def test_every_set_of_values_fits_the_schema(name: str, chart: helm_python.Chart
         ({"services": {"orchestrater": {}}}, "orchestrater"),
         ({"services": {"orchestrator": {"replicas": "three"}}}, "replicas"),
         ({"worker": {"replicas": -1}}, "replicas"),
+        ({"worker": {"maxReplicas": MOST_WORKERS + 1}}, "maxReplicas"),
         ({"worker": {"keda": {"enabled": "yes"}}}, "enabled"),
         ({"worker": {"sandbox": {"bubblewrap": "perhaps"}}}, "bubblewrap"),
         ({"postgres": {"external": {"port": 70000}}}, "port"),

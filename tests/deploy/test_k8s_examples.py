@@ -83,6 +83,17 @@ def test_the_stores_of_production_are_those_of_the_examples(production: Rendered
         assert hosts[store] in certificate["spec"]["dnsNames"]
 
 
+@pytest.mark.parametrize(("store", "port"), [("postgres", 5432), ("nats", 4222), ("redis", 6379)])
+def test_production_reaches_its_stores_and_nothing_else_at_their_ports(
+    store: str, port: int, production: Rendered
+) -> None:
+    network = Network.of(production.manifests, NAMESPACE)
+    there, elsewhere = Peer(store, namespace=STORES), Peer("impostor", namespace="other", address="203.0.113.7")
+    callers = pods(production.manifests, NAMESPACE)
+    assert any(network.allows(caller, there, port) for caller in callers)
+    assert not any(network.allows(caller, elsewhere, port) for caller in callers)
+
+
 def test_there_are_as_many_bus_servers_as_copies_of_a_stream(production: Rendered) -> None:
     configuration = yaml.safe_load((FOLDER / "nats-values.yaml").read_text())["config"]
     assert configuration["cluster"]["replicas"] >= production.values["nats"]["replicas"] == 3

@@ -9,10 +9,13 @@ from pathlib import Path
 import pytest
 import yaml
 
+from deploy.k8s import manifests as plain
 from deploy.k8s.manifests import SETS, Release, main, render
-from tests.support.manifests.objects import Manifest
+from tests.support.manifests import references
+from tests.support.manifests.objects import Manifest, of_kind
 from tests.support.manifests.rendering import Rendered
 
+PROXY = Path(plain.__file__).parent / "egress-proxy"
 KUBECTL = shutil.which("kubectl")
 
 
@@ -53,6 +56,16 @@ def test_an_overlay_is_what_helm_would_install(
 ) -> None:
     installed = [found for found in renders(name).manifests if found["kind"] != "Pod"]
     assert _sorted(build(folder / name)) == _sorted(installed)
+
+
+@pytest.mark.skipif(KUBECTL is None, reason="there is no kubectl here")
+def test_a_change_of_the_proxys_list_is_rolled_out() -> None:
+    """The name of its ConfigMap has a digest in it, and the Deployment names it so."""
+    built = _built_by_kubectl(PROXY)
+    assert references.dangling(built) == []
+    (config,) = of_kind(built, "ConfigMap")
+    assert config["metadata"]["name"].startswith("egress-proxy-")
+    assert {found["metadata"]["namespace"] for found in built} == {"mews-egress"}
 
 
 def test_the_base_is_what_is_alike_in_all_sets(folder: Path) -> None:

@@ -179,6 +179,7 @@ def test_misspelt_and_wrong_variables_are_found() -> None:
     assert processes.unknown("orchestrator", {*variables}) == {"NATS_HOTS"}
     assert [why.partition(":")[0] for why in processes.refused("orchestrator", variables)] == ["HTTP_PORT"]
     assert processes.unknown("sandbox", {"SANDBOX_SOCKET", "SANDBOX_MAX_WALL_MS", "SANDBOX_WALL"}) == {"SANDBOX_WALL"}
+    assert processes.unknown("tools", {"MEWS_RELEASE", "MEWS_RELAESE", "NATS_HOST"}) == {"MEWS_RELAESE"}
     assert processes.is_secret("orchestrator", "POSTGRES_PASSWORD")
     assert not processes.is_secret("orchestrator", "POSTGRES_HOST")
 

@@ -11,7 +11,7 @@ IMMUTABLE = {
     "StatefulSet": ("selector", "serviceName", "podManagementPolicy", "volumeClaimTemplates"),
 }
 """Fields of a specification that the API server refuses to change."""
-KEPT = ("Deployment", "StatefulSet", "Service", "ServiceAccount", "PersistentVolumeClaim", "ConfigMap")
+KEPT = ("Deployment", "StatefulSet", "Service", "ServiceAccount", "PersistentVolumeClaim")
 """Kinds whose objects others know by name, or that hold data."""
 
 Facts = dict[str, Any]

@@ -3,12 +3,15 @@
 import os
 import re
 from collections.abc import Mapping
+from functools import cache
+from pathlib import Path
 from typing import get_args
 from unittest.mock import patch
 
 from pydantic import SecretStr, ValidationError
 
 import analytics_query.settings
+import devstack
 import mcp_gateway.settings
 import orchestrator.settings
 import question_broker.settings
@@ -16,6 +19,7 @@ import sandbox.settings
 import telemetry_ingest.settings
 import worker_agent.settings
 from contracts.sandbox import ProcessLimits
+from devstack.admin import SCHEMAS
 from servicekit.settings import ServiceSettings
 from tests.support.manifests.objects import Container
 
@@ -29,10 +33,12 @@ SERVICES: dict[str, type[ServiceSettings]] = {
 }
 SANDBOX = "sandbox"
 TOOLS = "tools"
+TOOLS_SOURCE = Path(devstack.__file__).parent
 IMAGES = frozenset({*SERVICES, SANDBOX, TOOLS})
 
 BESIDE = frozenset({"POD_NAME", "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "SSL_CERT_FILE", "SSL_CERT_DIR", "TZ"})
 """Variables that no settings hold: for other variables to refer to, or read by libraries and by what an agent runs."""
+WORD = re.compile(r'"([A-Z][A-Z0-9]*_[A-Z0-9_]+)"')
 SECRET_NAME = re.compile(r"(PASSWORD|TOKENS?|API_KEY|STATE_KEYS|CALLERS)$")
 
 
@@ -43,7 +49,12 @@ def image_of(container: Container) -> str:
 
 def unknown(image: str, names: set[str]) -> set[str]:
     """Variables that the process of an image does not read: misspelt ones would be ignored without a word."""
-    known = _sandbox_names() if image == SANDBOX else {field.upper() for field in SERVICES[image].model_fields}
+    if image == TOOLS:
+        known = _tools_names()
+    elif image == SANDBOX:
+        known = _sandbox_names()
+    else:
+        known = _fields(SERVICES[image])
     return {name for name in names if name.upper() not in known | BESIDE}
 
 
@@ -54,7 +65,7 @@ def refused(image: str, variables: Mapping[str, str]) -> list[str]:
             sandbox.settings.load(variables)
         else:
             with patch.dict(os.environ, variables, clear=True):
-                SERVICES[image]()
+                SERVICES.get(image, ServiceSettings)()
     except ValidationError as error:
         return [f"{'.'.join(map(str, found['loc'])).upper()}: {found['msg']}" for found in error.errors()]
     return []
@@ -65,6 +76,18 @@ def is_secret(image: str, name: str) -> bool:
     field = SERVICES[image].model_fields.get(name.lower()) if image in SERVICES else None
     kinds = (field.annotation, *get_args(field.annotation)) if field else ()
     return SecretStr in kinds or SECRET_NAME.search(name) is not None
+
+
+def _fields(settings: type[ServiceSettings]) -> set[str]:
+    return {field.upper() for field in settings.model_fields}
+
+
+@cache
+def _tools_names() -> set[str]:
+    """Words in capitals in the command line's source, the shared settings that it reads, and passwords of roles."""
+    sources = "".join(file.read_text() for file in TOOLS_SOURCE.rglob("*.py"))
+    roles = {f"{schema}_{role}_password".upper() for schema in SCHEMAS for role in ("owner", "app")}
+    return {*WORD.findall(sources), *_fields(ServiceSettings), *roles}
 
 
 def _sandbox_names() -> set[str]:

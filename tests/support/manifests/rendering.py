@@ -22,6 +22,7 @@ VALUE_SETS: dict[str, tuple[Path, ...]] = {
     "default": (),
     "quickstart": (CHART / "values-quickstart.yaml",),
     "production": (CHART / "values-production.yaml",),
+    "dev": (CHART / "values-quickstart.yaml", CHART / "values-dev.yaml"),
     "full": (ROOT / "tests" / "deploy" / "values" / "full.yaml",),
 }
 """Files of values that the chart is tried with; `full` switches on all that can be."""

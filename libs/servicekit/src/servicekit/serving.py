@@ -15,6 +15,7 @@ from servicekit import lifecycle
 from servicekit.auth import UnsafeSettings
 from servicekit.logs import configure_logging, get_logger
 from servicekit.migrations import MigrationFailed, run_migrations
+from servicekit.reloading import serve_reloading
 from servicekit.settings import ServiceSettings, explain
 from servicekit.traces import configure_tracing
 
@@ -51,6 +52,11 @@ class Program(Generic[SettingsT]):
     schema: str | None
     commands: Sequence[Command[SettingsT]] = ()
 
+    @property
+    def module(self) -> str:
+        """What `python -m` runs."""
+        return self.service.replace("-", "_")
+
 
 def main(
     service: str,
@@ -73,7 +79,7 @@ def main(
 
 
 def _parser(program: Program[SettingsT]) -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog=f"python -m {program.service.replace('-', '_')}", allow_abbrev=False)
+    parser = argparse.ArgumentParser(prog=f"python -m {program.module}", allow_abbrev=False)
     names = ["serve", "migrate", *(command.name for command in program.commands)]
     commands = parser.add_subparsers(required=True, metavar=" | ".join(names))
     serve = commands.add_parser("serve", help="serve until SIGTERM; settings come from the environment")
@@ -96,6 +102,9 @@ def _settings(program: Program[SettingsT]) -> SettingsT:
 
 
 def _serve(program: Program[SettingsT], settings: SettingsT, _options: argparse.Namespace) -> None:
+    if settings.http_reload:
+        serve_reloading(program.module)
+        return
     stop_tracing = configure_tracing(program.service, settings)
     try:
         lifecycle.run(lambda: program.create_app(settings), settings)

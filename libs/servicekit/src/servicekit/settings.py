@@ -131,6 +131,8 @@ class ServiceSettings(BaseSettings):
     """Address on which the service listens."""
     http_port: Port = Field(default=8000, ge=0, le=65_535)
     """Port on which the service listens; 0 takes a free one and logs it."""
+    http_reload: bool = False
+    """Whether the service starts again whenever its source changes; for development alone."""
     max_body_bytes: int = Field(default=8 * MEBIBYTE, ge=1)
     """Largest request body; a larger one is refused with 413."""
     max_header_bytes: int = Field(default=32 * KIBIBYTE, ge=1_024)

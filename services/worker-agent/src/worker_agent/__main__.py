@@ -30,6 +30,7 @@ def _serve(_options: argparse.Namespace) -> None:
     from pydantic import ValidationError
 
     from servicekit.logs import configure_logging
+    from servicekit.reloading import serve_reloading
     from servicekit.settings import explain
     from worker_agent.decisions.redaction import without_known_secrets
     from worker_agent.settings import Settings
@@ -40,6 +41,9 @@ def _serve(_options: argparse.Namespace) -> None:
         print(f"worker-agent: wrong settings: {explain(error)}", file=sys.stderr)
         raise SystemExit(WRONG_SETTINGS) from None
     configure_logging("worker-agent", settings, scrub=without_known_secrets)
+    if settings.http_reload:
+        serve_reloading("worker_agent")
+        return
     if _run(settings):
         # A restart that a manager asked for needs no supervisor: this process becomes the new one.
         os.execv(sys.executable, [sys.executable, "-m", "worker_agent", "serve"])

@@ -10,10 +10,12 @@
 {{- define "mews.monitoring.endpoint" -}}
 interval: {{ .interval }}
 scrapeTimeout: {{ .scrapeTimeout }}
-{{- with .relabelings }}
 relabelings:
+  # A worker keeps its name when its pod is made anew, and its address not.
+  - {sourceLabels: [__meta_kubernetes_pod_name], targetLabel: instance}
+  {{- with .relabelings }}
   {{- toYaml . | nindent 2 }}
-{{- end }}
+  {{- end }}
 {{- with .metricRelabelings }}
 metricRelabelings:
   {{- toYaml . | nindent 2 }}
