@@ -10,7 +10,7 @@ from mcp.types import CallToolResult, TextContent
 
 from contracts.questions import QuestionKind
 from contracts.tasks import TaskState
-from contracts.workers import WorkerStatus
+from contracts.workers import FleetView, WorkerStatus
 from tests.support.gateway import ERAS, client, gateway
 from tests.support.upstreams import World, upstreams
 from tests.support.views import (
@@ -132,6 +132,9 @@ async def test_workers_are_listed_and_told(manager: Manager, world: World) -> No
     text, fleet = await answer(manager, "manage_workers", action="list")
     assert [worker["worker_id"] for worker in fleet["workers"]] == ["worker-1", "worker-2"]
     assert text.splitlines()[0].split()[:3] == ["WORKER", "STATUS", "SLOTS"]
+    assert "fleet" not in fleet
+    world.fleet = FleetView(kind="kubernetes", replicas=2)
+    assert (await answer(manager, "manage_workers", action="list"))[1]["fleet"]["replicas"] == 2
     _, paused = await answer(manager, "manage_workers", action="list", status="paused")
     assert [worker["worker_id"] for worker in paused["workers"]] == ["worker-2"]
     config = {"max_concurrent_tasks": 2}

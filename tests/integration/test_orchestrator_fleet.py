@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from contracts.workers import WorkerView
+from contracts.workers import FleetView, WorkerView
 from orchestrator.domain import Instance
 from orchestrator.errors import FleetAway, FleetChanged, FleetRefused
 from orchestrator.fleets.kubernetes import KubernetesFleet, open_kubernetes
@@ -159,11 +159,23 @@ class World:
         assert view is not None
         return view
 
+    async def fleet(self) -> FleetView:
+        answer = await self.o.client.get("/v1/fleet")
+        assert answer.status_code == 200, answer.text
+        return FleetView.model_validate_json(answer.content)
+
     async def intentions(self) -> list[str]:
         return [row["worker_id"] for row in await self.o.sql("SELECT worker_id FROM fleet_intentions ORDER BY 1")]
 
     def is_ending(self, place: int) -> bool:
         return "deletionTimestamp" in self.cluster.pods[NAME.format(place)]["metadata"]
+
+
+async def _unknown(world: World) -> FleetView | None:
+    """The fleet as it is shown while the API server is away; the leader's own look may have met the refusal."""
+    world.cluster.refusals.append(Refused(503, "starting"))
+    shown = await world.fleet()
+    return shown if shown.reason and "answered 503" in shown.reason else None
 
 
 @asynccontextmanager
@@ -219,6 +231,14 @@ async def test_a_drained_restart_waits_for_what_runs_and_a_resume_calls_it_off(
         await eventually(lambda: world.cluster.seen.clear() or True)
         await eventually(lambda: len(world.cluster.seen) > 6)
         assert not world.is_ending(0)
+        cluster.unready("mews-worker-2", "ImagePullBackOff")
+        shown = await world.fleet()
+        assert (shown.kind, shown.replicas, shown.autoscale) == ("kubernetes", 3, False)
+        assert [(one.ready, one.reason, one.intention) for one in shown.instances] == [
+            (True, None, "restart"),
+            (True, None, None),
+            (False, "worker-agent: ImagePullBackOff", None),
+        ]
         await world.command(0, action="resume")
         assert await world.intentions() == []
 
@@ -304,6 +324,8 @@ async def test_an_outage_of_the_api_server_stops_nothing_and_ends_by_itself(
         await world.command(2, action="restart")
         await eventually(lambda: not cluster.refusals)
         assert (await world.o.client.get("/readyz")).status_code == 200
+        shown = await eventually(lambda: _unknown(world))
+        assert (shown.replicas, shown.instances) == (None, [])
         await eventually(lambda: world.is_ending(2))
 
 

@@ -17,7 +17,7 @@ from contracts.questions import NewAnswer, QuestionKind, QuestionState, Question
 from contracts.rules import Rule
 from contracts.tasks import CancelTask, FailureClass, NewTask, TaskState, TaskView
 from contracts.telemetry import TailEntry, TaskFacts
-from contracts.workers import WorkerView
+from contracts.workers import FleetView, WorkerView
 from tests.support.reporting import Reports, serve_reports
 from tests.support.serving import serving
 
@@ -33,6 +33,7 @@ class World:
 
     tasks: dict[str, TaskView] = field(default_factory=dict[str, TaskView])
     workers: dict[str, WorkerView] = field(default_factory=dict[str, WorkerView])
+    fleet: FleetView = field(default_factory=lambda: FleetView(kind="none"))
     questions: dict[str, QuestionView] = field(default_factory=dict[str, QuestionView])
     rules: list[Rule] = field(default_factory=list[Rule])
     tails: dict[str, list[TailEntry]] = field(default_factory=dict[str, list[TailEntry]])
@@ -147,6 +148,10 @@ def _serve_tasks(app: FastAPI, world: World) -> None:
 
 
 def _serve_workers(app: FastAPI, world: World) -> None:
+    @app.get("/v1/fleet")
+    async def fleet() -> Response:
+        return _json(world.fleet)
+
     @app.get("/v1/workers")
     async def workers(status: str | None = None, cursor: int = 0, limit: int = 50) -> Response:
         return _page([w for w in world.workers.values() if status in {None, w.status}], cursor, limit)

@@ -8,6 +8,7 @@ from mcp.types import TextContent
 
 from contracts.questions import QuestionKind, QuestionState, RequestDecision, Ruling
 from contracts.telemetry import Tail
+from contracts.workers import FleetView
 from mcp_gateway.decisions.summaries import monitor_report, summary
 from mcp_gateway.domain.outputs import Fleet, QuestionList, Streams, TaskList
 from mcp_gateway.domain.ruling import RuleList
@@ -45,7 +46,7 @@ ANSWERS = {
     "list_tasks": TaskList(tasks=[summary(completed_task()), summary(running_task())], next_cursor="n"),
     "cancel_task": summary(completed_task()),
     "retry_task": summary(running_task()),
-    "manage_workers": Fleet(workers=[online_worker()], next_cursor="n"),
+    "manage_workers": Fleet(workers=[online_worker()], next_cursor="n", fleet=FleetView(kind="local", replicas=1)),
     "view_realtime_streams": Streams(task_id="t", entries=[entry("milestone", "done")]),
     "get_analytics": analytics_of_task(),
     "performance_report": performance_of_system(),

@@ -28,7 +28,7 @@ from contracts.rpc import RPCS, CheckCommands, GetNextTask, LoadCheckpoint, Next
 from contracts.rules import DryRun, DryRunRequest, NewRule, Rule, RuleChange
 from contracts.tasks import Assignment, CancelTask, NewTask, QueueView, TaskBatch, TaskView
 from contracts.telemetry import LoggedDecision, LoggedEvent, LogMarks, StoredEvent, Tail, TaskFacts
-from contracts.workers import Heartbeat, Registration, WorkerView
+from contracts.workers import FleetView, Heartbeat, Registration, WorkerView
 
 MESSAGES: tuple[type[Model], ...] = (
     NewTask,
@@ -40,6 +40,7 @@ MESSAGES: tuple[type[Model], ...] = (
     Registration,
     Heartbeat,
     WorkerView,
+    FleetView,
     Command,
     NewCommand,
     *EVENT_TYPES.values(),

@@ -95,3 +95,31 @@ class WorkerView(Model):
     registered_at: UtcTime
     version: Name = "0"
     reason: OptionalText | None = None
+
+
+class FleetInstance(Model):
+    """One life of a worker as whoever runs it knows it: a pod, or a process."""
+
+    worker_id: WorkerId
+    ready: bool
+    ending: bool = False
+    reason: OptionalText | None = None
+    """Why it is not ready."""
+    intention: Name | None = None
+    """`restart` or `remove`, where that is to become of it."""
+
+
+class FleetView(Model):
+    """The workers that the platform runs itself."""
+
+    kind: Name
+    """`kubernetes`, `local`, or `none` where somebody else runs them."""
+    replicas: Count | None = None
+    """How many are wanted now; None where that is not known."""
+    autoscale: bool = False
+    """Whether their number follows the queue, between these two."""
+    least: Count | None = None
+    most: Count | None = None
+    instances: list[FleetInstance] = []
+    reason: OptionalText | None = None
+    """Why it is not known what runs."""

@@ -24,7 +24,7 @@ from contracts.questions import NewAnswer, QuestionView, RequestDecision
 from contracts.rules import DryRun, DryRunRequest, NewRule, Rule, RuleChange, RuleState
 from contracts.tasks import CancelTask, NewTask, TaskView
 from contracts.telemetry import Tail, TailEntry, TaskFacts
-from contracts.workers import WorkerStatus, WorkerView
+from contracts.workers import FleetView, WorkerStatus, WorkerView
 from mcp_gateway.decisions.limiting import Rate
 from mcp_gateway.domain.asking import Dialogue
 from mcp_gateway.domain.audit import AuditPart, AuditQuery, Entry, Head, Link
@@ -65,6 +65,7 @@ class Orchestrator(Protocol):
     async def workers(self, status: WorkerStatus | None, cursor: str | None, limit: int) -> Page[WorkerView]: ...  # noqa: D102
     async def worker(self, worker_id: str) -> WorkerView: ...  # noqa: D102
     async def command(self, worker_id: str, command: NewCommand) -> Command: ...  # noqa: D102
+    async def fleet(self) -> FleetView: ...  # noqa: D102
 
 
 class Telemetry(Protocol):

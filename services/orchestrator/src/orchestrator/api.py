@@ -8,10 +8,11 @@ from fastapi.responses import Response as RawResponse
 from contracts.base import Level, Model, Page, TaskId, UtcTime, WorkerId
 from contracts.commands import Command, CommandAction, NewCommand
 from contracts.tasks import CancelTask, NewTask, QueueView, TaskBatch, TaskState, TaskView
-from contracts.workers import WorkerStatus, WorkerView
+from contracts.workers import FleetView, WorkerStatus, WorkerView
 from orchestrator.errors import OrchestratorError, TaskNotFound, WorkerNotFound
 from orchestrator.handlers.creating import Created, Creator
 from orchestrator.handlers.managing import Manager
+from orchestrator.handlers.showing import FleetShow
 from orchestrator.ports import TaskFilter, Views
 from servicekit.errors import problem_of
 from servicekit.http import strict
@@ -25,8 +26,9 @@ router = APIRouter(prefix="/v1")
 class Services:
     """What the endpoints call."""
 
-    def __init__(self, creator: Creator, manager: Manager, views: Views) -> None:
+    def __init__(self, creator: Creator, manager: Manager, views: Views, fleet: FleetShow) -> None:
         self.creator = creator
+        self.fleet = fleet
         self.manager = manager
         self.views = views
 
@@ -128,6 +130,12 @@ async def command_worker(
 ) -> Response:
     """Tell a worker something."""
     return _json(await services.manager.command(worker_id, new), 202)
+
+
+@router.get("/fleet", responses={200: {"model": FleetView}})
+async def get_fleet(services: Called) -> Response:
+    """The workers that the platform runs itself, as whoever runs them sees them."""
+    return _json(await services.fleet.view())
 
 
 @router.get("/queue", responses={200: {"model": QueueView}})

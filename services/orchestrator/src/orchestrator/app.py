@@ -22,6 +22,7 @@ from orchestrator.handlers.reports import Applied, Reports
 from orchestrator.handlers.sampling import Sampler
 from orchestrator.handlers.scheduling import Scheduler
 from orchestrator.handlers.sessions import Sessions
+from orchestrator.handlers.showing import FleetShow
 from orchestrator.handlers.strays import Strays
 from orchestrator.handlers.watching import Watch
 from orchestrator.ports import Fleet
@@ -136,7 +137,7 @@ async def _start(
     await serve(bus, SERVICE, rpc.verbs(briefings, checkpoints, WorkerMailboxes(bus)))
     if settings.nats_declares:
         background.start("declare", partial(declare_again, bus, settings))
-    return Services(creator, manager, tasks)
+    return Services(creator, manager, tasks, FleetShow(tasks, fleet, traits, settings.scaling))
 
 
 async def _open_fleet(settings: Settings) -> Fleet | None:

@@ -6,7 +6,7 @@ from contracts.events.recovery import Completion, Observed, Verified
 from contracts.questions import QuestionView
 from contracts.tasks import AttemptView, FailureClass, TaskState
 from contracts.telemetry import MilestoneFact, TailEntry
-from contracts.workers import WorkerView
+from contracts.workers import FleetView, WorkerView
 
 
 class TaskSummary(Model):
@@ -97,6 +97,8 @@ class Fleet(Model):
 
     workers: list[WorkerView] = []
     next_cursor: str | None = None
+    fleet: FleetView | None = None
+    """What runs them, on the first page of all; left out where that is somebody else, or not known."""
     command: Command | None = None
     """The command on its way to the worker."""
 

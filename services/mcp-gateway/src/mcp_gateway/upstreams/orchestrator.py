@@ -3,7 +3,7 @@
 from contracts.base import Page
 from contracts.commands import Command, NewCommand
 from contracts.tasks import CancelTask, NewTask, TaskView
-from contracts.workers import WorkerStatus, WorkerView
+from contracts.workers import FleetView, WorkerStatus, WorkerView
 from mcp_gateway.domain.inputs import (
     ListTasks,
 )
@@ -52,6 +52,11 @@ class HttpOrchestrator:
         """One worker."""
         with told(no_worker(worker_id)):
             return await self._client.get(f"/v1/workers/{worker_id}", WorkerView)
+
+    async def fleet(self) -> FleetView:
+        """The workers that the platform runs itself."""
+        with told():
+            return await self._client.get("/v1/fleet", FleetView)
 
     async def command(self, worker_id: str, command: NewCommand) -> Command:
         """Send a worker a command."""

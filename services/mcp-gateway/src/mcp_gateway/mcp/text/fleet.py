@@ -1,9 +1,11 @@
 """Workers in text."""
 
-from contracts.workers import WorkerView
+from contracts.workers import FleetInstance, FleetView, WorkerView
 from mcp_gateway.domain.outputs import Fleet
 from mcp_gateway.mcp.text.layout import cell, moment, more, number, table
 
+_REASON = 200
+_MOST_ODD = 20
 _HEADER = ("WORKER", "STATUS", "SLOTS", "DONE", "FAILED", "CPU", "MEMORY", "LAST SEEN", "CAPABILITIES")
 
 
@@ -11,9 +13,25 @@ def managed(fleet: Fleet) -> str:
     """After `manage_workers`."""
     if command := fleet.command:
         return f"Command {command.action} is on its way to {command.worker_id} ({command.command_id})."
-    if not fleet.workers:
-        return "No workers."
-    return table(_HEADER, [_row(worker) for worker in fleet.workers]) + more(fleet.next_cursor)
+    body = table(_HEADER, [_row(worker) for worker in fleet.workers]) if fleet.workers else "No workers."
+    told = [body + more(fleet.next_cursor), *([_managed(fleet.fleet)] if fleet.fleet else [])]
+    return "\n\n".join(told)
+
+
+def _managed(fleet: FleetView) -> str:
+    """What runs, and what does not as it should."""
+    if fleet.replicas is None:
+        return f"Fleet ({cell(fleet.kind)}): not known now: {cell(fleet.reason, _REASON)}"
+    ready = sum(one.ready for one in fleet.instances)
+    bounds = f", between {fleet.least} and {fleet.most} by the queue" if fleet.autoscale else ""
+    odd = [_instance(one) for one in fleet.instances if one.intention or not one.ready]
+    return "\n".join([f"Fleet ({cell(fleet.kind)}): {fleet.replicas} wanted{bounds}, {ready} ready.", *odd[:_MOST_ODD]])
+
+
+def _instance(one: FleetInstance) -> str:
+    how = "ends" if one.ending else "ready" if one.ready else f"not ready: {cell(one.reason, _REASON)}"
+    plan = f" ({cell(one.intention)} is under way)" if one.intention else ""
+    return f"  {one.worker_id} {how}{plan}"
 
 
 def _row(worker: WorkerView) -> tuple[str, ...]:
