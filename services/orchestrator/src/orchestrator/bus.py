@@ -4,8 +4,6 @@ import asyncio
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
-from opentelemetry.trace import SpanKind
-
 from contracts import spans, subjects
 from contracts.rpc import CheckpointFound, Mailbox
 from contracts.streams import CHECKPOINTS
@@ -17,7 +15,7 @@ from servicekit.bus.objects import Objects, ObjectsAway
 from servicekit.bus.tracing import about
 from servicekit.clock import Clock
 from servicekit.logs import get_logger
-from servicekit.traces import TRACEPARENT, is_on, record
+from servicekit.traces import TRACEPARENT, SpanKind, is_on, record
 
 GATHER_S = 0.25
 """Marks are gathered for this long: most attempts of short tasks are closed by then and need none."""

@@ -7,7 +7,6 @@ from json import dumps
 from typing import NamedTuple, TypeVar
 
 import nats.errors
-from opentelemetry.trace import SpanKind
 from pydantic import ValidationError
 
 from contracts import spans, subjects
@@ -20,7 +19,7 @@ from servicekit.bus.rpc import RpcError, call
 from servicekit.bus.tracing import about
 from servicekit.clock import Clock
 from servicekit.logs import get_logger
-from servicekit.traces import TRACEPARENT, is_on, record, reserve
+from servicekit.traces import TRACEPARENT, SpanKind, is_on, record, reserve
 from worker_agent.decisions.tracing import named_in
 from worker_agent.domain import AttemptKey
 from worker_agent.errors import ServiceRefused, ServiceUnavailable

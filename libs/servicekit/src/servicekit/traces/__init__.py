@@ -4,6 +4,8 @@ The context of a span is one line of text, its `traceparent`: it goes through he
 a span may be made from what is on disk once it has ended, by another process than the one in which it began.
 """
 
+from opentelemetry.trace import Span, SpanKind
+
 from servicekit.traces.context import (
     TRACEPARENT,
     continued,
@@ -18,6 +20,8 @@ from servicekit.traces.spans import fail, is_on, nearest, record, reserve, span
 
 __all__ = [
     "TRACEPARENT",
+    "Span",
+    "SpanKind",
     "configure_tracing",
     "continued",
     "current_trace_id",

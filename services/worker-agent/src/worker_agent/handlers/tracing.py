@@ -4,12 +4,10 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager
 from datetime import datetime, timedelta
 
-from opentelemetry.trace import Span, SpanKind
-
 from contracts import spans
 from contracts.events.reporting import CallStatus, Report, TokenUsage, ToolCall
 from servicekit.clock import Clock
-from servicekit.traces import TRACEPARENT, is_on, record, reserve, span
+from servicekit.traces import TRACEPARENT, Span, SpanKind, is_on, record, reserve, span
 from worker_agent.decisions.tracing import how_it_ended, place_of, provider
 from worker_agent.domain import AttemptRecord
 

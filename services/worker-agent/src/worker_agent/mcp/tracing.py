@@ -5,10 +5,9 @@ from typing import Any, cast
 from mcp.server.context import CallNext, HandlerResult
 from mcp.server.context import ServerRequestContext as Context
 from mcp.types import CallToolResult
-from opentelemetry.trace import SpanKind
 from starlette.requests import Request
 
-from servicekit.traces import fail, span
+from servicekit.traces import SpanKind, fail, span
 from worker_agent.handlers.attempt import Attempt
 from worker_agent.mcp.tools import BY_NAME
 
