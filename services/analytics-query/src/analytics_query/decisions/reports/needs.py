@@ -81,6 +81,7 @@ def _told(definitions: Iterable[Definition], names: Collection[str]) -> Reads:
 
 
 _QUALITY = (*quality.DEFINITIONS, *quality.NEWEST)
+_REPORTED = tuple(one for some in analytics.DEFINITIONS.values() for one in some)
 _OWN = (*tasks.DEFINITIONS, *workers.DEFINITIONS, *resources.DEFINITIONS, *questions.DEFINITIONS)
 _WHOLE = (*tasks.DEFINITIONS, *system.DEFINITIONS, *resources.DEFINITIONS, *questions.DEFINITIONS)
 COUNTS = Reads(frozenset(), lasts=False)
@@ -89,11 +90,14 @@ PARTS = Reads(lasts=False)
 OF_COMPARED = Reads(COMPARED, lasts=False)
 OF_CLASSES = _reads((), (one.spread for one in OF_CLASS if one.spread))
 OF_REPOSITORIES = _reads((), (one.spread for one in QUALITY if one.spread))
-OF_SYSTEM, OF_ONE, OF_RANKED = _reads(_WHOLE), _reads(_OWN), _reads(RANKED)
+OF_SYSTEM, OF_ONE = _reads((*_WHOLE, *_REPORTED)), _reads((*_OWN, *_REPORTED), COMPARED)
+"""Of the whole, and of an entity alone: the same for performance and analytics, since what one sums up serves both."""
+OF_RANKED = _reads(RANKED)
 OF_WORKERS = _reads(workers.DEFINITIONS)
 OF_QUALITY = _reads(_QUALITY, ("completed_ms",)).with_those_of(OF_REPOSITORIES)
-SYSTEM_OVER_TIME = _told((*tasks.DEFINITIONS, *system.DEFINITIONS), TOLD_OVER_TIME)
-OVER_TIME = _told((*tasks.DEFINITIONS, *workers.DEFINITIONS), TOLD_OVER_TIME)
+_REPORTED_OVER_TIME = _told(_REPORTED, analytics.TOLD_OVER_TIME)
+SYSTEM_OVER_TIME = _told(_WHOLE, TOLD_OVER_TIME).with_those_of(_REPORTED_OVER_TIME)
+OVER_TIME = _told(_OWN, TOLD_OVER_TIME).with_those_of(_REPORTED_OVER_TIME)
 QUALITY_OVER_TIME = _told(_QUALITY, analytics.TOLD_OVER_TIME)
 PACE = _reads((), ("completed_ms",))
 """What single tasks are compared with."""
@@ -157,13 +161,15 @@ def of_tasks(classes: Sequence[str], phases: Sequence[str]) -> list[Need]:
 
 def of_analytics(dimension: Dimension, entities: Sequence[str], types: Collection[str]) -> list[Need]:
     """What the figures of these types of analytics need; without types those of all."""
-    shown = [one for name, some in analytics.DEFINITIONS.items() if not types or name in types for one in some]
-    whole = system.DEFINITIONS if dimension is Dimension.system else ()
-    # The opening tells how long attempts took.
-    needs = _spans(BOTH, dimension, tuple(entities) or None, _reads((*shown, *whole), ("execution_ms",)))
-    if len(entities) == 1:
-        needs.append(Need(Span.series, dimension, tuple(entities), _told(shown, analytics.TOLD_OVER_TIME)))
-    return needs
+    whole = dimension is Dimension.system
+    reads, over_time = (OF_SYSTEM, SYSTEM_OVER_TIME) if whole else (OF_ONE, OVER_TIME)
+    if types:
+        shown = [one for name in types for one in analytics.DEFINITIONS.get(name, ())]
+        # The opening tells how long attempts took.
+        reads = _reads((*shown, *(system.DEFINITIONS if whole else ())), ("execution_ms",))
+        over_time = _told(shown, analytics.TOLD_OVER_TIME)
+    needs = _spans(BOTH, dimension, tuple(entities) or None, reads)
+    return [*needs, Need(Span.series, dimension, tuple(entities), over_time)] if len(entities) == 1 else needs
 
 
 def of_quality(dimension: Dimension, entities: Sequence[str], wanted: Collection[str]) -> list[Need]:
