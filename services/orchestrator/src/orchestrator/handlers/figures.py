@@ -19,11 +19,12 @@ class Figures:
 
     async def tick(self) -> None:
         """Measure once, if this process leads. One whose reign ran out unnoticed says so here."""
-        if self._leader.epoch is None:
+        epoch = self._leader.epoch
+        if epoch is None:
             forget_fleet()
             return
         backlog = await self._store.backlog(self._clock.now())
-        if self._leader.epoch is None:
+        if self._leader.epoch != epoch:
             return
         for state, many in backlog.tasks.items():
             TASKS.labels(state).set(many)
