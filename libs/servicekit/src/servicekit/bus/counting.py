@@ -8,7 +8,6 @@ from contracts import streams
 from servicekit.bus.received import Received
 from servicekit.metrics import BUS_DEFERRED, BUS_DELAY_SECONDS, BUS_EVENTS, BUS_MESSAGES, BUS_REDELIVERIES
 
-
 OF_SERVICES = frozenset(durable.name for stream in streams.STREAMS for durable in stream.durables)
 OF_A_WORKER = "worker"
 
