@@ -23,7 +23,6 @@ from tests.support.waiting import eventually
 pytestmark = pytest.mark.timeout(300)
 
 FAULTS = {
-    "mews_bus_failures_total": "a gathering that fails",
     "mews_bus_publish_failures_total": "a message that JetStream does not take",
     "mews_claims_disagreed_total": "an agent that claims what does not hold",
     "mews_dead_letters_total": "a message that nobody understands",
@@ -65,7 +64,8 @@ def watched(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Watched]:
     except NoPrometheus as reason:
         pytest.skip(str(reason))
     folder = tmp_path_factory.mktemp("observability")
-    agents = _agents(folder / "agents")
+    # In the home, since that is what the sandbox lets programs read of /tmp.
+    agents = _agents(folder / "mews" / "agents")
     with new_home(folder / "mews", ENVIRONMENT | {"AGENT_PATH": str(agents)}) as system:
         parsed(system.mews("up", "--detach", "--workers", "2", "--json", within=START_WITHIN_S))
         rules = ("--rules", str(CHART / "rules" / "*.yaml"))
@@ -76,7 +76,7 @@ def watched(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Watched]:
 
 
 def _agents(folder: Path) -> Path:
-    folder.mkdir()
+    folder.mkdir(parents=True)
     (folder / "claude").write_text(CLAUDE)
     (folder / "claude").chmod(0o755)
     shutil.copy(ROOT / "tests" / "transcripts" / "claude" / "work.jsonl", folder)
@@ -172,6 +172,7 @@ def test_what_the_services_show_is_what_the_page_says(watched: Watched) -> None:
 def test_no_label_names_a_single_task_question_or_event(watched: Watched) -> None:
     series = watched.prometheus.ask("series", **{"match[]": '{__name__=~"mews_.+"}'})
     assert [one for one in series if any(ID.search(value) for value in one.values())] == []
+    assert [one for one in series if any(value in {"worker-1", "worker-2"} for value in one.values())] == []
     assert len(series) < 10_000
 
 

@@ -3,6 +3,9 @@
 from deploy.observability.dashboards.panels import Dashboard, Query, Row, over_time
 from deploy.observability.dashboards.promql import greatest, increase, quantile, rate
 
+OURS = 'status=~"5..",route!~"/(readyz|healthz|metrics)"'
+"""Errors, but for a probe that says that a service is not ready."""
+
 TASKS = Row(
     "Tasks",
     (
@@ -108,7 +111,7 @@ HTTP = Row(
         over_time(
             "HTTP errors",
             "reqps",
-            Query(rate("mews_http_requests_total", "job", 'status=~"5.."'), "{{job}}"),
+            Query(rate("mews_http_requests_total", "job", OURS), "{{job}}"),
         ),
         over_time("HTTP time, p99", "s", Query(quantile("0.99", "mews_http_request_seconds", "job"), "{{job}}")),
         over_time(

@@ -4,19 +4,29 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
+from contracts import streams
 from servicekit.bus.received import Received
 from servicekit.metrics import BUS_DEFERRED, BUS_DELAY_SECONDS, BUS_EVENTS, BUS_MESSAGES, BUS_REDELIVERIES
+
+OF_SERVICES = frozenset(durable.name for stream in streams.STREAMS for durable in stream.durables)
+OF_A_WORKER = "worker"
+
+
+def label_of(durable: str) -> str:
+    """How a durable is called in metrics: those of workers, which are called like them, all alike."""
+    return durable if durable in OF_SERVICES else OF_A_WORKER
 
 
 class Counts:
     """Of one durable in this process."""
 
     def __init__(self, durable: str) -> None:
-        self.deferred = BUS_DEFERRED.labels(durable)
-        self._messages = BUS_MESSAGES.labels(durable)
-        self._events = BUS_EVENTS.labels(durable)
-        self._redeliveries = BUS_REDELIVERIES.labels(durable)
-        self._delays = BUS_DELAY_SECONDS.labels(durable)
+        label = label_of(durable)
+        self.deferred = BUS_DEFERRED.labels(label)
+        self._messages = BUS_MESSAGES.labels(label)
+        self._events = BUS_EVENTS.labels(label)
+        self._redeliveries = BUS_REDELIVERIES.labels(label)
+        self._delays = BUS_DELAY_SECONDS.labels(label)
 
     def taken(self, received: Sequence[Received[Any]], rejected: int, events: int) -> None:
         """A gathering is about to be handled."""

@@ -12,6 +12,7 @@ from nats.aio.msg import Msg
 
 from contracts.deadletters import DeadLetterCause
 from servicekit.bus.connection import Bus
+from servicekit.bus.counting import label_of
 from servicekit.bus.deadletters import Again
 from servicekit.bus.failures import is_infrastructure, reason_of
 from servicekit.bus.received import TERM, Received, delivery_of, nak
@@ -101,7 +102,8 @@ class Settler(Generic[BodyT]):
         self._clock = clock
         self._in_hand: dict[str, Msg] = {}
         self._failures: dict[int, int] = {}
-        self._seconds = BUS_SECONDS.labels(durable)
+        self._seconds = BUS_SECONDS.labels(label_of(durable))
+        self._handler_failures = BUS_FAILURES.labels(label_of(durable))
 
     def take(self, message: Msg) -> None:
         """Note that a message is in hand."""
@@ -149,7 +151,7 @@ class Settler(Generic[BodyT]):
                 with self._seconds.time(), processing(self._stream, self._durable, received):
                     return await self._handler(received)
             except Exception as error:
-                BUS_FAILURES.labels(self._durable).inc()
+                self._handler_failures.inc()
                 away = is_infrastructure(error)
                 log.warning(
                     "bus.handler_failed", durable=self._durable, messages=len(received), away=away, error=repr(error)

@@ -17,16 +17,14 @@ class Figures:
         self._leader = leader
         self._clock = clock
 
-    def _leads(self) -> bool:
-        return self._leader.epoch is not None
-
     async def tick(self) -> None:
         """Measure once, if this process leads. One whose reign ran out unnoticed says so here."""
-        if not self._leads():
+        epoch = self._leader.epoch
+        if epoch is None:
             forget_fleet()
             return
         backlog = await self._store.backlog(self._clock.now())
-        if not self._leads():
+        if self._leader.epoch != epoch:
             return
         for state, many in backlog.tasks.items():
             TASKS.labels(state).set(many)
