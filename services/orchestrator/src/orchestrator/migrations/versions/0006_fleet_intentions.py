@@ -2,13 +2,13 @@
 
 A table is added that the version before does not know, and need not.
 
-Revision ID: 0005
+Revision ID: 0006
 """
 
 from alembic import op
 
-revision = "0005"
-down_revision = "0004"
+revision = "0006"
+down_revision = "0005"
 
 TABLE = """
     CREATE TABLE IF NOT EXISTS fleet_intentions (
