@@ -13,7 +13,6 @@ import pytest
 from devstack.cluster.keeping import MemoryKeeper
 from devstack.cluster.release import release_from
 from devstack.cluster.setup import Setup, make_all
-from devstack.ports import free_port
 from devstack.servers.base import Server
 from devstack.servers.postgres import Postgres
 from devstack.services import SERVICES, ServiceSpec
@@ -23,7 +22,7 @@ from tests.deploy.conftest import Render
 from tests.support.chart_servers import ChartNats, ChartValkey
 from tests.support.manifests import processes
 from tests.support.manifests.objects import Manifest, the
-from tests.support.pods import HERE, Node
+from tests.support.pods import Node, held
 from tests.support.waiting import eventually
 
 # The machine may be busy: that is no reason to fail.
@@ -37,8 +36,8 @@ async def node(render_with: Render, monkeypatch: pytest.MonkeyPatch) -> AsyncGen
     # Short, since the path of a Unix socket must be.
     folder = Path(tempfile.mkdtemp(prefix="mews-chart-"))
     keeper = MemoryKeeper()
-    ports = {name: free_port(HERE) for name in (*STORES, *NAMES, "mews-worker")}
-    node = Node(folder, render_with(fleet={"enabled": False}, worker={"maxReplicas": 2}), keeper.secrets, ports)
+    doors = held((*STORES, *NAMES, "mews-worker"))
+    node = Node(folder, render_with(fleet={"enabled": False}, worker={"maxReplicas": 2}), keeper.secrets, doors)
     given = node.variables("Job/mews-setup-1", "setup")
     for name, value in given.items():
         if name.startswith(("POSTGRES_", "NATS_")):
@@ -46,14 +45,13 @@ async def node(render_with: Render, monkeypatch: pytest.MonkeyPatch) -> AsyncGen
     await make_all(release_from(given), keeper, SystemClock().now(), None, print)
     servers = _stores(node)
     try:
-        for server in servers:
+        for name, server in zip(STORES, servers, strict=True):
+            node.let_go(name)
             server.start()
         await Setup(release_from(given), keeper, given, SystemClock(), print, WITHIN_S).run()
         yield node
     finally:
-        for process in node.running:
-            process.kill()
-            process.wait()
+        node.stop()
         for server in servers:
             server.stop()
         shutil.rmtree(folder)
@@ -73,7 +71,6 @@ async def test_a_release_migrates_starts_and_does_the_task_of_its_own_test(node:
     assert test.wait(WITHIN_S) == 0, node.log("Pod/mews-test")
     assert await _asked_as("mews-mcp-gateway:8080", node) == 200
     assert await _asked_as("elsewhere.example.com", node) == 421
-    assert set(node.stop()) == {0}
 
 
 async def _migrate(service: ServiceSpec, node: Node) -> None:
@@ -90,7 +87,8 @@ async def _all_ready(node: Node) -> None:
             return [name for name in (*NAMES, "mews-worker") if not await _ready(http, node.url(name))]
 
         async def none_is_unready() -> bool:
-            assert all(process.poll() is None for process in node.running), [p.args for p in node.running if p.poll()]
+            ended = [process.args for process in node.running if process.poll() is not None]
+            assert ended == [], "".join(path.read_text()[-2_000:] for path in node.folder.glob("*.log"))
             return not await unready()
 
         await eventually(none_is_unready, within=WITHIN_S)

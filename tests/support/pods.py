@@ -1,37 +1,54 @@
 """Pods of a rendered chart as processes of this machine: environment, files and arguments are those of the chart."""
 
 import os
+import socket
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from devstack.ports import free_port
 from tests.support.manifests import environment, processes
 from tests.support.manifests.objects import Container, Manifest, Workload, workloads
 
 HERE = "127.0.0.1"
-STOP_S = 60.0
 STORES = ("NATS", "POSTGRES", "REDIS")
 MEWS = Path(sys.executable).parent / "mews"
 
 Secrets = Mapping[str, Mapping[str, str]]
 
 
+def held(names: Iterable[str]) -> "dict[str, socket.socket]":
+    """A port for each of these, which nobody else takes until it is let go."""
+    return {name: socket.create_server((HERE, free_port(HERE))) for name in names}
+
+
 @dataclass
 class Node:
-    """Runs containers. `ports` has this machine's port for each object that listens, by name."""
+    """Runs containers. `doors` has a port of this machine for each object that listens, by name."""
 
     folder: Path
     manifests: list[Manifest]
     secrets: Secrets
-    ports: Mapping[str, int]
+    doors: "dict[str, socket.socket]"
+    ports: dict[str, int] = field(init=False)
     running: "list[subprocess.Popen[bytes]]" = field(default_factory=list["subprocess.Popen[bytes]"])
+
+    def __post_init__(self) -> None:
+        self.ports = {name: door.getsockname()[1] for name, door in self.doors.items()}
+
+    def let_go(self, name: str) -> None:
+        """Free the port of what is about to listen there."""
+        if name in self.doors:
+            self.doors.pop(name).close()
 
     def start(self, title: str, container: str, **changed: str) -> "subprocess.Popen[bytes]":
         """Start a container of the workload `<kind>/<name>`; what is `changed` is what only a cluster could have."""
         workload, found = self._find(title, container)
         self._mount(workload, found)
+        if not found.init:
+            self.let_go(workload.name)
         with self._log(workload).open("ab") as log:
             process = subprocess.Popen(
                 command(found), env=self.variables(title, container) | changed, stdout=log, stderr=log, cwd="/"
@@ -58,15 +75,13 @@ class Node:
         """What the containers of a workload have written."""
         return self._log(self._find(title, None)[0]).read_text()
 
-    def stop(self) -> list[int]:
-        """Stop all in order, the last started first; their exit codes."""
-        for process in reversed(self.running):
-            process.terminate()
-        try:
-            return [process.wait(STOP_S) for process in self.running]
-        finally:
-            for process in self.running:
-                process.kill()
+    def stop(self) -> None:
+        """End all containers, and free all ports."""
+        for process in self.running:
+            process.kill()
+            process.wait()
+        for name in list(self.doors):
+            self.let_go(name)
 
     def _find(self, title: str, container: str | None) -> tuple[Workload, Container]:
         workload = next(one for one in workloads(self.manifests) if one.title == title)
