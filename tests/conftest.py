@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import structlog
 
-from tests.support.scheduling import TogetherEndToEnd
+from tests.support.scheduling import TogetherByFile, rank
 from tests.support.stack import Database, TestNats, TestPostgres, TestRedis
 
 StackEnv = Callable[[str], dict[str, str]]
@@ -28,9 +28,15 @@ def log_to_stderr() -> None:
 
 
 @pytest.hookimpl(optionalhook=True)
-def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> TogetherEndToEnd | None:
-    """Divide the tests so that one running system is enough, unless a way of dividing them was asked for."""
-    return TogetherEndToEnd(config, log) if config.getvalue("dist") == "load" else None
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> TogetherByFile | None:
+    """Divide the tests so that no server is started twice for one file, unless a way of dividing them was asked for."""
+    return TogetherByFile(config, log) if config.getvalue("dist") == "load" else None
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Within each folder the order stays the random one."""
+    items.sort(key=lambda item: rank(item.nodeid))
 
 
 @pytest.fixture(scope="session")

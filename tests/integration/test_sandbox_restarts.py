@@ -108,7 +108,7 @@ async def test_a_stopped_supervisor_saves_nothing_from_the_end(server: SandboxSe
         server.process.kill()
         server.process.wait(10)
     async with started_again(server, mode):
-        assert family(made["path"]) == []
+        await eventually(lambda: family(made["path"]) == [])
 
 
 async def test_what_lost_its_supervisor_too_is_found_and_killed(server: SandboxServer, mode: str) -> None:

@@ -126,7 +126,7 @@ async def test_whoever_kills_all_of_its_user_kills_at_most_the_sandbox_and_does_
             if mode == "required":
                 _, process = await client.finish(process_id)
                 assert process.reason is EndReason.SIGNALLED
-                assert _running_as(ALONE_UID) == [first.process.pid]
+                await eventually(lambda: _running_as(ALONE_UID) == [first.process.pid])
                 return
             await eventually(lambda: first.process.poll() is not None, within=20)
         again = launch(first.root.parent, settings, uid=ALONE_UID)

@@ -2,7 +2,7 @@
 
 import re
 
-MASK = "********"
+from contracts.key_formats import MASK
 
 # A secret of HTTP may stand in the user's place; elsewhere the user (`ssh://git@host`) belongs to the address.
 _HTTP = re.compile(r"(?:(?<=http)|(?<=https))://[^\s/?#]*@", re.IGNORECASE)

@@ -59,7 +59,8 @@ def down(as_json: AsJson = False) -> None:
     was_running = is_supervised(place.lock)
     if was_running and state:
         send(state.supervisor, signal.SIGTERM)
-        if not poll(lambda: not is_supervised(place.lock), LEAVE_WITHIN_S):
+        # Its lock is free a moment before it is gone.
+        if not poll(lambda: not is_supervised(place.lock) and not is_alive(state.supervisor), LEAVE_WITHIN_S):
             send(state.supervisor, signal.SIGKILL)
     strays = end_strays(str(place.mews), state)
     place.state.unlink(missing_ok=True)

@@ -6,7 +6,7 @@ the lines of a key, in the next text of the same stream too; so is what stands b
 
 import re
 
-from worker_agent.decisions.key_formats import MASK
+from contracts.key_formats import MASK
 
 HINTS = ("PRIVATE KEY", "Private-Lines:")
 

@@ -8,7 +8,7 @@ from typing import Any, TypeVar, cast
 
 from contracts.base import Model
 from contracts.events.reporting import StreamData
-from worker_agent.decisions.key_formats import MASK, KeyFormat, formats_in, holds_any, without_keys
+from contracts.key_formats import MASK, KeyFormat, formats_in, holds_any, without_keys
 from worker_agent.decisions.private_keys import HINTS, PrivateKeys
 
 LEAST_LENGTH = 4

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from itertools import pairwise
 
-MASK = "********"
+from contracts.key_formats import MASK, formats_in, without_keys
 
 # Names whose values are settings of a process: the names are worth knowing, the values are nobody's business.
 ENVIRONMENTS = frozenset({"env", "environ", "environment", "secrets"})
@@ -97,6 +97,7 @@ _FORMS = (
     _form(rf"((?:{_NAMED})[\"']?\s{{0,5}}(?:=>|=|:)\s{{0,5}}){_VALUE}", rf"\1{MASK}", *_KEY_WORDS),
     _form(rf"(--[\w-]{{0,30}}(?:{_NAMED}|key)[\w-]{{0,10}}\s{{1,5}})[^\s-]\S*", rf"\1{MASK}", "--"),
 )
+# Keys of others too, where a part of one is left: what was cut off is still half a key.
 _TOKEN = re.compile(
     r"\b(?:mews_[A-Za-z0-9-]{4,}_[\w-]{8,}|gh[pousr]_[A-Za-z0-9]{16,}|github_pat_\w{16,}|glpat-[\w-]{16,}"
     r"|sk-[\w-]{16,}|xox[abeoprs]-[\w-]{8,}|A[KS]IA[0-9A-Z]{12,}|AIza[\w-]{20,}|npm_\w{20,}|pypi-[\w-]{20,}"
@@ -128,7 +129,7 @@ def without_secrets(text: str) -> str:
                 text = form.pattern.sub(form.shown, text)
                 break
     if len(text) >= _LEAST_TOKEN:
-        text = _TOKEN.sub(MASK, text)
+        text = _TOKEN.sub(MASK, without_keys(text, formats_in(text.encode())))
     return _RANDOM.sub(_random_masked, text) if len(text) >= _LEAST_RANDOM else text
 
 

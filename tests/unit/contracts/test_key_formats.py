@@ -23,7 +23,7 @@ from detect_secrets.plugins import (
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from worker_agent.decisions.key_formats import FORMATS, MASK, KeyFormat, formats_in, without_keys
+from contracts.key_formats import FORMATS, MASK, KeyFormat, formats_in, without_keys
 
 # Put together here, so that no scanner takes this file for a leak.
 A = "aB3dE5gH7jK9mN1pQ3sT5vW7yZ9bC2eF4hJ6kL8nP0rS2uV4xY6zA8cD0fG2iH4kM6oQ8"
@@ -90,7 +90,7 @@ HARMLESS = [
     "postgresql://app:${PASSWORD}@db/app https://example.com:8080/path@v2 git@github.com:org/repo.git",
     "sk-cube-grid-animation-delay-container disk-usage-of-the-whole-machine task-force-of-twenty-engineers",
     "npm_config_registry npm_lifecycle_event SKILL_TREE_IS_A_LONG_NAME AKIA key-value-store ghp_ eyJ",
-    "tests/unit/worker_agent/test_key_formats.py::test_what_is_no_key_is_left_alone PASSED",
+    "tests/unit/contracts/test_key_formats.py::test_what_is_no_key_is_left_alone PASSED",
 ]
 
 
