@@ -79,5 +79,5 @@ observability: setup ## Make docs/metrics.md, Prometheus rules and Grafana dashb
 
 clean: ## Stop everything and remove all that was made here: data, environment, caches
 	@if test -x $(BIN)/mews; then $(BIN)/mews down; fi
-	@rm -rf .mews .venv deploy/k8s/rendered .pytest_cache .ruff_cache .hypothesis .import_linter_cache
+	@rm -rf .mews .venv dist deploy/k8s/rendered .pytest_cache .ruff_cache .hypothesis .import_linter_cache
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
