@@ -65,7 +65,7 @@ class Tempo:
     between_kills_s: float
 
 
-SHORT = Tempo(8_000, 1_000, 4_000, 2_000, longest_s=7.0, rest_s=2.5, between_kills_s=9.0)
+SHORT = Tempo(10_000, 1_000, 5_000, 2_000, longest_s=9.0, rest_s=2.5, between_kills_s=9.0)
 LONG = Tempo(30_000, 5_000, 15_000, 3_000, longest_s=60.0, rest_s=8.0, between_kills_s=20.0)
 
 

@@ -1,7 +1,8 @@
 """What of a task's requirements is nobody's business but the agent's process, or only git's."""
 
-from contracts.addresses import MASK, masked_credentials
+from contracts.addresses import masked_credentials
 from contracts.base import JsonObject
+from contracts.key_formats import MASK
 
 
 def masked(requirements: JsonObject) -> JsonObject:

@@ -9,7 +9,8 @@ from typing import TypeVar, cast
 
 import orjson
 
-from mcp_gateway.decisions.audit.secrets import ENVIRONMENTS, MASK, is_secret_name, without_secrets
+from contracts.key_formats import MASK
+from mcp_gateway.decisions.audit.secrets import ENVIRONMENTS, is_secret_name, without_secrets
 
 CUT = "…"
 Item = TypeVar("Item")
