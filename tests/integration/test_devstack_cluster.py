@@ -147,8 +147,8 @@ async def test_a_release_is_set_up_while_its_servers_start_and_grows_later(
 
 
 async def test_a_second_setup_changes_nothing_and_what_somebody_else_has_set_stays(cluster: ApiServer) -> None:
-    own = {"password": "bXkgb3du"}
-    cluster.secrets["mews-redis"] = {"metadata": {"name": "mews-redis", "resourceVersion": "1"}, "data": own}
+    for name, own in (("mews-redis", {"password": "bXkgb3du"}), ("mews-gateway", {"tokens": ""})):
+        cluster.secrets[name] = {"metadata": {"name": name, "resourceVersion": "1"}, "data": own}
     first = await set_up()
     assert "Secret mews-redis: is as it should be" in first
     before = json.dumps(cluster.secrets)
@@ -156,6 +156,7 @@ async def test_a_second_setup_changes_nothing_and_what_somebody_else_has_set_sta
     assert [line for line in again if line.startswith("Secret") and not line.endswith("is as it should be")] == []
     assert json.dumps(cluster.secrets) == before
     assert cluster.secret("mews-redis") == {"password": "my own"}
+    assert cluster.secret("mews-gateway")["tokens"] == ""
 
 
 @pytest.mark.parametrize("writes", range(7))

@@ -50,7 +50,8 @@ def gateway(kept: Data) -> Data:
     """A token for the first administrator, and what the gateway knows of it."""
     known = _random(kept, ADMIN_TOKEN)
     entry = f"{ADMIN}:{_digest(known[ADMIN_TOKEN])}:{ADMIN}"
-    return {**known, TOKENS: kept.get(TOKENS) or entry}
+    # Empty, it says that nobody is let in by it any more.
+    return {**known, TOKENS: kept.get(TOKENS, entry)}
 
 
 CONTENTS: Mapping[str, Callable[[Data], Data]] = {
