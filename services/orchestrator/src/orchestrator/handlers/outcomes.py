@@ -1,26 +1,31 @@
 """What attempts came to, counted once each: time, tokens, cost, and whether what was claimed held."""
 
+from collections import Counter
 from collections.abc import Iterable
 
-from contracts.events.recovery import Outcome
+from contracts.events.recovery import Outcome, OutcomeStatus
 from orchestrator.handlers.counting import ATTEMPT_SECONDS, COST, DISAGREED, OUTCOMES, TOKENS
 from servicekit.metrics import Bounded
 
 NONE = "none"
+_SECONDS = {status: ATTEMPT_SECONDS.labels(status.value) for status in OutcomeStatus}
 # Both come from workers, who may say anything.
 _agents, _models = Bounded(), Bounded()
 
 
 def count_outcomes(outcomes: Iterable[Outcome]) -> None:
     """Count attempts whose end was told; call it once their transaction is committed."""
+    alike: Counter[tuple[str, str, str]] = Counter()
     for outcome in outcomes:
         seconds = (outcome.ended_at - outcome.started_at).total_seconds()
-        ATTEMPT_SECONDS.labels(outcome.status.value).observe(max(0.0, seconds))
+        _SECONDS[outcome.status].observe(max(0.0, seconds))
         agent = _agents.of(outcome.observed.agent if outcome.observed else NONE)
-        OUTCOMES.labels(agent, _claimed(outcome), _verified(outcome)).inc()
+        alike[agent, _claimed(outcome), _verified(outcome)] += 1
         if outcome.discrepancies:
             DISAGREED.labels(agent).inc()
         _count_usage(outcome, agent)
+    for labels, many in alike.items():
+        OUTCOMES.labels(*labels).inc(many)
 
 
 def _count_usage(outcome: Outcome, agent: str) -> None:
