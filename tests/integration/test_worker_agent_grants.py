@@ -142,10 +142,10 @@ async def test_what_is_beyond_the_policy_waits_for_the_manager(
 
 async def test_a_refusal_changes_nothing(worker: WorkerProcess, side: OtherSide, sandbox: SandboxServer) -> None:
     await up(side, "task-refused", processes=20)
-    await request(worker, "task-refused", "compute", "100 processes", wait=False, duration_ms=2**53)
+    await request(worker, "task-refused", "compute", "100 processes", wait=False, duration_ms=315_360_000_000)
     question = await side.first("resource_request", "task-refused")
     await side.answer(question, "no", decision={"decision": Ruling.refused})
-    answered = await request(worker, "task-refused", "compute", "100 processes", duration_ms=2**53)
+    answered = await request(worker, "task-refused", "compute", "100 processes", duration_ms=315_360_000_000)
     assert answered.structured_content["answer"] == "no"
     assert "grant" not in answered.structured_content
     assert (await limits(sandbox, "task-refused"))["processes"] == 20

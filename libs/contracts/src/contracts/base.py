@@ -75,7 +75,8 @@ WorkerId = Annotated[str, Field(pattern=ID_PATTERN, description="Worker id: lett
 QuestionId = Annotated[str, Field(pattern=ID_PATTERN, description="Question id, such as `q-0198f3…`.")]
 EventId = Annotated[str, Field(pattern=UUID7_PATTERN, description="UUIDv7 in its text form.")]
 UtcTime = Annotated[datetime, _Utc()]
-Milliseconds = Annotated[int, Field(ge=0, le=2**53, description="A duration in milliseconds.")]
+# At most ten years: whatever is added to a moment stays one that a calendar has.
+Milliseconds = Annotated[int, Field(ge=0, le=315_360_000_000, description="A duration in milliseconds.")]
 Count = Annotated[int, Field(ge=0, le=2**53)]
 Megabytes = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 Percent = Annotated[float, Field(ge=0, le=100, allow_inf_nan=False)]

@@ -54,14 +54,17 @@ class RunningAttempt(Model):
     """How long its agent may run, with what was granted, if the worker says so."""
 
 
+Slots = Annotated[int, Field(ge=0, le=1_000)]
+
+
 class Heartbeat(Model):
     """Every 5 s on `worker.heartbeat.<worker>`, not stored."""
 
     worker_id: WorkerId
     incarnation: Name
     sent_at: UtcTime
-    slots_total: Count
-    slots_free: Count
+    slots_total: Slots
+    slots_free: Slots
     running: list[RunningAttempt] = []
     cpu_percent: float = 0.0
     memory_mb: Megabytes = 0.0
