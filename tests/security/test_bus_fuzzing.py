@@ -19,6 +19,7 @@ from contracts.rpc import RPCS
 from contracts.streams import STREAMS
 from servicekit.bus.rpc import ERROR_CODE, INTERNAL
 from servicekit.ids import new_event_id, new_id
+from servicekit.metrics import LOOP_FAILURES
 from tests.support.besieged import Besieged, bounded
 from tests.support.examples import FULL, MINIMAL, event
 from tests.support.hostile import LEAKS, texts, values
@@ -114,11 +115,13 @@ def test_whatever_is_published_is_handled_or_put_aside_and_others_are_heard(syst
     def one(messages: Sequence[Message]) -> None:
         system.run(publish(system, messages))
 
+    crashed = crashed_loops()
     one()
     heard = system.run(an_honest_report(system))
     system.run(caught_up(system))
     system.run(system.all_ready())
     assert heard
+    assert crashed_loops() == crashed
     put_aside = system.run(dead_letters(system))
     assert all(reason for reason, _ in put_aside)
     assert {stream for _, stream in put_aside} >= {"TELEMETRY", "QUESTIONS", "EVENTS"}
@@ -134,6 +137,12 @@ def test_whatever_is_asked_is_answered_without_telling_of_the_inside(system: Bes
 
     one()
     system.run(system.all_ready())
+
+
+def crashed_loops() -> dict[str, float]:
+    """How often each loop of the services, all of which run in this process, has crashed."""
+    samples = (sample for metric in LOOP_FAILURES.collect() for sample in metric.samples)
+    return {sample.labels["loop"]: sample.value for sample in samples if sample.name.endswith("_total")}
 
 
 async def publish(system: Besieged, messages: Sequence[Message]) -> None:

@@ -2,15 +2,17 @@
 
 import json
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 from pydantic import BaseModel, TypeAdapter, ValidationError
 
 from contracts import learnings, questions, rpc
-from contracts.base import MOST_DEPTH, MOST_KEYS, MOST_VALUES, JsonObject
+from contracts.base import MOST_DEPTH, MOST_KEYS, MOST_VALUES, JsonObject, Milliseconds
 from contracts.events import EVENT_TYPES
 from contracts.reports import Report
+from contracts.workers import Heartbeat
 
 Node = dict[str, Any]
 BOUNDS: dict[str, frozenset[str]] = {
@@ -122,3 +124,19 @@ def test_a_free_object_beyond_its_bounds_is_refused_in_words(text: str, says: st
 def test_a_free_object_at_its_bounds_is_taken() -> None:
     taken = TypeAdapter(JsonObject).validate_json(nested(MOST_DEPTH - 1))
     assert json.dumps(taken, separators=(",", ":")) == nested(MOST_DEPTH - 1)
+
+
+@pytest.mark.parametrize("slots", [-1, 1_001, 2**31])
+def test_a_heartbeat_has_no_more_slots_than_a_worker_may_have(slots: int) -> None:
+    beat = {"worker_id": "w", "incarnation": "i", "sent_at": "2026-01-02T03:04:05Z", "slots_total": 1, "slots_free": 0}
+    Heartbeat.model_validate(beat)
+    for name in ("slots_total", "slots_free"):
+        with pytest.raises(ValidationError, match=name):
+            Heartbeat.model_validate(beat | {name: slots})
+
+
+def test_the_longest_duration_can_be_added_to_any_time_of_this_century() -> None:
+    longest = TypeAdapter(Milliseconds).json_schema()["maximum"]
+    assert datetime(2099, 12, 31, tzinfo=UTC) + timedelta(milliseconds=longest)
+    with pytest.raises(ValidationError):
+        TypeAdapter(Milliseconds).validate_python(longest + 1)
