@@ -74,7 +74,10 @@ def test_an_instance_is_written_down_before_it_is_ended_and_another_one_is_never
         (BUSY, NOW, LATER, True),
         (BUSY._replace(is_draining=True), None, LATER, False),
         (DRAINED, None, NOW, True),
-        (SILENT, None, NOW, True),
+        (SILENT, None, LATER, False),
+        (SILENT, LATER, NOW, False),
+        (SILENT, NOW, LATER, True),
+        (SILENT._replace(live=0), None, NOW, True),
     ],
 )
 def test_a_restart_waits_for_attempts_until_its_time_and_then_for_the_worker_to_hear_of_it(

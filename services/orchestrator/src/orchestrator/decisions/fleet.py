@@ -180,7 +180,8 @@ def _next(intention: Intention, there: Instance | None, *, is_due: bool) -> Step
 
 
 def _is_due(intention: Intention, standing: Standing, now: datetime, *, ends_agents: bool) -> bool:
-    if not standing.live or standing.is_silent:
+    # A silent one may work on; its leases tell when that is over.
+    if not standing.live:
         return True
     if intention.until is None or now < intention.until:
         return False

@@ -68,17 +68,17 @@ class FleetKeeper:
         self._fleet_changed = fleet_changed
         self._history: History | None = None
         self._retired: set[str] = set()
+        self._bus_was_away = False
         self._not_before = float("-inf")
         self._trouble: str | None = None
 
     async def tick(self) -> None:
         """Look, and do what is next."""
         epoch = self._leader.epoch
-        if epoch is None or not self._bus.connected:
-            self._history = None
-            self._retired.clear()
+        if epoch is None:
+            self._unlearn()
             return
-        if self._clock.monotonic() < self._not_before:
+        if self._clock.monotonic() < self._not_before or not await self._hears():
             return
         try:
             look = await self._fleet.look()
@@ -93,6 +93,21 @@ class FleetKeeper:
             self._miss(error)
         else:
             self._trouble = None
+
+    async def _hears(self) -> bool:
+        """Whether silence would mean something: nothing is done about workers whom the broker may keep from speaking."""
+        if not await self._bus.answers():
+            self._bus_was_away = True
+            self._unlearn()
+            return False
+        if self._bus_was_away:
+            self._bus_was_away = False
+            self._leader.refill("the bus is back")
+        return True
+
+    def _unlearn(self) -> None:
+        self._history = None
+        self._retired.clear()
 
     async def _steps(self, look: FleetLook) -> Sequence[Step]:
         await self._leader.refresh_fleet()

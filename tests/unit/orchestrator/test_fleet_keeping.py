@@ -1,0 +1,138 @@
+"""When the keeper of the fleet acts at all, and what stops a step: on a clock that is wound by hand."""
+
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from datetime import datetime
+from typing import Any
+
+import pytest
+
+from contracts.tasks import AttemptState
+from contracts.workers import Heartbeat, WorkerStatus
+from orchestrator.decisions.retries import RetryPolicy
+from orchestrator.domain import AttemptRef, FleetAction, FleetLook, Instance, Intention, Worker
+from orchestrator.errors import FleetAway
+from orchestrator.handlers.fleet import FleetKeeper
+from orchestrator.handlers.leading import Leader
+from orchestrator.ports import FleetTraits, LiveAttempt, Member
+from servicekit.leader import Leadership
+from tests.support.examples import NOW
+from tests.support.fakes import FakeClock
+
+OFFLINE_S, LEASE_S = 15, 30
+
+
+def restart(place: int) -> Intention:
+    return Intention(f"w-{place}", FleetAction.restart, f"pod-{place}", NOW, "manager", until=NOW)
+
+
+class Records:
+    """The database: two workers, what they run, and what is meant to be done with them. Also its own session."""
+
+    def __init__(self) -> None:
+        self.meant: list[Intention] = []
+        self.live: list[LiveAttempt] = []
+
+    async def fleet(self, since: datetime) -> list[Member]:
+        del since
+        workers = (Worker(f"w-{n}", WorkerStatus.online, frozenset(), frozenset(), 1, {}) for n in range(2))
+        return [Member(worker, "inc", (), None) for worker in workers]
+
+    async def experience(self, since: datetime) -> list[Any]:
+        del since
+        return []
+
+    async def live_attempts(self) -> list[LiveAttempt]:
+        return self.live
+
+    async def intentions(self) -> list[Intention]:
+        return list(self.meant)
+
+    @asynccontextmanager
+    async def transaction(self) -> AsyncGenerator["Records"]:
+        yield self
+
+    async def assert_epoch(self, epoch: int) -> None:
+        del epoch
+
+
+class Pods:
+    """A fleet of two that notes what is done to it."""
+
+    def __init__(self) -> None:
+        self.ended: list[str] = []
+        self.looks = 0
+        self.refuses: set[str] = set()
+
+    async def look(self) -> FleetLook:
+        self.looks += 1
+        return FleetLook(2, "v1", [Instance(f"w-{n}", f"pod-{n}", is_ready=True) for n in range(2)])
+
+    async def end(self, instance: Instance) -> None:
+        if instance.worker_id in self.refuses:
+            raise FleetAway(f"{instance.worker_id} stays")
+        self.ended.append(instance.worker_id)
+
+
+class Link:
+    """A bus whose client believes that it is connected."""
+
+    connected = True
+    is_prompt = True
+
+    async def answers(self) -> bool:
+        return self.is_prompt
+
+
+class Scene:
+    """A leader that keeps two workers."""
+
+    def __init__(self) -> None:
+        self.clock, self.link, self.records, self.pods = FakeClock(NOW), Link(), Records(), Pods()
+        store: Any = self.records
+        pods: Any = self.pods
+        self.leader = Leader(store, self.clock, LEASE_S * 1000, OFFLINE_S * 1000)
+        traits = FleetTraits("kubernetes", "w", ends_agents=True, drain_ms=0)
+        self.keeper = FleetKeeper(
+            store, self.leader, pods, traits, self.link, self.clock, RetryPolicy(), None, lambda: None
+        )
+
+    async def reign(self) -> "Scene":
+        await self.leader.reign(Leadership(1, until=float("inf")))
+        return self
+
+    def beat(self, place: int, **more: Any) -> None:
+        plain = {"worker_id": f"w-{place}", "incarnation": "inc", "sent_at": NOW, "slots_total": 1, "slots_free": 1}
+        self.leader.hear(Heartbeat.model_validate(plain | more))
+
+
+@pytest.fixture
+async def scene() -> Scene:
+    return await Scene().reign()
+
+
+async def test_nothing_is_done_while_the_broker_does_not_answer_and_silence_then_counts_from_anew(scene: Scene) -> None:
+    scene.records.meant = [restart(0)]
+    scene.link.is_prompt = False
+    scene.clock.advance(OFFLINE_S)
+    await scene.keeper.tick()
+    assert (scene.pods.looks, scene.pods.ended) == (0, [])
+    assert scene.leader.standings()["w-0"].is_silent
+    scene.link.is_prompt = True
+    await scene.keeper.tick()
+    assert scene.pods.ended == ["w-0"]
+    assert not scene.leader.standings()["w-0"].is_silent
+
+
+async def test_a_busy_worker_that_falls_silent_within_its_lease_is_not_ended_for_that(scene: Scene) -> None:
+    scene.records.live = [LiveAttempt(AttemptRef("task", 1), "w-0", AttemptState.running)]
+    await scene.leader.reconcile()
+    scene.records.meant = [replace(restart(0), until=None)]
+    scene.clock.advance(OFFLINE_S)
+    await scene.keeper.tick()
+    assert scene.leader.standings()["w-0"].is_silent
+    assert scene.pods.ended == []
+    scene.leader.forget([AttemptRef("task", 1)])
+    await scene.keeper.tick()
+    assert scene.pods.ended == ["w-0"]
