@@ -2,7 +2,9 @@
 
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
+from datetime import datetime, timedelta
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -104,6 +106,12 @@ async def test_what_the_api_server_refuses_is_told_with_what_to_do(
     assert caught.value.again_in_s == again_in_s
 
 
+async def test_an_answer_that_is_not_understood_is_told_as_that(cluster: ApiServer, fleet: KubernetesFleet) -> None:
+    del cluster.pods["mews-worker-1"]["metadata"]["uid"]
+    with pytest.raises(FleetAway, match=r"answers what is not understood: KeyError\('uid'\)"):
+        await fleet.look()
+
+
 async def test_an_api_server_that_is_away_is_told_as_that(cluster: ApiServer, tmp_path: Path) -> None:
     cluster.url = "http://127.0.0.1:9"
     fleet = await open_kubernetes("mews", "mews-worker", str(cluster.kubeconfig(tmp_path)), 2.0)
@@ -112,6 +120,10 @@ async def test_an_api_server_that_is_away_is_told_as_that(cluster: ApiServer, tm
     await fleet.close()
     with pytest.raises(FleetRefused, match="no way to an API server"):
         await open_kubernetes("mews", "mews-worker", str(tmp_path / "none"), 2.0)
+
+
+def _at_once(**_period: float) -> timedelta:
+    return timedelta(0)
 
 
 async def test_in_a_cluster_the_pods_own_account_opens_the_way(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -131,8 +143,13 @@ async def test_in_a_cluster_the_pods_own_account_opens_the_way(tmp_path: Path, m
             await fleet.look()
         await fleet.close()
         token.write_text(TOKEN)
+        # The client reads the file anew after a minute: here at each request.
+        monkeypatch.setattr(incluster_config, "datetime", SimpleNamespace(datetime=datetime, timedelta=_at_once))
         fleet = await open_kubernetes("mews", "mews-worker", None, 2.0)
         assert (await fleet.look()).replicas == 2
+        token.write_text("")
+        with pytest.raises(FleetAway, match="Token file exists but empty"):
+            await fleet.look()
         await fleet.close()
 
 

@@ -19,6 +19,7 @@ from orchestrator.ports import FleetTraits, LiveAttempt, Member
 from servicekit.leader import Leadership
 from tests.support.examples import NOW
 from tests.support.fakes import FakeClock
+from tests.support.samples import Counted
 
 OFFLINE_S, LEASE_S = 15, 30
 
@@ -123,6 +124,14 @@ async def test_nothing_is_done_while_the_broker_does_not_answer_and_silence_then
     await scene.keeper.tick()
     assert scene.pods.ended == ["w-0"]
     assert not scene.leader.standings()["w-0"].is_silent
+
+
+async def test_a_step_that_fails_keeps_no_other_from_being_taken(scene: Scene) -> None:
+    failures = Counted()
+    scene.records.meant = [restart(0), restart(1)]
+    scene.pods.refuses.add("w-0")
+    await scene.keeper.tick()
+    assert (scene.pods.ended, failures("mews_fleet_failures_total", code="fleet_away")) == (["w-1"], 1)
 
 
 async def test_a_busy_worker_that_falls_silent_within_its_lease_is_not_ended_for_that(scene: Scene) -> None:

@@ -70,7 +70,7 @@ class FleetKeeper:
         self._retired: set[str] = set()
         self._bus_was_away = False
         self._not_before = float("-inf")
-        self._trouble: str | None = None
+        self._troubles: set[str] = set()
 
     async def tick(self) -> None:
         """Look, and do what is next."""
@@ -83,19 +83,18 @@ class FleetKeeper:
         try:
             look = await self._fleet.look()
             self._show(look)
-            for step in await self._steps(look):
-                await self._take(step, epoch)
+            failures = [await self._tried(step, epoch) for step in await self._steps(look)]
         except LostLeadershipError as error:
             self._leader.abdicate(error.detail)
-        except FleetChanged as error:
-            log.info("the fleet was changed by another", detail=error.detail)
         except FleetAway as error:
-            self._miss(error)
+            # What was seen before is no ground for giving up places afterwards.
+            self._history = None
+            self._tell_of([error])
         else:
-            self._trouble = None
+            self._tell_of([error for error in failures if error is not None])
 
     async def _hears(self) -> bool:
-        """Whether silence would mean something: nothing is done about workers whom the broker may keep from speaking."""
+        """Whether silence would mean something: nothing is done about workers that the broker may keep silent."""
         if not await self._bus.answers():
             self._bus_was_away = True
             self._unlearn()
@@ -141,6 +140,16 @@ class FleetKeeper:
         standings, prefix = self._leader.standings(), self._traits.prefix
         ours = (one for one in standings if place_of(one, prefix) is not None and one not in leaving)
         return sum(standings[one].live for one in ours)
+
+    async def _tried(self, step: Step, epoch: int) -> FleetAway | None:
+        """Take a step; what kept it from being taken keeps no other from it."""
+        try:
+            await self._take(step, epoch)
+        except FleetChanged as error:
+            log.info("the fleet was changed by another", detail=error.detail)
+        except FleetAway as error:
+            return error
+        return None
 
     async def _take(self, step: Step, epoch: int) -> None:
         match step:
@@ -226,14 +235,14 @@ class FleetKeeper:
         FLEET_INSTANCES.labels("true").set(ready)
         FLEET_INSTANCES.labels("false").set(len(look.instances) - ready)
 
-    def _miss(self, error: FleetAway) -> None:
-        """What was seen before is no ground for giving up places afterwards."""
-        self._history = None
-        self._not_before = self._clock.monotonic() + error.again_in_s
-        FLEET_FAILURES.labels(error.code).inc()
-        if error.detail != self._trouble:
-            self._trouble = error.detail
-            log.warning("the fleet cannot be managed now", code=error.code, reason=error.detail)
+    def _tell_of(self, failures: Sequence[FleetAway]) -> None:
+        """Count what failed in this tick, tell of what did not fail in the one before, and wait as long as it asks."""
+        for error in failures:
+            FLEET_FAILURES.labels(error.code).inc()
+            if error.detail not in self._troubles:
+                log.warning("the fleet cannot be managed now", code=error.code, reason=error.detail)
+        self._troubles = {error.detail for error in failures}
+        self._not_before = self._clock.monotonic() + max((error.again_in_s for error in failures), default=0.0)
 
 
 def _tell(session: Session, worker_id: str, action: CommandAction, reason: str | None, now: datetime) -> None:
