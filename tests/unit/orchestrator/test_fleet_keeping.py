@@ -1,6 +1,6 @@
 """When the keeper of the fleet acts at all, and what stops a step: on a clock that is wound by hand."""
 
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import datetime
@@ -11,7 +11,8 @@ import pytest
 from contracts.tasks import AttemptState
 from contracts.workers import Heartbeat, WorkerStatus
 from orchestrator.decisions.retries import RetryPolicy
-from orchestrator.domain import AttemptRef, FleetAction, FleetLook, Instance, Intention, Worker
+from orchestrator.decisions.scaling import ScalePolicy
+from orchestrator.domain import AttemptRef, FleetAction, FleetLook, Instance, Intention, Line, Worker
 from orchestrator.errors import FleetAway
 from orchestrator.handlers.fleet import FleetKeeper
 from orchestrator.handlers.leading import Leader
@@ -22,10 +23,17 @@ from tests.support.fakes import FakeClock
 from tests.support.samples import Counted
 
 OFFLINE_S, LEASE_S = 15, 30
+TASK = AttemptRef("task", 1)
+SHRINKING = ScalePolicy(least=0, most=2, down_after_ms=0)
+REMOVE = Intention("w-1", FleetAction.remove, "pod-1", NOW, "orchestrator")
 
 
 def restart(place: int) -> Intention:
     return Intention(f"w-{place}", FleetAction.restart, f"pod-{place}", NOW, "manager", until=NOW)
+
+
+def _nothing() -> None:
+    pass
 
 
 class Records:
@@ -47,6 +55,10 @@ class Records:
     async def live_attempts(self) -> list[LiveAttempt]:
         return self.live
 
+    async def lines(self, now: datetime) -> list[Line]:
+        del now
+        return []
+
     async def intentions(self) -> list[Intention]:
         return list(self.meant)
 
@@ -54,16 +66,24 @@ class Records:
     async def transaction(self) -> AsyncGenerator["Records"]:
         yield self
 
+    async def still_means(self, intention: Intention) -> bool:
+        return intention in self.meant
+
+    async def live_attempts_of(self, worker_id: str) -> list[LiveAttempt]:
+        return [one for one in self.live if one.worker_id == worker_id]
+
     async def assert_epoch(self, epoch: int) -> None:
         del epoch
 
 
 class Pods:
-    """A fleet of two that notes what is done to it."""
+    """A fleet of two that notes what is done to it. `meanwhile`: what happens elsewhere as soon as one was ended."""
 
     def __init__(self) -> None:
         self.ended: list[str] = []
+        self.sizes: list[int] = []
         self.looks = 0
+        self.meanwhile: Callable[[], None] = _nothing
         self.refuses: set[str] = set()
 
     async def look(self) -> FleetLook:
@@ -74,6 +94,11 @@ class Pods:
         if instance.worker_id in self.refuses:
             raise FleetAway(f"{instance.worker_id} stays")
         self.ended.append(instance.worker_id)
+        self.meanwhile()
+
+    async def scale(self, replicas: int, version: str) -> None:
+        del version
+        self.sizes.append(replicas)
 
 
 class Link:
@@ -89,14 +114,14 @@ class Link:
 class Scene:
     """A leader that keeps two workers."""
 
-    def __init__(self) -> None:
+    def __init__(self, policy: ScalePolicy | None = None) -> None:
         self.clock, self.link, self.records, self.pods = FakeClock(NOW), Link(), Records(), Pods()
         store: Any = self.records
         pods: Any = self.pods
         self.leader = Leader(store, self.clock, LEASE_S * 1000, OFFLINE_S * 1000)
         traits = FleetTraits("kubernetes", "w", ends_agents=True, drain_ms=0)
         self.keeper = FleetKeeper(
-            store, self.leader, pods, traits, self.link, self.clock, RetryPolicy(), None, lambda: None
+            store, self.leader, pods, traits, self.link, self.clock, RetryPolicy(), policy, _nothing
         )
 
     async def reign(self) -> "Scene":
@@ -135,13 +160,40 @@ async def test_a_step_that_fails_keeps_no_other_from_being_taken(scene: Scene) -
 
 
 async def test_a_busy_worker_that_falls_silent_within_its_lease_is_not_ended_for_that(scene: Scene) -> None:
-    scene.records.live = [LiveAttempt(AttemptRef("task", 1), "w-0", AttemptState.running)]
+    scene.records.live = [LiveAttempt(TASK, "w-0", AttemptState.running)]
     await scene.leader.reconcile()
     scene.records.meant = [replace(restart(0), until=None)]
     scene.clock.advance(OFFLINE_S)
     await scene.keeper.tick()
     assert scene.leader.standings()["w-0"].is_silent
     assert scene.pods.ended == []
-    scene.leader.forget([AttemptRef("task", 1)])
+    scene.leader.forget([TASK])
+    await scene.keeper.tick()
+    assert scene.pods.ended == ["w-0"]
+
+
+@pytest.mark.parametrize(
+    ("meant", "live", "sizes"),
+    [([REMOVE], [], [1]), ([], [], []), ([REMOVE], [LiveAttempt(TASK, "w-1", AttemptState.assigned)], [])],
+    ids=["as it was", "called off", "work has come"],
+)
+async def test_a_place_is_given_up_only_if_that_is_so_still_when_earlier_steps_are_done(
+    meant: list[Intention], live: list[LiveAttempt], sizes: list[int]
+) -> None:
+    scene = await Scene(SHRINKING).reign()
+    scene.records.meant = [restart(0), REMOVE]
+
+    def meanwhile() -> None:
+        scene.records.meant, scene.records.live = meant, live
+
+    scene.pods.meanwhile = meanwhile
+    scene.beat(1)
+    await scene.keeper.tick()
+    assert (scene.pods.ended, scene.pods.sizes) == (["w-0"], sizes)
+
+
+async def test_a_restart_that_is_called_off_while_others_are_ended_does_not_happen(scene: Scene) -> None:
+    scene.records.meant = [restart(0), restart(1)]
+    scene.pods.meanwhile = scene.records.meant.clear
     await scene.keeper.tick()
     assert scene.pods.ended == ["w-0"]

@@ -60,10 +60,11 @@ class Drain:
 
 @dataclass(frozen=True, slots=True)
 class Scale:
-    """Change how many there are, as long as nobody else has since the look."""
+    """Change how many there are, as long as nobody else has since the look. `gives_up`: why there may be one fewer."""
 
     replicas: int
     version: str
+    gives_up: Intention | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,7 +123,8 @@ def steps_of_size(
         grow: list[Step] = [Scale(target, look.version)] if target > look.replicas else []
         return [*(Finish(one) for one in leaving), *grow]
     if leaving:
-        return [Scale(look.replicas - 1, look.version)] if _may_go(standings.get(last, UNKNOWN)) else []
+        may_go = _may_go(standings.get(last, UNKNOWN))
+        return [Scale(look.replicas - 1, look.version, gives_up=leaving[0])] if may_go else []
     if target < active and not any(one.worker_id == last for one in intentions):
         return [Drain(last, next((one for one in look.instances if one.worker_id == last), None))]
     return []

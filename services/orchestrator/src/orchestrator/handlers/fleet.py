@@ -158,8 +158,7 @@ class FleetKeeper:
                     await session.assert_epoch(epoch)
                     await session.bind(step.intention, step.instance.instance)
             case End():
-                await self._assert(epoch)
-                await self._fleet.end(step.instance)
+                await self._end(step, epoch)
             case Finish():
                 await self._finish(step.intention, epoch)
             case Drain():
@@ -200,13 +199,18 @@ class FleetKeeper:
                 _tell(session, step.worker_id, CommandAction.drain, NOT_NEEDED, now)
         self._fleet_changed()
 
-    async def _scale(self, step: Scale, epoch: int) -> None:
-        last = f"{self._traits.prefix}-{step.replicas}"
+    async def _end(self, step: End, epoch: int) -> None:
         async with self._store.transaction() as session:
             await session.assert_epoch(epoch)
-            goes = any(one.worker_id == last for one in await self._store.intentions())
-            if goes and await session.live_attempts_of(last):
-                return
+            await _assert_still_meant(session, step.intention)
+        await self._fleet.end(step.instance)
+
+    async def _scale(self, step: Scale, epoch: int) -> None:
+        async with self._store.transaction() as session:
+            await session.assert_epoch(epoch)
+            if step.gives_up is not None:
+                await _assert_still_meant(session, step.gives_up)
+                await _assert_idle(session, step.gives_up.worker_id)
         await self._fleet.scale(step.replicas, step.version)
 
     async def _retire(self, worker_id: str, epoch: int) -> None:
@@ -225,10 +229,6 @@ class FleetKeeper:
         self._retired.add(worker_id)
         self._fleet_changed()
 
-    async def _assert(self, epoch: int) -> None:
-        async with self._store.transaction() as session:
-            await session.assert_epoch(epoch)
-
     def _show(self, look: FleetLook) -> None:
         ready = sum(one.is_ready for one in look.instances)
         FLEET_REPLICAS.set(look.replicas)
@@ -243,6 +243,17 @@ class FleetKeeper:
                 log.warning("the fleet cannot be managed now", code=error.code, reason=error.detail)
         self._troubles = {error.detail for error in failures}
         self._not_before = self._clock.monotonic() + max((error.again_in_s for error in failures), default=0.0)
+
+
+async def _assert_still_meant(session: Session, intention: Intention) -> None:
+    """Earlier steps may have taken long, and somebody may have called this one off meanwhile."""
+    if not await session.still_means(intention):
+        raise FleetChanged(f"the {intention.action.value} of {intention.worker_id} was called off")
+
+
+async def _assert_idle(session: Session, worker_id: str) -> None:
+    if await session.live_attempts_of(worker_id):
+        raise FleetChanged(f"{worker_id} has work again")
 
 
 def _tell(session: Session, worker_id: str, action: CommandAction, reason: str | None, now: datetime) -> None:

@@ -160,6 +160,10 @@ class FleetWrites(Protocol):
         """Write down which instance is to end, once."""
         ...
 
+    async def still_means(self, intention: Intention) -> bool:
+        """Whether it is still meant; it stays so until the end of the transaction."""
+        ...
+
     async def drop(self, intention: Intention) -> bool:
         """It is done, or given up; whether it was still there."""
         ...

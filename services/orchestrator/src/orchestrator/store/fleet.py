@@ -15,6 +15,7 @@ INTEND = """
     WHERE known.action = 'restart' AND excluded.action = 'restart'
 """
 BIND = "UPDATE fleet_intentions SET instance = $3 WHERE worker_id = $1 AND asked_at = $2 AND instance IS NULL"
+HOLD = "SELECT worker_id FROM fleet_intentions WHERE worker_id = $1 AND asked_at = $2 FOR UPDATE"
 DROP = "DELETE FROM fleet_intentions WHERE worker_id = $1 AND asked_at = $2 RETURNING worker_id"
 DROP_ALL = "DELETE FROM fleet_intentions WHERE worker_id = $1"
 RETIRE = """
@@ -44,6 +45,10 @@ class FleetStatements:
     async def bind(self, intention: Intention, instance: str) -> None:
         """Write down which instance is to end, once."""
         await self.conn.execute(BIND, intention.worker_id, intention.asked_at, instance)
+
+    async def still_means(self, intention: Intention) -> bool:
+        """Whether it is still meant; it stays so until the end of the transaction."""
+        return await self.conn.fetchval(HOLD, intention.worker_id, intention.asked_at) is not None
 
     async def drop(self, intention: Intention) -> bool:
         """It is done, or given up; whether it was still there."""
