@@ -10,6 +10,7 @@ from pydantic import ValidationError
 
 from contracts.workers import WorkerStatus
 from orchestrator.decisions.fleet import (
+    UNKNOWN,
     Bind,
     Drain,
     End,
@@ -30,7 +31,7 @@ from tests.support.examples import NOW
 
 LATER = NOW + timedelta(seconds=11)
 POLICY = ScalePolicy(least=1, most=5, up_after_ms=5_000, down_after_ms=60_000)
-IDLE = Standing(status=WorkerStatus.online, is_silent=False)
+IDLE = Standing(status=WorkerStatus.online, is_silent=False, unsent=0, quiet_s=0)
 BUSY = IDLE._replace(live=1)
 DRAINED = IDLE._replace(is_draining=True)
 SILENT = BUSY._replace(is_silent=True)
@@ -101,7 +102,12 @@ def test_where_agents_outlive_their_worker_nobody_waits() -> None:
         (1, [REMOVE], BUSY, []),
         (1, [REMOVE], IDLE, [Scale(1, "v1", gives_up=REMOVE)]),
         (1, [REMOVE], IDLE._replace(unsent=3), []),
-        (1, [REMOVE], IDLE._replace(unsent=3, is_silent=True), [Scale(1, "v1", gives_up=REMOVE)]),
+        (1, [REMOVE], IDLE._replace(unsent=None), []),
+        (1, [REMOVE], IDLE._replace(unsent=None, is_silent=True, quiet_s=60), []),
+        (1, [REMOVE], IDLE._replace(unsent=3, is_silent=True, quiet_s=60), []),
+        (1, [REMOVE], IDLE._replace(unsent=3, is_silent=True, quiet_s=3_600), [Scale(1, "v1", gives_up=REMOVE)]),
+        (1, [REMOVE], IDLE._replace(is_silent=True, quiet_s=60), [Scale(1, "v1", gives_up=REMOVE)]),
+        (1, [REMOVE], UNKNOWN, [Scale(1, "v1", gives_up=REMOVE)]),
         (2, [REMOVE], IDLE, [Finish(REMOVE)]),
         (3, [REMOVE], IDLE, [Finish(REMOVE), Scale(3, "v1")]),
         (1, [RESTART], IDLE, []),

@@ -197,3 +197,22 @@ async def test_a_restart_that_is_called_off_while_others_are_ended_does_not_happ
     scene.pods.meanwhile = scene.records.meant.clear
     await scene.keeper.tick()
     assert scene.pods.ended == ["w-0"]
+
+
+async def test_a_new_leader_waits_for_the_word_of_a_worker_that_its_disk_is_empty_before_it_gives_up_its_place() -> (
+    None
+):
+    scene = await Scene(SHRINKING).reign()
+    scene.records.meant = [REMOVE]
+    await scene.keeper.tick()
+    scene.beat(1, spool_events=5_000)
+    await scene.keeper.tick()
+    assert scene.pods.sizes == []
+    scene.beat(1)
+    await scene.leader.reign(None)
+    await scene.reign()
+    await scene.keeper.tick()
+    assert scene.pods.sizes == []
+    scene.beat(1)
+    await scene.keeper.tick()
+    assert scene.pods.sizes == [1]

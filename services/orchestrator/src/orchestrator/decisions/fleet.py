@@ -10,21 +10,26 @@ from orchestrator.domain import FleetAction, FleetLook, Instance, Intention
 
 HEARD = timedelta(seconds=10)
 """How long a worker may take to say that it has heard of its end, before it is ended without that."""
+SPOOL_WAIT_S = 3_600.0
+"""How long a worker must have been silent before its place is given up though its disk may hold unsent events."""
 
 
 class Standing(NamedTuple):
-    """How a worker stands. `is_silent`: it was not heard for so long that it counts as offline."""
+    """How a worker stands. `is_silent`: it was not heard for so long that it counts as offline; `quiet_s`: for how long
+    it was not, as far as this reign knows."""
 
     live: int = 0
     status: WorkerStatus = WorkerStatus.offline
     is_silent: bool = True
     is_draining: bool = False
     """By its own word."""
-    unsent: int = 0
-    """Events on its disk that the broker has not."""
+    unsent: int | None = None
+    """Events on its disk that the broker has not; None while it has not said so in this reign."""
+    quiet_s: float = float("inf")
 
 
 UNKNOWN = Standing()
+"""Of a worker that never was, or has been gone for so long that nobody waits for it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -192,4 +197,4 @@ def _is_due(intention: Intention, standing: Standing, now: datetime, *, ends_age
 
 
 def _may_go(standing: Standing) -> bool:
-    return not standing.live and (standing.is_silent or not standing.unsent)
+    return not standing.live and (standing.unsent == 0 or standing.quiet_s >= SPOOL_WAIT_S)
