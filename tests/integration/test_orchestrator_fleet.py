@@ -292,7 +292,12 @@ async def test_the_fleet_grows_with_the_queue_and_shrinks_from_its_end_once_that
         assert (await others[1].commanded()).action == "drain"
         assert (cluster.replicas, await world.intentions()) == (3, ["mews-worker-2"])
         await others[1].end(held[2][1])
+        await others[1].beat(draining=True, spool_events=1)
+        await world.o.reaches(held[2][1].task_id, "completed")
+        assert cluster.replicas == 3
+        await others[1].beat(draining=True)
         assert (await others[0].commanded()).action == "drain"
+        await others[0].beat(draining=True)
         await eventually(lambda: cluster.replicas == 1)
         cluster.settle()
 
