@@ -188,6 +188,10 @@ class World:
         return "deletionTimestamp" in self.cluster.pods[NAME.format(place)]["metadata"]
 
 
+async def _nothing_meant(world: World) -> bool:
+    return not await world.intentions()
+
+
 async def _unknown(world: World) -> FleetView | None:
     """The fleet as it is shown while the API server is away; the leader's own look may have met the refusal."""
     world.cluster.refusals.append(Refused(503, "starting"))
@@ -259,15 +263,28 @@ async def test_a_drained_restart_waits_for_what_runs_and_a_resume_calls_it_off(
         await world.command(0, action="resume")
         assert await world.intentions() == []
 
-        await world.command(0, action="pause")
         await world.command(0, action="restart", drain=True)
+        await world.command(0, action="pause")
         await worker.end(assignment)
         await eventually(lambda: world.is_ending(0))
         world.cluster.settle()
         await world.start(0)
         await world.becomes(0, "paused")
-        told = [event.data["action"] for event in await world.o.told("event.worker.commanded", at_least=7)]
-        assert told == ["pause", "restart", "resume", "pause", "restart", "resume", "pause"]
+
+        # The same again: a second restart takes over what holds, and a drain is no less a manager's will than a pause.
+        for again, status in (("drain", "draining"), (None, "draining"), ("pause", "paused"), (None, "paused")):
+            if again is not None:
+                await world.command(0, action=again)
+            await world.command(0, action="restart", drain=True)
+            await eventually(lambda: world.is_ending(0))
+            world.cluster.settle()
+            await world.start(0)
+            await eventually(lambda: _nothing_meant(world))
+            await world.becomes(0, status)
+        told = [event.data["action"] for event in await world.o.told("event.worker.commanded", at_least=17)]
+        first = ["pause", "restart", "resume", "restart", "pause", "resume", "pause"]
+        drained, paused = ["restart", "drain"], ["restart", "resume", "pause"]
+        assert told == [*first, "drain", *drained, *drained, "pause", *paused, *paused]
 
 
 async def test_the_fleet_grows_with_the_queue_and_shrinks_from_its_end_once_that_is_drained(

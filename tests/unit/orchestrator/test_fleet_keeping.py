@@ -8,11 +8,12 @@ from typing import Any
 
 import pytest
 
+from contracts.commands import Command
 from contracts.tasks import AttemptState
 from contracts.workers import Heartbeat, WorkerStatus
 from orchestrator.decisions.retries import RetryPolicy
 from orchestrator.decisions.scaling import ScalePolicy
-from orchestrator.domain import AttemptRef, FleetAction, FleetLook, Instance, Intention, Line, Worker
+from orchestrator.domain import AttemptRef, Demand, FleetAction, FleetLook, Instance, Intention, Line, Worker
 from orchestrator.errors import FleetAway
 from orchestrator.handlers.fleet import FleetKeeper
 from orchestrator.handlers.leading import Leader
@@ -24,7 +25,7 @@ from tests.support.samples import Counted
 
 OFFLINE_S, LEASE_S = 15, 30
 TASK = AttemptRef("task", 1)
-SHRINKING = ScalePolicy(least=0, most=2, down_after_ms=0)
+FOLLOWING = ScalePolicy(least=0, most=2, up_after_ms=0, down_after_ms=0)
 REMOVE = Intention("w-1", FleetAction.remove, "pod-1", NOW, "orchestrator")
 
 
@@ -42,6 +43,9 @@ class Records:
     def __init__(self) -> None:
         self.meant: list[Intention] = []
         self.live: list[LiveAttempt] = []
+        self.waiting = 0
+        self.told: WorkerStatus | None = None
+        self.commands: list[str] = []
 
     async def fleet(self, since: datetime) -> list[Member]:
         del since
@@ -56,8 +60,7 @@ class Records:
         return self.live
 
     async def lines(self, now: datetime) -> list[Line]:
-        del now
-        return []
+        return [Line(Demand(), self.waiting, now, "task")] if self.waiting else []
 
     async def intentions(self) -> list[Intention]:
         return list(self.meant)
@@ -65,6 +68,27 @@ class Records:
     @asynccontextmanager
     async def transaction(self) -> AsyncGenerator["Records"]:
         yield self
+
+    async def lock_worker(self, worker_id: str) -> Member | None:
+        worker = Worker(worker_id, WorkerStatus.online, frozenset(), frozenset(), 1, {})
+        return Member(worker, "inc", (), self.told)
+
+    async def set_told(self, worker_id: str, told: WorkerStatus | None, status: WorkerStatus) -> None:
+        del worker_id, status
+        self.told = told
+
+    async def intend(self, intention: Intention) -> None:
+        self.meant.append(intention)
+
+    async def drop(self, intention: Intention) -> Intention | None:
+        self.meant.remove(intention)
+        return intention
+
+    def command(self, commands: list[Command]) -> None:
+        self.commands += [one.action.value for one in commands]
+
+    def emit(self, events: object) -> None:
+        del events
 
     async def still_means(self, intention: Intention) -> bool:
         return intention in self.meant
@@ -180,7 +204,7 @@ async def test_a_busy_worker_that_falls_silent_within_its_lease_is_not_ended_for
 async def test_a_place_is_given_up_only_if_that_is_so_still_when_earlier_steps_are_done(
     meant: list[Intention], live: list[LiveAttempt], sizes: list[int]
 ) -> None:
-    scene = await Scene(SHRINKING).reign()
+    scene = await Scene(FOLLOWING).reign()
     scene.records.meant = [restart(0), REMOVE]
 
     def meanwhile() -> None:
@@ -202,7 +226,7 @@ async def test_a_restart_that_is_called_off_while_others_are_ended_does_not_happ
 async def test_a_new_leader_waits_for_the_word_of_a_worker_that_its_disk_is_empty_before_it_gives_up_its_place() -> (
     None
 ):
-    scene = await Scene(SHRINKING).reign()
+    scene = await Scene(FOLLOWING).reign()
     scene.records.meant = [REMOVE]
     await scene.keeper.tick()
     scene.beat(1, spool_events=5_000)
@@ -216,3 +240,25 @@ async def test_a_new_leader_waits_for_the_word_of_a_worker_that_its_disk_is_empt
     scene.beat(1)
     await scene.keeper.tick()
     assert scene.pods.sizes == [1]
+
+
+@pytest.mark.parametrize(
+    ("told", "words"),
+    [
+        (None, ["drain", "resume"]),
+        (WorkerStatus.paused, ["drain", "resume", "pause"]),
+        (WorkerStatus.draining, ["drain", "drain"]),
+    ],
+)
+async def test_a_place_that_is_kept_after_all_leaves_its_worker_as_a_manager_told_it_to_be(
+    told: WorkerStatus | None, words: list[str]
+) -> None:
+    scene = await Scene(FOLLOWING).reign()
+    scene.records.told = told
+    await scene.keeper.tick()
+    scene.clock.advance(1)
+    await scene.keeper.tick()
+    assert [one.worker_id for one in scene.records.meant] == ["w-1"]
+    scene.records.waiting = 2
+    await scene.keeper.tick()
+    assert (scene.records.meant, scene.records.told, scene.records.commands) == ([], told, words)

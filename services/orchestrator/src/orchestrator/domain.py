@@ -251,8 +251,8 @@ class Intention:
     asked_by: str
     until: datetime | None = None
     """From when on it does not wait for attempts any more; None: it waits for all of them."""
-    was_paused: bool = False
-    """Whether the worker was paused by a manager before: then it is so afterwards."""
+    told: WorkerStatus | None = None
+    """What a manager has told the worker to be, before or since: it is so afterwards. None: it works."""
 
 
 class Instance(NamedTuple):

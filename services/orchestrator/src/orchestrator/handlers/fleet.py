@@ -21,6 +21,7 @@ from orchestrator.decisions.fleet import (
     steps_of_intentions,
     steps_of_size,
 )
+from orchestrator.decisions.liveness import words_to_be
 from orchestrator.decisions.retries import RetryPolicy
 from orchestrator.decisions.scaling import History, ScalePolicy, needed, pressure, remembered, slots_of, target
 from orchestrator.domain import FleetAction, FleetLook, Intention
@@ -172,17 +173,16 @@ class FleetKeeper:
         log.info("fleet step taken", step=name, about=about)
 
     async def _finish(self, intention: Intention, epoch: int) -> None:
-        """Let a worker work again: what it was told is on its disk, and outlives its instance."""
+        """Let a worker be what a manager wants: what it was told is on its disk, and outlives its instance."""
+        worker_id, now = intention.worker_id, self._clock.now()
         async with self._store.transaction() as session:
             await session.assert_epoch(epoch)
-            if not await session.drop(intention) or await session.lock_worker(intention.worker_id) is None:
+            member, last = await session.lock_worker(worker_id), await session.drop(intention)
+            if member is None or last is None:
                 return
-            told = WorkerStatus.paused if intention.was_paused else None
-            await session.set_told(intention.worker_id, told, told or WorkerStatus.online)
-            now = self._clock.now()
-            _tell(session, intention.worker_id, CommandAction.resume, None, now)
-            if intention.was_paused:
-                _tell(session, intention.worker_id, CommandAction.pause, None, now)
+            await session.set_told(worker_id, last.told, last.told or WorkerStatus.online)
+            for action in words_to_be(last.told):
+                _tell(session, worker_id, action, None, now)
         self._fleet_changed()
 
     async def _drain(self, step: Drain, epoch: int) -> None:
@@ -190,10 +190,8 @@ class FleetKeeper:
         async with self._store.transaction() as session:
             await session.assert_epoch(epoch)
             member = await session.lock_worker(step.worker_id)
-            was_paused = member is not None and member.told is WorkerStatus.paused
-            instance = step.instance.instance if step.instance else None
-            intention = Intention(step.worker_id, FleetAction.remove, instance, now, ACTOR, was_paused=was_paused)
-            await session.intend(intention)
+            told, instance = (member.told if member else None), (step.instance.instance if step.instance else None)
+            await session.intend(Intention(step.worker_id, FleetAction.remove, instance, now, ACTOR, told=told))
             if member is not None:
                 await session.set_told(step.worker_id, WorkerStatus.draining, WorkerStatus.draining)
                 _tell(session, step.worker_id, CommandAction.drain, NOT_NEEDED, now)
