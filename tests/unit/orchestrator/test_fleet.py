@@ -131,6 +131,12 @@ def test_a_worker_is_gone_for_good_only_if_there_is_neither_a_place_nor_an_insta
     assert steps_of_absence(look(replicas=1), standings, {"w-1", "w-2"}, "w") == [Retire("w-1")]
 
 
+def test_where_the_size_never_changes_nobody_is_gone_for_good_and_no_place_is_given_up() -> None:
+    fixed = look(ONE, replicas=1)._replace(version=None)
+    assert steps_of_absence(fixed, {"w-9": Standing(live=1)}, (), "w") == []
+    assert steps_of_size(fixed, 0, [], {}, "w") == []
+
+
 def line(waiting: int = 1, age_s: float = 60, **demand: str) -> Line:
     return Line(Demand(**demand), waiting, NOW - timedelta(seconds=age_s), "task")
 

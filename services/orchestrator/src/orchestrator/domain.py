@@ -267,10 +267,14 @@ class Instance(NamedTuple):
 
 
 class FleetLook(NamedTuple):
-    """What runs at one moment. `version`: what a change of `replicas` is based on; another change makes it void."""
+    """What runs at one moment.
+
+    `version`: what a change of `replicas` is based on; another change makes it void. None: it never changes, so who has
+    no place here came from elsewhere.
+    """
 
     replicas: int
-    version: str
+    version: str | None
     instances: Sequence[Instance]
 
 

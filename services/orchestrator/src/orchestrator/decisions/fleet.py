@@ -118,6 +118,8 @@ def steps_of_size(
     prefix: str,
 ) -> list[Step]:
     """What brings the fleet nearer to `target` workers that work: those in the last places are drained, one by one."""
+    if look.version is None:
+        return []
     leaving, last = removals(look, intentions, prefix), f"{prefix}-{look.replicas - 1}"
     active = look.replicas - len(leaving)
     # Somebody has put others behind them: their place is not the one that goes next.
@@ -164,6 +166,8 @@ def steps_of_absence(
     Two witnesses must agree: there is no instance, and no heartbeat. What one of them cannot see, the other may.
     """
     there = {one.worker_id for one in look.instances}
+    if look.version is None:
+        return []
     return [
         Retire(worker_id)
         for worker_id, standing in standings.items()
