@@ -21,7 +21,7 @@ from orchestrator.ports import FleetTraits, LiveAttempt, Member
 from servicekit.leader import Leadership
 from tests.support.examples import NOW
 from tests.support.fakes import FakeClock
-from tests.support.samples import Counted
+from tests.support.samples import Counted, sample
 
 OFFLINE_S, LEASE_S = 15, 30
 TASK = AttemptRef("task", 1)
@@ -262,3 +262,11 @@ async def test_a_place_that_is_kept_after_all_leaves_its_worker_as_a_manager_tol
     scene.records.waiting = 2
     await scene.keeper.tick()
     assert (scene.records.meant, scene.records.told, scene.records.commands) == ([], told, words)
+
+
+async def test_who_no_longer_leads_shows_no_size_of_the_fleet(scene: Scene) -> None:
+    await scene.keeper.tick()
+    assert (sample("mews_fleet_replicas"), sample("mews_fleet_instances", ready="true")) == (2, 2)
+    await scene.leader.reign(None)
+    await scene.keeper.tick()
+    assert (sample("mews_fleet_replicas"), sample("mews_fleet_instances", ready="true")) == (0, None)
