@@ -38,7 +38,10 @@ def _nothing() -> None:
 
 
 class Records:
-    """The database: two workers, what they run, and what is meant to be done with them. Also its own session."""
+    """The database: two workers, what they run, and what is meant to be done with them. Also its own session.
+
+    `meanwhile`: what happens as soon as a transaction has ended.
+    """
 
     def __init__(self) -> None:
         self.meant: list[Intention] = []
@@ -46,6 +49,7 @@ class Records:
         self.waiting = 0
         self.told: WorkerStatus | None = None
         self.commands: list[str] = []
+        self.meanwhile: Callable[[], None] = _nothing
 
     async def fleet(self, since: datetime) -> list[Member]:
         del since
@@ -68,6 +72,7 @@ class Records:
     @asynccontextmanager
     async def transaction(self) -> AsyncGenerator["Records"]:
         yield self
+        self.meanwhile()
 
     async def lock_worker(self, worker_id: str) -> Member | None:
         worker = Worker(worker_id, WorkerStatus.online, frozenset(), frozenset(), 1, {})
@@ -109,9 +114,11 @@ class Pods:
         self.looks = 0
         self.meanwhile: Callable[[], None] = _nothing
         self.refuses: set[str] = set()
+        self.looking: Callable[[], None] = _nothing
 
     async def look(self) -> FleetLook:
         self.looks += 1
+        self.looking()
         return FleetLook(2, "v1", [Instance(f"w-{n}", f"pod-{n}", is_ready=True) for n in range(2)])
 
     async def end(self, instance: Instance) -> None:
@@ -270,3 +277,25 @@ async def test_who_no_longer_leads_shows_no_size_of_the_fleet(scene: Scene) -> N
     await scene.leader.reign(None)
     await scene.keeper.tick()
     assert (sample("mews_fleet_replicas"), sample("mews_fleet_instances", ready="true")) == (0, None)
+
+
+@pytest.mark.parametrize("meant", [restart(1), REMOVE], ids=["an end", "a size"])
+async def test_a_leader_that_froze_after_its_epoch_was_checked_changes_nothing_when_it_wakes_up(
+    meant: Intention,
+) -> None:
+    scene = Scene(FOLLOWING)
+    until = scene.clock.monotonic() + 10
+    await scene.leader.reign(Leadership(1, until))
+    scene.beat(1)
+    scene.records.meant = [meant]
+    scene.records.meanwhile = lambda: scene.clock.advance(11)
+    await scene.keeper.tick()
+    assert (scene.pods.looks, scene.pods.ended, scene.pods.sizes, scene.leader.epoch) == (1, [], [], None)
+
+
+async def test_a_look_that_outlasts_the_reign_is_not_shown(scene: Scene) -> None:
+    await scene.keeper.tick()
+    await scene.leader.reign(Leadership(1, scene.clock.monotonic() + 10))
+    scene.pods.looking = lambda: scene.clock.advance(11)
+    await scene.keeper.tick()
+    assert sample("mews_fleet_replicas") == 0

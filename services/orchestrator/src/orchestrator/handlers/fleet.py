@@ -83,6 +83,7 @@ class FleetKeeper:
             return
         try:
             look = await self._fleet.look()
+            self._assert_leads(epoch)
             self._show(look)
             failures = [await self._tried(step, epoch) for step in await self._steps(look)]
         except LostLeadershipError as error:
@@ -201,6 +202,7 @@ class FleetKeeper:
         async with self._store.transaction() as session:
             await session.assert_epoch(epoch)
             await _assert_still_meant(session, step.intention)
+        self._assert_leads(epoch)
         await self._fleet.end(step.instance)
 
     async def _scale(self, step: Scale, epoch: int) -> None:
@@ -209,7 +211,13 @@ class FleetKeeper:
             if step.gives_up is not None:
                 await _assert_still_meant(session, step.gives_up)
                 await _assert_idle(session, step.gives_up.worker_id)
+        self._assert_leads(epoch)
         await self._fleet.scale(step.replicas, step.version)
+
+    def _assert_leads(self, epoch: int) -> None:
+        """The database fences its own writes alone: before any other, see whether this process froze meanwhile."""
+        if self._leader.epoch != epoch:
+            raise LostLeadershipError(ACTOR, epoch)
 
     async def _retire(self, worker_id: str, epoch: int) -> None:
         if not await self._bus.answers():
