@@ -93,7 +93,7 @@ QUEUE_SECONDS = Histogram(
 
 def forget_fleet() -> None:
     """Who does not lead does not know."""
-    for gauge in (WORKERS, SLOTS, TASKS):
+    for gauge in (WORKERS, SLOTS, TASKS, FLEET_INSTANCES):
         gauge.clear()
-    for gauge in (LEADS, WORKERS_ONLINE, QUEUE_OLDEST, QUARANTINED):
+    for gauge in (LEADS, WORKERS_ONLINE, QUEUE_OLDEST, QUARANTINED, FLEET_REPLICAS):
         gauge.set(0)
