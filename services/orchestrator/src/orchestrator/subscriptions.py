@@ -65,11 +65,6 @@ class Refusals:
         self._of_all = RateLimit(ALL_LETTERS_PER_S, ALL_LETTERS_AT_ONCE)
         self._waiting = asyncio.Queue[tuple[Msg, str, datetime]](LETTERS_WAITING)
 
-    @property
-    def are_waiting(self) -> bool:
-        """Whether some are still to be put aside."""
-        return not self._waiting.empty()
-
     def note(self, message: Msg, reason: str) -> None:
         """Count it, and have it put aside if not many were."""
         _count_refused(message, INVALID)

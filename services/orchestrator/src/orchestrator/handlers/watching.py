@@ -123,7 +123,7 @@ class Watch:
             self._fleet_changed()
 
     def _superseded(self, heard: Sequence[Heartbeat]) -> list[tuple[Heartbeat, str]]:
-        """Those of processes that were replaced, and were not told so lately; with the incarnation of each successor."""
+        """Those of processes that were replaced and were not told so lately, with each successor's incarnation."""
         members, since = self._leader.members, self._clock.monotonic() - DRAIN_AGAIN_S
         self._drained = {key: at for key, at in self._drained.items() if at > since}
         return [
