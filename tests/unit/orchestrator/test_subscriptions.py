@@ -8,6 +8,7 @@ from nats.aio.msg import Msg
 
 from contracts import subjects
 from orchestrator.subscriptions import ASKS_AT_ONCE, LETTERS_AT_ONCE, LETTERS_WAITING, Door, Refusals
+from servicekit.bus.deadletters import Again
 from tests.support.fakes import FakeClock
 
 MINUTE_S = 60
@@ -25,7 +26,9 @@ class Kept:
         self.clock = FakeClock()
         self.refusals = Refusals(self, self.clock)
         self.subjects: list[str] = []
-        self.noted = 0
+
+    def attend(self, durable: str, again: Again) -> None:
+        raise AssertionError(f"nothing of {durable} is processed again: {again}")
 
     async def record(self, stream: str, subject: str, *_: Any, **__: Any) -> None:
         assert stream == "core"

@@ -31,10 +31,9 @@ class Believed(Exception):
 
 
 class WritingSession:
-    """Takes heartbeats, unless one is of a worker that the database takes none of."""
+    """Notes what it is to write."""
 
-    def __init__(self, broken: str, refusal: Exception) -> None:
-        self.broken, self.refusal = broken, refusal
+    def __init__(self) -> None:
         self.written: list[str] = []
         self.commands: list[Command] = []
 
@@ -44,8 +43,6 @@ class WritingSession:
     async def see(self, seen: Sequence[WorkerSeen], now: datetime) -> dict[str, tuple[WorkerStatus, WorkerStatus]]:
         del now
         self.written += [one.worker_id for one in seen]
-        if self.broken in self.written:
-            raise self.refusal
         return {}
 
     async def set_offline(self, worker_ids: Sequence[str], reason: str) -> list[str]:
@@ -88,7 +85,7 @@ class QuietStore:
 
 
 class WritingStore(QuietStore):
-    """One whose transactions succeed unless they are to write a heartbeat of `broken`; it notes what was committed."""
+    """One whose commits succeed unless a heartbeat of `broken` is among them; it notes what was committed."""
 
     def __init__(self, broken: str, refusal: Exception) -> None:
         super().__init__()
@@ -98,8 +95,10 @@ class WritingStore(QuietStore):
 
     @asynccontextmanager
     async def _transaction(self) -> AsyncGenerator[WritingSession]:
-        session = WritingSession(self.broken, self.refusal)
+        session = WritingSession()
         yield session
+        if self.broken in session.written:
+            raise self.refusal
         self.written += session.written
         self.commands += session.commands
 
