@@ -7,6 +7,7 @@ from urllib.parse import urlsplit
 import pytest
 import yaml
 
+from contracts.streams import BUCKETS, STREAMS
 from deploy.k8s import manifests as plain
 from devstack.servers.nats import MAX_PAYLOAD_BYTES
 from tests.support.manifests import ports, probes, references, schemas, security, selectors
@@ -18,6 +19,7 @@ FOLDER = Path(plain.__file__).parent
 PROXY = FOLDER / "egress-proxy"
 STORES, EGRESS = "mews-stores", "mews-egress"
 MEBIBYTE = 1024 * 1024
+GIBIBYTE = 1024 * MEBIBYTE
 
 
 def _documents(*files: Path) -> list[Manifest]:
@@ -98,6 +100,13 @@ def test_there_are_as_many_bus_servers_as_copies_of_a_stream(production: Rendere
     configuration = yaml.safe_load((FOLDER / "nats-values.yaml").read_text())["config"]
     assert configuration["cluster"]["replicas"] >= production.values["nats"]["replicas"] == 3
     assert configuration["merge"]["max_payload"] == f"<< {MAX_PAYLOAD_BYTES // MEBIBYTE}MB >>"
+
+
+def test_what_streams_and_buckets_reserve_fits_into_each_bus_server(production: Rendered) -> None:
+    """JetStream reserves the most bytes of a stream when it is made, and refuses the one for which there is no room."""
+    store = yaml.safe_load((FOLDER / "nats-values.yaml").read_text())["config"]["jetstream"]["fileStore"]
+    most, volume = (int(size.removesuffix("Gi")) * GIBIBYTE for size in (store["maxSize"], store["pvc"]["size"]))
+    assert (len(STREAMS) + len(BUCKETS)) * production.values["nats"]["streamMaxBytes"] <= most < volume
 
 
 def test_production_goes_out_by_the_proxy_of_the_examples(production: Rendered, proxy: list[Manifest]) -> None:
