@@ -109,6 +109,17 @@ def test_what_streams_and_buckets_reserve_fits_into_each_bus_server(production: 
     assert (len(STREAMS) + len(BUCKETS)) * production.values["nats"]["streamMaxBytes"] <= most < volume
 
 
+def test_the_prometheus_of_the_examples_finds_every_monitor_and_rule_by_one_label(
+    production: Rendered, examples: list[Manifest]
+) -> None:
+    found = of_kind(production.manifests, "ServiceMonitor", "PodMonitor", "PrometheusRule")
+    assert {one["kind"] for one in found} == {"ServiceMonitor", "PodMonitor", "PrometheusRule"}
+    nats = yaml.safe_load((FOLDER / "nats-values.yaml").read_text())["promExporter"]["podMonitor"]["merge"]
+    (cluster,) = of_kind(examples, "Cluster")
+    labels = [one["metadata"]["labels"] for one in (*found, nats)] + [cluster["spec"]["inheritedMetadata"]["labels"]]
+    assert {found.get("release") for found in labels} == {"kube-prometheus-stack"}
+
+
 def test_production_goes_out_by_the_proxy_of_the_examples(production: Rendered, proxy: list[Manifest]) -> None:
     url = urlsplit(production.values["egressProxy"]["url"])
     service = the(proxy, "Service", "egress-proxy")
