@@ -4,6 +4,7 @@ from collections.abc import Callable
 from pathlib import Path
 from urllib.parse import urlsplit
 
+import helm_python
 import pytest
 import yaml
 
@@ -11,8 +12,8 @@ from contracts.streams import BUCKETS, STREAMS
 from deploy.k8s import manifests as plain
 from devstack.servers.nats import MAX_PAYLOAD_BYTES
 from tests.support.manifests import ports, probes, references, schemas, security, selectors
-from tests.support.manifests.objects import Manifest, of_kind, the
-from tests.support.manifests.rendering import NAMESPACE, Rendered
+from tests.support.manifests.objects import Manifest, of_kind, read, the
+from tests.support.manifests.rendering import NAMESPACE, RELEASE, Rendered
 from tests.support.manifests.traffic import Network, Peer, pods
 
 FOLDER = Path(plain.__file__).parent
@@ -118,6 +119,19 @@ def test_the_prometheus_of_the_examples_finds_every_monitor_and_rule_by_one_labe
     (cluster,) = of_kind(examples, "Cluster")
     labels = [one["metadata"]["labels"] for one in (*found, nats)] + [cluster["spec"]["inheritedMetadata"]["labels"]]
     assert {found.get("release") for found in labels} == {"kube-prometheus-stack"}
+
+
+def test_with_the_example_for_keda_it_alone_scales_the_workers_of_production(chart: helm_python.Chart) -> None:
+    values = plain.values_of(plain.SETS["production"], FOLDER / "keda-values.yaml")
+    chart.validate_schema(values)
+    manifests = read(chart.render(values, name=RELEASE, namespace=NAMESPACE))
+    (scaler,) = of_kind(manifests, "ScaledObject")
+    assert schemas.misfits([scaler], schemas.VERSIONS[-1]) == []
+    workers = the(manifests, "StatefulSet", scaler["spec"]["scaleTargetRef"]["name"])
+    assert "replicas" not in workers["spec"]
+    (orchestrator,) = the(manifests, "Deployment", "mews-orchestrator")["spec"]["template"]["spec"]["containers"]
+    assert {"name": "FLEET_AUTOSCALE", "value": "false"} in orchestrator["env"]
+    assert {"name": "FLEET", "value": "kubernetes"} in orchestrator["env"]
 
 
 def test_production_goes_out_by_the_proxy_of_the_examples(production: Rendered, proxy: list[Manifest]) -> None:
