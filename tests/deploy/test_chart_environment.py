@@ -3,8 +3,9 @@
 from collections.abc import Iterator, Mapping
 
 from devstack.cluster.contents import Data
+from tests.deploy.conftest import Render
 from tests.support.manifests import addresses, environment, files, processes
-from tests.support.manifests.objects import Container, Manifest, Workload, workloads
+from tests.support.manifests.objects import Container, Manifest, Workload, the, workloads
 from tests.support.manifests.rendering import NAMESPACE, Rendered
 
 OF_THE_USER = "a-value-of-the-users"
@@ -32,6 +33,14 @@ def test_every_process_would_start_with_its_environment_and_the_secrets_of_setup
         )
     }
     assert refusals == {}
+
+
+def test_the_test_calls_with_the_key_that_takes_the_place_of_the_first_administrators(render_with: Render) -> None:
+    key = {"name": "mews-test", "key": "api_key"}
+    spec = the(render_with(gateway={"keys": {"admin_token": key}}), "Pod", "mews-test")["spec"]
+    calling = [*spec["initContainers"], *spec["containers"]]
+    given = [found for one in calling for found in one["env"] if found["name"] == "MEWS_TOKEN"]
+    assert [found["valueFrom"]["secretKeyRef"] for found in given] == [key] * len(calling)
 
 
 def test_every_address_is_that_of_a_service_or_of_the_users_own_store(rendered: Rendered) -> None:

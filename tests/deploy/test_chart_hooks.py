@@ -6,7 +6,7 @@ from tests.deploy.conftest import Render
 from tests.support.manifests.objects import Manifest, named, of_kind, the, title
 from tests.support.manifests.references import references
 
-HOOK, WEIGHT = "helm.sh/hook", "helm.sh/hook-weight"
+HOOK, WEIGHT, POLICY = "helm.sh/hook", "helm.sh/hook-weight", "helm.sh/hook-delete-policy"
 OUTSIDE = {
     store: {"deploy": False, "external": {"host": f"{store}.example.com"}} for store in ("postgres", "nats", "redis")
 }
@@ -45,6 +45,18 @@ def test_setup_comes_before_the_migrations(hooked: list[Manifest]) -> None:
     setup = weights.pop("Job/mews-setup-1")
     assert setup < min(weights.values())
     assert len(weights) == 5
+
+
+def test_nothing_but_jobs_is_left_of_hooks_that_have_succeeded(hooked: list[Manifest]) -> None:
+    """Helm does not own what it has made for hooks: without them, or after an uninstall, it would refuse to make it."""
+    staying = {
+        found["kind"]
+        for found in hooked
+        if _weight(found) is not None and "hook-succeeded" not in found["metadata"]["annotations"][POLICY].split(",")
+    }
+    assert staying == {"Job"}
+    policies = {found["metadata"]["annotations"][POLICY].split(",")[0] for found in hooked if _hooks(found)}
+    assert policies == {"before-hook-creation"}
 
 
 def test_without_hooks_helm_waits_for_no_job(render_with: Render) -> None:

@@ -1,6 +1,7 @@
-"""The chart's own stores and the probe of its sandbox, tried on real programs."""
+"""The chart's own stores, the probe of its sandbox, and what its test waits for, tried on real programs."""
 
 import json
+import os
 import subprocess
 import sys
 from collections.abc import Callable, Generator
@@ -71,6 +72,18 @@ def test_the_probe_of_the_sandbox_hears_it_as_any_user(renders: Renders) -> None
         alive = _probe(program, server.socket)
         server.stop()
         assert (alive, _probe(program, server.socket)) == (0, 1)
+
+
+def test_the_test_assigns_nothing_before_a_call_through_the_gateway_succeeds(renders: Renders, tmp_path: Path) -> None:
+    """A ready gateway is not enough: the orchestrator may be behind it a minute later."""
+    spec = the(renders("default").manifests, "Pod", "mews-test")["spec"]
+    (ready,), (task,) = spec["initContainers"], spec["containers"]
+    assert ready["env"] == task["env"]
+    program, calls = tmp_path / "mews", tmp_path / "calls"
+    program.write_text(f'#!/bin/sh\necho "$@" >> {calls}\ntest $(wc -l < {calls}) -eq 2\n')
+    program.chmod(0o755)
+    waited = subprocess.run(ready["command"], env={"PATH": f"{tmp_path}:{os.environ['PATH']}"}, check=False)
+    assert (waited.returncode, calls.read_text()) == (0, "workers\nworkers\n")
 
 
 async def _connects(server: ChartNats, credentials: Path | None) -> bool:

@@ -8,6 +8,7 @@ import pytest
 
 from tests.support.manifests.__main__ import SETS, current
 from tests.support.manifests.identity import losses
+from tests.support.manifests.objects import Manifest, of_kind
 from tests.support.manifests.rendering import CHART, RECORDS, VALUE_SETS, Rendered, render, values_of
 
 VERSIONS = sorted(file.stem for file in RECORDS.glob("*.json"))
@@ -40,6 +41,11 @@ def test_a_new_revision_with_the_same_values_changes_jobs_alone(rendered: Render
     assert {name for name in first.keys() ^ second.keys() if name[0] != "Job"} == set()
     assert {name for name in first.keys() & second.keys() if name[0] == "Job"} == set()
     assert [name for name in first.keys() & second.keys() if first[name] != second[name]] == []
+
+
+def test_an_upgrade_replaces_a_pod_that_does_not_start(manifests: list[Manifest]) -> None:
+    """With the ordered policy, the controller waits for it to be ready before it looks at the new template."""
+    assert {found["spec"].get("podManagementPolicy") for found in of_kind(manifests, "StatefulSet")} == {"Parallel"}
 
 
 def _name(manifest: dict[str, Any]) -> tuple[str, str]:

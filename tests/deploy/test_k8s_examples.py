@@ -4,20 +4,23 @@ from collections.abc import Callable
 from pathlib import Path
 from urllib.parse import urlsplit
 
+import helm_python
 import pytest
 import yaml
 
+from contracts.streams import BUCKETS, STREAMS
 from deploy.k8s import manifests as plain
 from devstack.servers.nats import MAX_PAYLOAD_BYTES
 from tests.support.manifests import ports, probes, references, schemas, security, selectors
-from tests.support.manifests.objects import Manifest, of_kind, the
-from tests.support.manifests.rendering import NAMESPACE, Rendered
+from tests.support.manifests.objects import Manifest, of_kind, read, the
+from tests.support.manifests.rendering import NAMESPACE, RELEASE, Rendered
 from tests.support.manifests.traffic import Network, Peer, pods
 
 FOLDER = Path(plain.__file__).parent
 PROXY = FOLDER / "egress-proxy"
 STORES, EGRESS = "mews-stores", "mews-egress"
 MEBIBYTE = 1024 * 1024
+GIBIBYTE = 1024 * MEBIBYTE
 
 
 def _documents(*files: Path) -> list[Manifest]:
@@ -98,6 +101,37 @@ def test_there_are_as_many_bus_servers_as_copies_of_a_stream(production: Rendere
     configuration = yaml.safe_load((FOLDER / "nats-values.yaml").read_text())["config"]
     assert configuration["cluster"]["replicas"] >= production.values["nats"]["replicas"] == 3
     assert configuration["merge"]["max_payload"] == f"<< {MAX_PAYLOAD_BYTES // MEBIBYTE}MB >>"
+
+
+def test_what_streams_and_buckets_reserve_fits_into_each_bus_server(production: Rendered) -> None:
+    """JetStream reserves the most bytes of a stream when it is made, and refuses the one for which there is no room."""
+    store = yaml.safe_load((FOLDER / "nats-values.yaml").read_text())["config"]["jetstream"]["fileStore"]
+    most, volume = (int(size.removesuffix("Gi")) * GIBIBYTE for size in (store["maxSize"], store["pvc"]["size"]))
+    assert (len(STREAMS) + len(BUCKETS)) * production.values["nats"]["streamMaxBytes"] <= most < volume
+
+
+def test_the_prometheus_of_the_examples_finds_every_monitor_and_rule_by_one_label(
+    production: Rendered, examples: list[Manifest]
+) -> None:
+    found = of_kind(production.manifests, "ServiceMonitor", "PodMonitor", "PrometheusRule")
+    assert {one["kind"] for one in found} == {"ServiceMonitor", "PodMonitor", "PrometheusRule"}
+    nats = yaml.safe_load((FOLDER / "nats-values.yaml").read_text())["promExporter"]["podMonitor"]["merge"]
+    (cluster,) = of_kind(examples, "Cluster")
+    labels = [one["metadata"]["labels"] for one in (*found, nats)] + [cluster["spec"]["inheritedMetadata"]["labels"]]
+    assert {found.get("release") for found in labels} == {"kube-prometheus-stack"}
+
+
+def test_with_the_example_for_keda_it_alone_scales_the_workers_of_production(chart: helm_python.Chart) -> None:
+    values = plain.values_of(plain.SETS["production"], FOLDER / "keda-values.yaml")
+    chart.validate_schema(values)
+    manifests = read(chart.render(values, name=RELEASE, namespace=NAMESPACE))
+    (scaler,) = of_kind(manifests, "ScaledObject")
+    assert schemas.misfits([scaler], schemas.VERSIONS[-1]) == []
+    workers = the(manifests, "StatefulSet", scaler["spec"]["scaleTargetRef"]["name"])
+    assert "replicas" not in workers["spec"]
+    (orchestrator,) = the(manifests, "Deployment", "mews-orchestrator")["spec"]["template"]["spec"]["containers"]
+    assert {"name": "FLEET_AUTOSCALE", "value": "false"} in orchestrator["env"]
+    assert {"name": "FLEET", "value": "kubernetes"} in orchestrator["env"]
 
 
 def test_production_goes_out_by_the_proxy_of_the_examples(production: Rendered, proxy: list[Manifest]) -> None:

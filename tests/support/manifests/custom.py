@@ -130,6 +130,7 @@ SPECIFICATIONS: dict[tuple[str, str], Schema] = {
     ),
     ("postgresql.cnpg.io/v1", "Cluster"): _object(
         "instances storage",
+        inheritedMetadata=_object(labels=TEXTS, annotations=TEXTS),
         instances=NUMBER,
         imageName=TEXT,
         primaryUpdateStrategy=_one_of("unsupervised", "supervised"),

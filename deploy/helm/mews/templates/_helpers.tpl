@@ -209,11 +209,12 @@ topologySpreadConstraints:
 {{- end }}
 {{- end -}}
 
-{{/* Annotations that make an object a hook. (list root weight) */}}
+{{/* Annotations that make an object a hook. What Jobs only need goes once all of them have succeeded: Helm does not own it, and
+so would refuse to make it when hooks are turned off. (list root weight [policy of deletion beside the usual]) */}}
 {{- define "mews.hook" -}}
 {{- if (index . 0).Values.useHelmHooks -}}
 helm.sh/hook: pre-install,pre-upgrade
 helm.sh/hook-weight: {{ index . 1 | quote }}
-helm.sh/hook-delete-policy: before-hook-creation
+helm.sh/hook-delete-policy: {{ concat (list "before-hook-creation") (slice . 2) | join "," }}
 {{- end -}}
 {{- end -}}
