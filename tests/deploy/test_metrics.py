@@ -14,9 +14,23 @@ OTHER_UNITS = re.compile(r"_(ms|milliseconds|minutes|hours|mb|kb|megabytes|kilob
 RESERVED = ("_total", "_count", "_sum", "_bucket")
 BOUNDED = frozenset(
     {
-        *("agent", "caller", "check", "durable", "effect", "evidence", "kind", "claimed", "loop", "method", "model"),
+        *(
+            "agent",
+            "caller",
+            "check",
+            "code",
+            "durable",
+            "effect",
+            "evidence",
+            "kind",
+            "claimed",
+            "loop",
+            "method",
+            "model",
+        ),
         *(
             "outcome",
+            "ready",
             "reason",
             "route",
             "schema",
@@ -26,6 +40,7 @@ BOUNDED = frozenset(
             "standing",
             "state",
             "status",
+            "step",
             "stream",
             "tool",
         ),
