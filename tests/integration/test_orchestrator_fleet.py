@@ -269,6 +269,7 @@ async def test_a_drained_restart_waits_for_what_runs_and_a_resume_calls_it_off(
         await eventually(lambda: world.is_ending(0))
         world.cluster.settle()
         await world.start(0)
+        await eventually(lambda: _nothing_meant(world))
         await world.becomes(0, "paused")
 
         # The same again: a second restart takes over what holds, and a drain is no less a manager's will than a pause.
