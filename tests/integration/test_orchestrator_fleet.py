@@ -76,6 +76,7 @@ async def test_a_size_that_another_has_changed_meanwhile_is_left_alone(
     cluster: ApiServer, fleet: KubernetesFleet
 ) -> None:
     look = await fleet.look()
+    assert look.version is not None
     await fleet.scale(4, look.version)
     assert cluster.replicas == 4
     with pytest.raises(FleetChanged, match="has been modified"):
