@@ -76,6 +76,7 @@ async def test_a_size_that_another_has_changed_meanwhile_is_left_alone(
     cluster: ApiServer, fleet: KubernetesFleet
 ) -> None:
     look = await fleet.look()
+    assert look.version is not None
     await fleet.scale(4, look.version)
     assert cluster.replicas == 4
     with pytest.raises(FleetChanged, match="has been modified"):
@@ -269,6 +270,7 @@ async def test_a_drained_restart_waits_for_what_runs_and_a_resume_calls_it_off(
         await eventually(lambda: world.is_ending(0))
         world.cluster.settle()
         await world.start(0)
+        await eventually(lambda: _nothing_meant(world))
         await world.becomes(0, "paused")
 
         # The same again: a second restart takes over what holds, and a drain is no less a manager's will than a pause.

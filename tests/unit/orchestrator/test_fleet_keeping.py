@@ -33,8 +33,7 @@ def restart(place: int) -> Intention:
     return Intention(f"w-{place}", FleetAction.restart, f"pod-{place}", NOW, "manager", until=NOW)
 
 
-def _nothing() -> None:
-    pass
+def _nothing() -> None: ...
 
 
 class Records:
