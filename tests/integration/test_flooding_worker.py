@@ -12,6 +12,7 @@ from contracts.batches import Batch
 from contracts.events import EventBase
 from contracts.questions import QuestionView
 from contracts.rpc import GetAnswer
+from orchestrator.subscriptions import ASKS_AT_ONCE, BEATS_AT_ONCE
 from servicekit.bus import Bus, Outgoing, declare_streams, publish_batches
 from servicekit.bus.rpc import MOST_OF_ONE, RpcError, call, serve, typed
 from servicekit.ids import new_id
@@ -20,6 +21,7 @@ from telemetry_ingest import app
 from telemetry_ingest.settings import Settings
 from tests.conftest import StackEnv
 from tests.support.buskit import a_bus
+from tests.support.orchestrating import Orchestra, orchestra
 from tests.support.producer import Producer
 from tests.support.rpc_services import QUESTION
 from tests.support.running import running_service
@@ -27,6 +29,7 @@ from tests.support.stack import Database, TestNats
 from tests.support.waiting import eventually
 
 FLOOD, FLOODING = 2_500, "w-flood"
+BEATS, ASKS = 10 * int(BEATS_AT_ONCE), 3 * int(ASKS_AT_ONCE)
 HONEST, EACH = ("w-1", "w-2", "w-3"), 20
 CONTENT = "x" * 10_000
 
@@ -121,3 +124,44 @@ async def test_a_worker_that_asks_without_end_is_refused_and_others_are_answered
         answers = Counter(await asyncio.gather(*asked))
         assert answers == {"answered": MOST_OF_ONE, "rate_limited": 5}
         assert await ask(FLOODING) == "answered"
+
+
+async def test_heartbeats_and_requests_without_end_hold_up_no_other_worker_and_fill_no_table(
+    database: Database, nats_server: TestNats
+) -> None:
+    async with orchestra(database, nats_server) as o, a_bus(nats_server) as flooding:
+        honest = await o.worker("w-1")
+        before = {reason: _refused("heartbeat", reason) for reason in ("invalid", "rate_limited")}
+        for _ in range(BEATS):
+            await flooding.publish_core(subjects.heartbeat(FLOODING), b"{}")
+        await flooding.flush()
+        await honest.beat(slots_total=7)
+        await eventually(lambda: _has_slots(o, "w-1", 7))
+        invalid, limited = (_refused("heartbeat", reason) - count for reason, count in before.items())
+        assert invalid + limited == BEATS
+        assert limited > 0
+        assert 0 < len(await eventually(lambda: _letters(o))) < BEATS / 100
+
+        async def ask(worker_id: str) -> str:
+            try:
+                await call(flooding, subjects.next_task(worker_id), b"{}", 30)
+            except RpcError as error:
+                return error.code
+            return "answered"
+
+        answers = Counter(await asyncio.gather(*(ask(FLOODING) for _ in range(ASKS))))
+        assert answers.keys() == {"answered", "rate_limited"}
+        assert answers["answered"] >= ASKS_AT_ONCE
+        assert await ask("w-1") == "answered"
+
+
+async def _has_slots(o: Orchestra, worker_id: str, slots: int) -> bool:
+    return (await o.worker_view(worker_id)).slots_total == slots
+
+
+async def _letters(o: Orchestra) -> list[asyncpg.Record]:
+    return await o.sql("SELECT id FROM dead_letter WHERE subject = $1", subjects.heartbeat(FLOODING))
+
+
+def _refused(kind: str, reason: str) -> float:
+    return REGISTRY.get_sample_value("mews_core_refused_total", {"kind": kind, "reason": reason}) or 0.0

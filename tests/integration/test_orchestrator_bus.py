@@ -106,6 +106,18 @@ async def test_a_heartbeat_that_is_wrong_or_forged_is_put_aside(o: Orchestra) ->
     assert (await o.worker_view("w2")).slots_total == 3
 
 
+async def test_a_heartbeat_that_the_database_does_not_take_keeps_out_no_other_and_stops_no_watch(o: Orchestra) -> None:
+    broken, whole = await o.worker("w1"), await o.worker("w2")
+
+    async def is_written() -> bool:
+        await broken.beat(slots_total=2**40)
+        await whole.beat(slots_total=7)
+        return (await o.worker_view("w2")).slots_total == 7
+
+    await eventually(is_written)
+    assert (await o.client.get("/readyz")).status_code == 200
+
+
 async def test_leases_stand_still_while_the_bus_is_away_and_are_full_again_afterwards(
     database: Database, nats_server: TestNats
 ) -> None:

@@ -2,7 +2,9 @@
 
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
+from datetime import datetime, timedelta
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -104,6 +106,12 @@ async def test_what_the_api_server_refuses_is_told_with_what_to_do(
     assert caught.value.again_in_s == again_in_s
 
 
+async def test_an_answer_that_is_not_understood_is_told_as_that(cluster: ApiServer, fleet: KubernetesFleet) -> None:
+    del cluster.pods["mews-worker-1"]["metadata"]["uid"]
+    with pytest.raises(FleetAway, match=r"answers what is not understood: KeyError\('uid'\)"):
+        await fleet.look()
+
+
 async def test_an_api_server_that_is_away_is_told_as_that(cluster: ApiServer, tmp_path: Path) -> None:
     cluster.url = "http://127.0.0.1:9"
     fleet = await open_kubernetes("mews", "mews-worker", str(cluster.kubeconfig(tmp_path)), 2.0)
@@ -112,6 +120,10 @@ async def test_an_api_server_that_is_away_is_told_as_that(cluster: ApiServer, tm
     await fleet.close()
     with pytest.raises(FleetRefused, match="no way to an API server"):
         await open_kubernetes("mews", "mews-worker", str(tmp_path / "none"), 2.0)
+
+
+def _at_once(**_period: float) -> timedelta:
+    return timedelta(0)
 
 
 async def test_in_a_cluster_the_pods_own_account_opens_the_way(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -131,8 +143,13 @@ async def test_in_a_cluster_the_pods_own_account_opens_the_way(tmp_path: Path, m
             await fleet.look()
         await fleet.close()
         token.write_text(TOKEN)
+        # The client reads the file anew after a minute: here at each request.
+        monkeypatch.setattr(incluster_config, "datetime", SimpleNamespace(datetime=datetime, timedelta=_at_once))
         fleet = await open_kubernetes("mews", "mews-worker", None, 2.0)
         assert (await fleet.look()).replicas == 2
+        token.write_text("")
+        with pytest.raises(FleetAway, match="Token file exists but empty"):
+            await fleet.look()
         await fleet.close()
 
 
@@ -169,6 +186,10 @@ class World:
 
     def is_ending(self, place: int) -> bool:
         return "deletionTimestamp" in self.cluster.pods[NAME.format(place)]["metadata"]
+
+
+async def _nothing_meant(world: World) -> bool:
+    return not await world.intentions()
 
 
 async def _unknown(world: World) -> FleetView | None:
@@ -242,15 +263,28 @@ async def test_a_drained_restart_waits_for_what_runs_and_a_resume_calls_it_off(
         await world.command(0, action="resume")
         assert await world.intentions() == []
 
-        await world.command(0, action="pause")
         await world.command(0, action="restart", drain=True)
+        await world.command(0, action="pause")
         await worker.end(assignment)
         await eventually(lambda: world.is_ending(0))
         world.cluster.settle()
         await world.start(0)
         await world.becomes(0, "paused")
-        told = [event.data["action"] for event in await world.o.told("event.worker.commanded", at_least=7)]
-        assert told == ["pause", "restart", "resume", "pause", "restart", "resume", "pause"]
+
+        # The same again: a second restart takes over what holds, and a drain is no less a manager's will than a pause.
+        for again, status in (("drain", "draining"), (None, "draining"), ("pause", "paused"), (None, "paused")):
+            if again is not None:
+                await world.command(0, action=again)
+            await world.command(0, action="restart", drain=True)
+            await eventually(lambda: world.is_ending(0))
+            world.cluster.settle()
+            await world.start(0)
+            await eventually(lambda: _nothing_meant(world))
+            await world.becomes(0, status)
+        told = [event.data["action"] for event in await world.o.told("event.worker.commanded", at_least=17)]
+        first = ["pause", "restart", "resume", "restart", "pause", "resume", "pause"]
+        drained, paused = ["restart", "drain"], ["restart", "resume", "pause"]
+        assert told == [*first, "drain", *drained, *drained, "pause", *paused, *paused]
 
 
 async def test_the_fleet_grows_with_the_queue_and_shrinks_from_its_end_once_that_is_drained(
@@ -275,7 +309,12 @@ async def test_the_fleet_grows_with_the_queue_and_shrinks_from_its_end_once_that
         assert (await others[1].commanded()).action == "drain"
         assert (cluster.replicas, await world.intentions()) == (3, ["mews-worker-2"])
         await others[1].end(held[2][1])
+        await others[1].beat(draining=True, spool_events=1)
+        await world.o.reaches(held[2][1].task_id, "completed")
+        assert cluster.replicas == 3
+        await others[1].beat(draining=True)
         assert (await others[0].commanded()).action == "drain"
+        await others[0].beat(draining=True)
         await eventually(lambda: cluster.replicas == 1)
         cluster.settle()
 

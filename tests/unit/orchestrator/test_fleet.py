@@ -10,6 +10,7 @@ from pydantic import ValidationError
 
 from contracts.workers import WorkerStatus
 from orchestrator.decisions.fleet import (
+    UNKNOWN,
     Bind,
     Drain,
     End,
@@ -30,7 +31,7 @@ from tests.support.examples import NOW
 
 LATER = NOW + timedelta(seconds=11)
 POLICY = ScalePolicy(least=1, most=5, up_after_ms=5_000, down_after_ms=60_000)
-IDLE = Standing(status=WorkerStatus.online, is_silent=False)
+IDLE = Standing(status=WorkerStatus.online, is_silent=False, unsent=0, quiet_s=0)
 BUSY = IDLE._replace(live=1)
 DRAINED = IDLE._replace(is_draining=True)
 SILENT = BUSY._replace(is_silent=True)
@@ -74,7 +75,10 @@ def test_an_instance_is_written_down_before_it_is_ended_and_another_one_is_never
         (BUSY, NOW, LATER, True),
         (BUSY._replace(is_draining=True), None, LATER, False),
         (DRAINED, None, NOW, True),
-        (SILENT, None, NOW, True),
+        (SILENT, None, LATER, False),
+        (SILENT, LATER, NOW, False),
+        (SILENT, NOW, LATER, True),
+        (SILENT._replace(live=0), None, NOW, True),
     ],
 )
 def test_a_restart_waits_for_attempts_until_its_time_and_then_for_the_worker_to_hear_of_it(
@@ -96,9 +100,14 @@ def test_where_agents_outlive_their_worker_nobody_waits() -> None:
         (4, [], IDLE, [Scale(4, "v1")]),
         (1, [], IDLE, [Drain("w-1", ONE)]),
         (1, [REMOVE], BUSY, []),
-        (1, [REMOVE], IDLE, [Scale(1, "v1")]),
+        (1, [REMOVE], IDLE, [Scale(1, "v1", gives_up=REMOVE)]),
         (1, [REMOVE], IDLE._replace(unsent=3), []),
-        (1, [REMOVE], IDLE._replace(unsent=3, is_silent=True), [Scale(1, "v1")]),
+        (1, [REMOVE], IDLE._replace(unsent=None), []),
+        (1, [REMOVE], IDLE._replace(unsent=None, is_silent=True, quiet_s=60), []),
+        (1, [REMOVE], IDLE._replace(unsent=3, is_silent=True, quiet_s=60), []),
+        (1, [REMOVE], IDLE._replace(unsent=3, is_silent=True, quiet_s=3_600), [Scale(1, "v1", gives_up=REMOVE)]),
+        (1, [REMOVE], IDLE._replace(is_silent=True, quiet_s=60), [Scale(1, "v1", gives_up=REMOVE)]),
+        (1, [REMOVE], UNKNOWN, [Scale(1, "v1", gives_up=REMOVE)]),
         (2, [REMOVE], IDLE, [Finish(REMOVE)]),
         (3, [REMOVE], IDLE, [Finish(REMOVE), Scale(3, "v1")]),
         (1, [RESTART], IDLE, []),
@@ -120,6 +129,12 @@ def test_a_worker_is_gone_for_good_only_if_there_is_neither_a_place_nor_an_insta
     assert steps_of_absence(look(ONE, replicas=1), standings, (), "w") == [Retire("w-2")]
     standings["w-2"] = Standing()
     assert steps_of_absence(look(replicas=1), standings, {"w-1", "w-2"}, "w") == [Retire("w-1")]
+
+
+def test_where_the_size_never_changes_nobody_is_gone_for_good_and_no_place_is_given_up() -> None:
+    fixed = look(ONE, replicas=1)._replace(version=None)
+    assert steps_of_absence(fixed, {"w-9": Standing(live=1)}, (), "w") == []
+    assert steps_of_size(fixed, 0, [], {}, "w") == []
 
 
 def line(waiting: int = 1, age_s: float = 60, **demand: str) -> Line:

@@ -1,28 +1,59 @@
 """When the leader believes in silence, on a clock that is wound by hand."""
 
-from collections.abc import Sequence
+from collections.abc import AsyncGenerator, Iterable, Sequence
+from contextlib import asynccontextmanager, suppress
 from datetime import datetime
 from typing import Any
 
 import pytest
+from asyncpg import NumericValueOutOfRangeError
 
+from contracts.commands import Command
 from contracts.tasks import AttemptState
 from contracts.workers import Heartbeat, WorkerStatus
 from orchestrator.decisions.retries import RetryPolicy
-from orchestrator.domain import Assigned, AttemptRef, Experience, Worker
+from orchestrator.domain import Assigned, AttemptRef, Experience, Worker, WorkerSeen
 from orchestrator.handlers.leading import Leader
 from orchestrator.handlers.watching import Watch
 from orchestrator.ports import LiveAttempt, Member
 from servicekit.leader import Leadership
+from servicekit.metrics import REGISTRY
 from tests.support.examples import NOW
 from tests.support.fakes import FakeClock
 
 HELD, OTHER = AttemptRef("held", 1), AttemptRef("other", 1)
 LEASE_S, OFFLINE_S = 30, 15
+OUT_OF_RANGE = NumericValueOutOfRangeError("integer out of range")
 
 
 class Believed(Exception):
     """The watch was about to act on silence."""
+
+
+class WritingSession:
+    """Notes what it is to write."""
+
+    def __init__(self) -> None:
+        self.written: list[str] = []
+        self.commands: list[Command] = []
+
+    async def assert_epoch(self, epoch: int) -> None:
+        del epoch
+
+    async def see(self, seen: Sequence[WorkerSeen], now: datetime) -> dict[str, tuple[WorkerStatus, WorkerStatus]]:
+        del now
+        self.written += [one.worker_id for one in seen]
+        return {}
+
+    async def set_offline(self, worker_ids: Sequence[str], reason: str) -> list[str]:
+        del worker_ids, reason
+        raise Believed
+
+    def emit(self, events: object) -> None:
+        del events
+
+    def command(self, commands: Iterable[Command]) -> None:
+        self.commands += commands
 
 
 class QuietStore:
@@ -53,6 +84,28 @@ class QuietStore:
         raise Believed
 
 
+class WritingStore(QuietStore):
+    """One whose commits succeed unless a heartbeat of `broken` is among them; it notes what was committed."""
+
+    def __init__(self, broken: str, refusal: Exception) -> None:
+        super().__init__()
+        self.broken, self.refusal = broken, refusal
+        self.written: list[str] = []
+        self.commands: list[Command] = []
+
+    @asynccontextmanager
+    async def _transaction(self) -> AsyncGenerator[WritingSession]:
+        session = WritingSession()
+        yield session
+        if self.broken in session.written:
+            raise self.refusal
+        self.written += session.written
+        self.commands += session.commands
+
+    def transaction(self) -> Any:
+        return self._transaction()
+
+
 class Couriers:
     """Notes what it is to carry."""
 
@@ -81,8 +134,8 @@ class Link:
 class Scene:
     """A leader with its watch."""
 
-    def __init__(self) -> None:
-        self.clock, self.link, self.store = FakeClock(), Link(), QuietStore()
+    def __init__(self, kept: QuietStore | None = None) -> None:
+        self.clock, self.link, self.store = FakeClock(), Link(), kept or QuietStore()
         store: Any = self.store
         self.leader = Leader(store, self.clock, LEASE_S * 1000, OFFLINE_S * 1000)
         policy = RetryPolicy()
@@ -98,12 +151,22 @@ class Scene:
             self.clock.advance(1)
             await self.watch.tick()
 
-    def beat(self, *refs: AttemptRef, incarnation: str = "inc-2") -> None:
+    def hear(self, *refs: AttemptRef, worker_id: str = "w1", incarnation: str = "inc-2") -> None:
         running = [{"task_id": ref.task_id, "attempt": ref.attempt} for ref in refs]
-        plain = {"worker_id": "w1", "incarnation": incarnation, "sent_at": NOW, "slots_total": 3, "slots_free": 1}
+        plain = {"worker_id": worker_id, "incarnation": incarnation, "sent_at": NOW, "slots_total": 3, "slots_free": 1}
         self.leader.hear(Heartbeat.model_validate(plain | {"running": running}))
+
+    def beat(self, *refs: AttemptRef, incarnation: str = "inc-2") -> None:
+        self.hear(*refs, incarnation=incarnation)
         # That it is written to the database is not what these tests are about.
         self.leader.heard.clear()
+
+    async def doubled(self, seconds: int) -> None:
+        """Time passes while both processes of a worker are heard."""
+        for _ in range(seconds):
+            self.beat(HELD, OTHER)
+            self.hear(incarnation="inc-1")
+            await self.pass_time(1)
 
     async def lives(self, seconds: int, *refs: AttemptRef, incarnation: str = "inc-2") -> None:
         """Time passes with a heartbeat every five seconds."""
@@ -219,6 +282,49 @@ async def test_who_does_not_lead_hears_and_does_nothing() -> None:
     await scene.pass_time(100)
     assert scene.store.unpublished_asked == 0
     assert scene.leader.heard == {}
+
+
+async def test_a_heartbeat_that_the_database_does_not_take_keeps_out_no_other() -> None:
+    scene = Scene(store := WritingStore(broken="w2", refusal=OUT_OF_RANGE))
+    assert await scene.reign()
+    unwritten = _unwritten()
+    for worker_id in ("w1", "w2", "w3", "w4", "w5"):
+        scene.hear(worker_id=worker_id)
+    await scene.pass_time(1)
+    assert sorted(store.written) == ["w1", "w3", "w4", "w5"]
+    assert _unwritten() == unwritten + 1
+
+
+def _unwritten() -> float:
+    return REGISTRY.get_sample_value("mews_heartbeats_unwritten_total") or 0.0
+
+
+@pytest.mark.parametrize("refusal", [OUT_OF_RANGE, ConnectionRefusedError("away")])
+async def test_silence_is_seen_and_what_was_lost_is_sent_though_heartbeats_cannot_be_written(
+    refusal: Exception,
+) -> None:
+    scene = Scene(store := WritingStore(broken="w2", refusal=refusal))
+    assert await scene.reign()
+    for _ in range(OFFLINE_S - 1):
+        scene.hear(worker_id="w2")
+        with suppress(ConnectionRefusedError):
+            await scene.pass_time(1)
+    assert store.unpublished_asked == OFFLINE_S - 1
+    scene.hear(worker_id="w2")
+    with pytest.raises(Believed):
+        await scene.pass_time(1)
+
+
+async def test_a_replaced_process_is_told_to_leave_once_a_minute_and_again_if_that_was_not_committed() -> None:
+    scene = Scene(store := WritingStore(broken="w1", refusal=ConnectionRefusedError("away")))
+    assert await scene.reign()
+    with pytest.raises(ConnectionRefusedError):
+        await scene.doubled(seconds=1)
+    store.broken = ""
+    await scene.doubled(seconds=60)
+    assert len(store.commands) == 1
+    await scene.doubled(seconds=1)
+    assert [command.config for command in store.commands] == [{"incarnation": "inc-1"}] * 2
 
 
 async def test_a_reign_ends_by_the_clock_when_it_cannot_be_renewed(scene: Scene) -> None:

@@ -1,4 +1,5 @@
 from servicekit.bus.fairness import FairShare, Turns
+from servicekit.bus.ratelimit import RateLimit
 from servicekit.bus.rpc import BURST_OF_ONE, MOST_OF_ONE, Askers
 
 SHARE = FairShare(bytes_per_s=100_000, burst_bytes=50_000, behind=10, most_waiting=50)
@@ -130,3 +131,26 @@ def test_a_worker_may_ask_so_often_and_after_a_second_again() -> None:
     assert not any(objections[:BURST_OF_ONE])
     assert "500 times a second" in (objections[-1] or "")
     assert askers.objection("loud", 6.0) is None
+
+
+def test_one_that_was_quiet_has_its_whole_burst_and_one_that_keeps_the_pace_is_never_refused() -> None:
+    limit = RateLimit(per_s=2, burst=4)
+    assert [limit.allows("burst", 100.0) for _ in range(7)] == [True] * 5 + [False] * 2
+    assert [limit.allows("steady", 100.0 + n / 2) for n in range(50)] == [True] * 50
+    assert limit.allows("burst", 100.5)
+
+
+def test_what_costs_much_is_paid_for_by_what_comes_after_it() -> None:
+    limit = RateLimit(per_s=1, burst=4)
+    assert limit.allows("large", 100.0, cost=20)
+    assert not limit.allows("large", 115.0)
+    assert limit.allows("large", 116.0)
+
+
+def test_of_many_senders_those_that_are_quiet_are_forgotten_and_the_loud_one_is_not() -> None:
+    limit = RateLimit(per_s=0.001, burst=0, most_known=10)
+    assert limit.allows("loud", 100.0)
+    for n in range(1_000):
+        assert limit.allows(f"forged-{n}", 100.0)
+        assert not limit.allows("loud", 100.0)
+    assert limit.allows("forged-0", 100.0)

@@ -251,8 +251,8 @@ class Intention:
     asked_by: str
     until: datetime | None = None
     """From when on it does not wait for attempts any more; None: it waits for all of them."""
-    was_paused: bool = False
-    """Whether the worker was paused by a manager before: then it is so afterwards."""
+    told: WorkerStatus | None = None
+    """What a manager has told the worker to be, before or since: it is so afterwards. None: it works."""
 
 
 class Instance(NamedTuple):
@@ -267,10 +267,14 @@ class Instance(NamedTuple):
 
 
 class FleetLook(NamedTuple):
-    """What runs at one moment. `version`: what a change of `replicas` is based on; another change makes it void."""
+    """What runs at one moment.
+
+    `version`: what a change of `replicas` is based on; another change makes it void. None: it never changes, so who has
+    no place here came from elsewhere.
+    """
 
     replicas: int
-    version: str
+    version: str | None
     instances: Sequence[Instance]
 
 

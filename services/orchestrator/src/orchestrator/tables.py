@@ -213,4 +213,4 @@ class FleetIntentionRow(Base, table=True):
     asked_at: datetime = Field(sa_column=Column(MOMENT, nullable=False))
     asked_by: str = Field(sa_column=Column(String(255), nullable=False))
     until: datetime | None = Field(sa_column=Column(MOMENT))
-    was_paused: bool = Field(sa_column_kwargs={"server_default": text("false")}, default=False)
+    told: str | None = Field(sa_column=Column(String(20)))

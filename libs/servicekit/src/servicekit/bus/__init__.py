@@ -11,6 +11,7 @@ from servicekit.bus.deadletters import (
 from servicekit.bus.declare import declare_again, declare_streams, ensure_worker_consumers, keep_declared
 from servicekit.bus.fairness import FairShare
 from servicekit.bus.publishing import Outgoing, publish_batches
+from servicekit.bus.ratelimit import RateLimit
 from servicekit.bus.received import Received
 from servicekit.bus.settling import DeadLetterSink, RetryPolicy
 
@@ -21,6 +22,7 @@ __all__ = [
     "DeadLetters",
     "FairShare",
     "Outgoing",
+    "RateLimit",
     "Received",
     "RetryPolicy",
     "add_dead_letter_states",

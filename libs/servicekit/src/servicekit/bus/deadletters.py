@@ -120,7 +120,7 @@ class DeadLetters:
         refusals = _refusals.get()
         if refusals is not None and event_id is not None:
             return refusals.append(reason)
-        values = (stream, subject, payload, storable(reason), _storable_headers(headers), delivery, now)
+        values = (stream, storable(subject), payload, storable(reason), _storable_headers(headers), delivery, now)
         if await self._pool.fetchval(INSERT, *values, cause.value, durable, event_id) is not None:
             DEAD_LETTERS.labels(self.service, stream, cause.value).inc()
             log.warning("bus.dead_letter", stream=stream, subject=subject, cause=cause.value, reason=reason)

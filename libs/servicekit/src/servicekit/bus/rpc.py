@@ -18,6 +18,7 @@ from contracts import spans, subjects
 from contracts.base import Model
 from servicekit.bus.connection import Bus
 from servicekit.bus.failures import reason_of
+from servicekit.bus.ratelimit import RateLimit
 from servicekit.errors import invalid_input
 from servicekit.logs import get_logger
 from servicekit.metrics import RPC_CALL_SECONDS, RPC_CALLS, RPC_REFUSED, RPC_REQUESTS, RPC_SECONDS
@@ -34,7 +35,6 @@ MOST_OF_ONE = 64
 """Requests of one worker that are answered at a time; those that wait for an answer stay long."""
 RATE_OF_ONE, BURST_OF_ONE = 500.0, 2_000
 """In requests a second: the largest checkpoint is read in some 500 parts, one after the other."""
-MOST_KNOWN = 10_000
 FINISH_S = 5.0
 ERROR_CODE, ERROR = "Nats-Service-Error-Code", "Nats-Service-Error"
 OK = "ok"
@@ -113,19 +113,15 @@ class Askers:
 
     def __init__(self) -> None:
         self._open: Counter[str] = Counter()
-        self._next_s: dict[str, float] = {}
+        self._rate = RateLimit(RATE_OF_ONE, BURST_OF_ONE)
 
     def objection(self, worker_id: str, now_s: float) -> str | None:
         """Why a worker may not ask now, with what to do; None lets it in, until `answered`."""
-        next_s = max(now_s, self._next_s.get(worker_id, now_s))
         if self._open[worker_id] >= MOST_OF_ONE:
             return f"{MOST_OF_ONE} requests of {worker_id} are being answered: wait until one is"
-        if next_s - now_s > BURST_OF_ONE / RATE_OF_ONE:
+        if not self._rate.allows(worker_id, now_s):
             return f"{worker_id} asks more than {RATE_OF_ONE:g} times a second: try again in a second"
         self._open[worker_id] += 1
-        self._next_s[worker_id] = next_s + 1 / RATE_OF_ONE
-        if len(self._next_s) > MOST_KNOWN:
-            self._next_s = {name: at_s for name, at_s in self._next_s.items() if at_s > now_s}
         return None
 
     def answered(self, worker_id: str) -> None:

@@ -10,21 +10,26 @@ from orchestrator.domain import FleetAction, FleetLook, Instance, Intention
 
 HEARD = timedelta(seconds=10)
 """How long a worker may take to say that it has heard of its end, before it is ended without that."""
+SPOOL_WAIT_S = 3_600.0
+"""How long a worker must have been silent before its place is given up though its disk may hold unsent events."""
 
 
 class Standing(NamedTuple):
-    """How a worker stands. `is_silent`: it was not heard for so long that it counts as offline."""
+    """How a worker stands. `is_silent`: it was not heard for so long that it counts as offline; `quiet_s`: for how long
+    it was not, as far as this reign knows."""
 
     live: int = 0
     status: WorkerStatus = WorkerStatus.offline
     is_silent: bool = True
     is_draining: bool = False
     """By its own word."""
-    unsent: int = 0
-    """Events on its disk that the broker has not."""
+    unsent: int | None = None
+    """Events on its disk that the broker has not; None while it has not said so in this reign."""
+    quiet_s: float = float("inf")
 
 
 UNKNOWN = Standing()
+"""Of a worker that never was, or has been gone for so long that nobody waits for it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,10 +65,11 @@ class Drain:
 
 @dataclass(frozen=True, slots=True)
 class Scale:
-    """Change how many there are, as long as nobody else has since the look."""
+    """Change how many there are, as long as nobody else has since the look. `gives_up`: why there may be one fewer."""
 
     replicas: int
     version: str
+    gives_up: Intention | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,6 +118,8 @@ def steps_of_size(
     prefix: str,
 ) -> list[Step]:
     """What brings the fleet nearer to `target` workers that work: those in the last places are drained, one by one."""
+    if look.version is None:
+        return []
     leaving, last = removals(look, intentions, prefix), f"{prefix}-{look.replicas - 1}"
     active = look.replicas - len(leaving)
     # Somebody has put others behind them: their place is not the one that goes next.
@@ -122,7 +130,8 @@ def steps_of_size(
         grow: list[Step] = [Scale(target, look.version)] if target > look.replicas else []
         return [*(Finish(one) for one in leaving), *grow]
     if leaving:
-        return [Scale(look.replicas - 1, look.version)] if _may_go(standings.get(last, UNKNOWN)) else []
+        may_go = _may_go(standings.get(last, UNKNOWN))
+        return [Scale(look.replicas - 1, look.version, gives_up=leaving[0])] if may_go else []
     if target < active and not any(one.worker_id == last for one in intentions):
         return [Drain(last, next((one for one in look.instances if one.worker_id == last), None))]
     return []
@@ -157,6 +166,8 @@ def steps_of_absence(
     Two witnesses must agree: there is no instance, and no heartbeat. What one of them cannot see, the other may.
     """
     there = {one.worker_id for one in look.instances}
+    if look.version is None:
+        return []
     return [
         Retire(worker_id)
         for worker_id, standing in standings.items()
@@ -180,7 +191,8 @@ def _next(intention: Intention, there: Instance | None, *, is_due: bool) -> Step
 
 
 def _is_due(intention: Intention, standing: Standing, now: datetime, *, ends_agents: bool) -> bool:
-    if not standing.live or standing.is_silent:
+    # A silent one may work on; its leases tell when that is over.
+    if not standing.live:
         return True
     if intention.until is None or now < intention.until:
         return False
@@ -189,4 +201,4 @@ def _is_due(intention: Intention, standing: Standing, now: datetime, *, ends_age
 
 
 def _may_go(standing: Standing) -> bool:
-    return not standing.live and (standing.is_silent or not standing.unsent)
+    return not standing.live and (standing.unsent == 0 or standing.quiet_s >= SPOOL_WAIT_S)

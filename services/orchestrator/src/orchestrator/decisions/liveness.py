@@ -24,6 +24,13 @@ def told_by(action: CommandAction, before: WorkerStatus | None) -> WorkerStatus 
     return _TOLD.get(action, before)
 
 
+def words_to_be(told: WorkerStatus | None) -> tuple[CommandAction, ...]:
+    """The commands by which a worker that drains becomes what it is told to be."""
+    if told is WorkerStatus.draining:
+        return (CommandAction.drain,)
+    return (CommandAction.resume, CommandAction.pause) if told is WorkerStatus.paused else (CommandAction.resume,)
+
+
 def told_after_restart(told: WorkerStatus | None) -> WorkerStatus | None:
     """A pause is the manager's will and outlives the process; draining ended with it."""
     return told if told is WorkerStatus.paused else None

@@ -71,6 +71,13 @@ class KubernetesFleet:
 
     async def look(self) -> FleetLook:
         """The size that is wanted, and the pods."""
+        try:
+            return await self._look()
+        except (KeyError, TypeError, AttributeError) as error:
+            where = self._api.configuration.host
+            raise FleetAway(f"the API server at {where} answers what is not understood: {error!r}") from error
+
+    async def _look(self) -> FleetLook:
         scale = self._good(await self._call("GET", SCALE, self._statefulset), "get statefulsets/scale")
         selector = scale.get("status", {}).get("selector", "")
         pods = [pod async for pod in self._pods(selector)]
@@ -130,7 +137,8 @@ class KubernetesFleet:
             )
             response = await self._api.call_api(*request, _request_timeout=self._timeout)
             return _reply(response.status, response.headers, await response.read())
-        except (aiohttp.ClientError, TimeoutError, OSError) as error:
+        # Before a request the client reads its credentials anew, where they come from a file.
+        except (aiohttp.ClientError, TimeoutError, OSError, config.ConfigException) as error:
             where = self._api.configuration.host
             reason = str(error) or type(error).__name__
             raise FleetAway(f"the API server does not answer at {where}: {reason}") from error

@@ -26,7 +26,7 @@ class LocalFleet:
             found = INSTANCES.validate_python(answer["workers"])
         except (KeyError, ValidationError) as error:
             raise FleetAway(f"the supervisor at {self._socket} answers what is not understood") from error
-        return FleetLook(len(found), "", found)
+        return FleetLook(len(found), None, found)
 
     async def end(self, instance: Instance) -> None:
         """End this very process; the supervisor starts it anew."""

@@ -25,6 +25,17 @@ STRAY_ATTEMPTS = Counter(
 )
 WORKERS_SUPERSEDED = Counter("mews_workers_superseded", "Processes that ran beside their successor.", registry=REGISTRY)
 HEARTBEATS = Counter("mews_heartbeats", "Heartbeats heard.", registry=REGISTRY)
+HEARTBEATS_UNWRITTEN = Counter(
+    "mews_heartbeats_unwritten",
+    "Heartbeats that were heard and hold values that the database does not take.",
+    registry=REGISTRY,
+)
+CORE_REFUSED = Counter(
+    "mews_core_refused",
+    "Heartbeats and requests of workers that were not handled: rate_limited, invalid.",
+    ["kind", "reason"],
+    registry=REGISTRY,
+)
 LEADS = Gauge("mews_orchestrator_leads", "1 while this process leads.", registry=REGISTRY)
 WORKERS_ONLINE = Gauge("mews_workers_online", "Workers online, as the leader sees it.", registry=REGISTRY)
 FLEET_REPLICAS = Gauge("mews_fleet_replicas", "Workers that are wanted, as the leader sees it.", registry=REGISTRY)
@@ -93,7 +104,7 @@ QUEUE_SECONDS = Histogram(
 
 def forget_fleet() -> None:
     """Who does not lead does not know."""
-    for gauge in (WORKERS, SLOTS, TASKS):
+    for gauge in (WORKERS, SLOTS, TASKS, FLEET_INSTANCES):
         gauge.clear()
-    for gauge in (LEADS, WORKERS_ONLINE, QUEUE_OLDEST, QUARANTINED):
+    for gauge in (LEADS, WORKERS_ONLINE, QUEUE_OLDEST, QUARANTINED, FLEET_REPLICAS):
         gauge.set(0)

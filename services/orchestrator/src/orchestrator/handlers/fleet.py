@@ -21,6 +21,7 @@ from orchestrator.decisions.fleet import (
     steps_of_intentions,
     steps_of_size,
 )
+from orchestrator.decisions.liveness import words_to_be
 from orchestrator.decisions.retries import RetryPolicy
 from orchestrator.decisions.scaling import History, ScalePolicy, needed, pressure, remembered, slots_of, target
 from orchestrator.domain import FleetAction, FleetLook, Intention
@@ -68,31 +69,46 @@ class FleetKeeper:
         self._fleet_changed = fleet_changed
         self._history: History | None = None
         self._retired: set[str] = set()
+        self._bus_was_away = False
         self._not_before = float("-inf")
-        self._trouble: str | None = None
+        self._troubles: set[str] = set()
 
     async def tick(self) -> None:
         """Look, and do what is next."""
         epoch = self._leader.epoch
-        if epoch is None or not self._bus.connected:
-            self._history = None
-            self._retired.clear()
+        if epoch is None:
+            self._unlearn()
             return
-        if self._clock.monotonic() < self._not_before:
+        if self._clock.monotonic() < self._not_before or not await self._hears():
             return
         try:
             look = await self._fleet.look()
+            self._assert_leads(epoch)
             self._show(look)
-            for step in await self._steps(look):
-                await self._take(step, epoch)
+            failures = [await self._tried(step, epoch) for step in await self._steps(look)]
         except LostLeadershipError as error:
             self._leader.abdicate(error.detail)
-        except FleetChanged as error:
-            log.info("the fleet was changed by another", detail=error.detail)
         except FleetAway as error:
-            self._miss(error)
+            # What was seen before is no ground for giving up places afterwards.
+            self._history = None
+            self._tell_of([error])
         else:
-            self._trouble = None
+            self._tell_of([error for error in failures if error is not None])
+
+    async def _hears(self) -> bool:
+        """Whether silence would mean something: nothing is done about workers that the broker may keep silent."""
+        if not await self._bus.answers():
+            self._bus_was_away = True
+            self._unlearn()
+            return False
+        if self._bus_was_away:
+            self._bus_was_away = False
+            self._leader.refill("the bus is back")
+        return True
+
+    def _unlearn(self) -> None:
+        self._history = None
+        self._retired.clear()
 
     async def _steps(self, look: FleetLook) -> Sequence[Step]:
         await self._leader.refresh_fleet()
@@ -127,6 +143,16 @@ class FleetKeeper:
         ours = (one for one in standings if place_of(one, prefix) is not None and one not in leaving)
         return sum(standings[one].live for one in ours)
 
+    async def _tried(self, step: Step, epoch: int) -> FleetAway | None:
+        """Take a step; what kept it from being taken keeps no other from it."""
+        try:
+            await self._take(step, epoch)
+        except FleetChanged as error:
+            log.info("the fleet was changed by another", detail=error.detail)
+        except FleetAway as error:
+            return error
+        return None
+
     async def _take(self, step: Step, epoch: int) -> None:
         match step:
             case Bind():
@@ -134,8 +160,7 @@ class FleetKeeper:
                     await session.assert_epoch(epoch)
                     await session.bind(step.intention, step.instance.instance)
             case End():
-                await self._assert(epoch)
-                await self._fleet.end(step.instance)
+                await self._end(step, epoch)
             case Finish():
                 await self._finish(step.intention, epoch)
             case Drain():
@@ -149,17 +174,16 @@ class FleetKeeper:
         log.info("fleet step taken", step=name, about=about)
 
     async def _finish(self, intention: Intention, epoch: int) -> None:
-        """Let a worker work again: what it was told is on its disk, and outlives its instance."""
+        """Let a worker be what a manager wants: what it was told is on its disk, and outlives its instance."""
+        worker_id, now = intention.worker_id, self._clock.now()
         async with self._store.transaction() as session:
             await session.assert_epoch(epoch)
-            if not await session.drop(intention) or await session.lock_worker(intention.worker_id) is None:
+            member, last = await session.lock_worker(worker_id), await session.drop(intention)
+            if member is None or last is None:
                 return
-            told = WorkerStatus.paused if intention.was_paused else None
-            await session.set_told(intention.worker_id, told, told or WorkerStatus.online)
-            now = self._clock.now()
-            _tell(session, intention.worker_id, CommandAction.resume, None, now)
-            if intention.was_paused:
-                _tell(session, intention.worker_id, CommandAction.pause, None, now)
+            await session.set_told(worker_id, last.told, last.told or WorkerStatus.online)
+            for action in words_to_be(last.told):
+                _tell(session, worker_id, action, None, now)
         self._fleet_changed()
 
     async def _drain(self, step: Drain, epoch: int) -> None:
@@ -167,23 +191,33 @@ class FleetKeeper:
         async with self._store.transaction() as session:
             await session.assert_epoch(epoch)
             member = await session.lock_worker(step.worker_id)
-            was_paused = member is not None and member.told is WorkerStatus.paused
-            instance = step.instance.instance if step.instance else None
-            intention = Intention(step.worker_id, FleetAction.remove, instance, now, ACTOR, was_paused=was_paused)
-            await session.intend(intention)
+            told, instance = (member.told if member else None), (step.instance.instance if step.instance else None)
+            await session.intend(Intention(step.worker_id, FleetAction.remove, instance, now, ACTOR, told=told))
             if member is not None:
                 await session.set_told(step.worker_id, WorkerStatus.draining, WorkerStatus.draining)
                 _tell(session, step.worker_id, CommandAction.drain, NOT_NEEDED, now)
         self._fleet_changed()
 
-    async def _scale(self, step: Scale, epoch: int) -> None:
-        last = f"{self._traits.prefix}-{step.replicas}"
+    async def _end(self, step: End, epoch: int) -> None:
         async with self._store.transaction() as session:
             await session.assert_epoch(epoch)
-            goes = any(one.worker_id == last for one in await self._store.intentions())
-            if goes and await session.live_attempts_of(last):
-                return
+            await _assert_still_meant(session, step.intention)
+        self._assert_leads(epoch)
+        await self._fleet.end(step.instance)
+
+    async def _scale(self, step: Scale, epoch: int) -> None:
+        async with self._store.transaction() as session:
+            await session.assert_epoch(epoch)
+            if step.gives_up is not None:
+                await _assert_still_meant(session, step.gives_up)
+                await _assert_idle(session, step.gives_up.worker_id)
+        self._assert_leads(epoch)
         await self._fleet.scale(step.replicas, step.version)
+
+    def _assert_leads(self, epoch: int) -> None:
+        """The database fences its own writes alone: before any other, see whether this process froze meanwhile."""
+        if self._leader.epoch != epoch:
+            raise LostLeadershipError(ACTOR, epoch)
 
     async def _retire(self, worker_id: str, epoch: int) -> None:
         if not await self._bus.answers():
@@ -201,24 +235,31 @@ class FleetKeeper:
         self._retired.add(worker_id)
         self._fleet_changed()
 
-    async def _assert(self, epoch: int) -> None:
-        async with self._store.transaction() as session:
-            await session.assert_epoch(epoch)
-
     def _show(self, look: FleetLook) -> None:
         ready = sum(one.is_ready for one in look.instances)
         FLEET_REPLICAS.set(look.replicas)
         FLEET_INSTANCES.labels("true").set(ready)
         FLEET_INSTANCES.labels("false").set(len(look.instances) - ready)
 
-    def _miss(self, error: FleetAway) -> None:
-        """What was seen before is no ground for giving up places afterwards."""
-        self._history = None
-        self._not_before = self._clock.monotonic() + error.again_in_s
-        FLEET_FAILURES.labels(error.code).inc()
-        if error.detail != self._trouble:
-            self._trouble = error.detail
-            log.warning("the fleet cannot be managed now", code=error.code, reason=error.detail)
+    def _tell_of(self, failures: Sequence[FleetAway]) -> None:
+        """Count what failed in this tick, tell of what did not fail in the one before, and wait as long as it asks."""
+        for error in failures:
+            FLEET_FAILURES.labels(error.code).inc()
+            if error.detail not in self._troubles:
+                log.warning("the fleet cannot be managed now", code=error.code, reason=error.detail)
+        self._troubles = {error.detail for error in failures}
+        self._not_before = self._clock.monotonic() + max((error.again_in_s for error in failures), default=0.0)
+
+
+async def _assert_still_meant(session: Session, intention: Intention) -> None:
+    """Earlier steps may have taken long, and somebody may have called this one off meanwhile."""
+    if not await session.still_means(intention):
+        raise FleetChanged(f"the {intention.action.value} of {intention.worker_id} was called off")
+
+
+async def _assert_idle(session: Session, worker_id: str) -> None:
+    if await session.live_attempts_of(worker_id):
+        raise FleetChanged(f"{worker_id} has work again")
 
 
 def _tell(session: Session, worker_id: str, action: CommandAction, reason: str | None, now: datetime) -> None:

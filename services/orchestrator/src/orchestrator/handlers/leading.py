@@ -42,6 +42,7 @@ class Leader:
         self._members: dict[str, Member] = {}
         self._seen: dict[str, tuple[float, str]] = {}
         self._last: dict[str, Heartbeat] = {}
+        self._unsent: dict[str, int] = {}
         self._strays: dict[str, dict[AttemptRef, float]] = {}
         self._fleet_is_stale = True
         self._fleet_read_at = float("-inf")
@@ -84,6 +85,7 @@ class Leader:
         self.leases.clear()
         self._seen.clear()
         self._last.clear()
+        self._unsent.clear()
         self._strays.clear()
         self.heard.clear()
         forget_fleet()
@@ -114,6 +116,7 @@ class Leader:
             self._members[worker_id] = replace(member, worker=worker)
             if self._seen.get(worker_id, (0.0, ""))[1] != member.incarnation:
                 self._seen[worker_id] = (now, member.incarnation)
+        self._unsent = {worker_id: unsent for worker_id, unsent in self._unsent.items() if worker_id in self._members}
         WORKERS_ONLINE.set(sum(worker.status is WorkerStatus.online for worker in self.workers))
 
     def hear(self, heartbeat: Heartbeat) -> None:
@@ -128,6 +131,7 @@ class Leader:
         now = self._clock.monotonic()
         self._seen[heartbeat.worker_id] = (now, heartbeat.incarnation)
         self._last[heartbeat.worker_id] = heartbeat
+        self._unsent[heartbeat.worker_id] = heartbeat.spool_events
         refs = [AttemptRef(attempt.task_id, attempt.attempt) for attempt in heartbeat.running]
         unknown = [ref for ref in refs if not self.leases.renew(ref, heartbeat.worker_id, now)]
         before = self._strays.pop(heartbeat.worker_id, {})
@@ -186,16 +190,18 @@ class Leader:
 
     def standings(self) -> dict[str, Standing]:
         """How each worker stands, as whoever runs its instance needs to know."""
-        live, before = self.leases.counts(), self._clock.monotonic() - self._offline_after_s
+        live, now = self.leases.counts(), self._clock.monotonic()
         return {
             worker_id: Standing(
                 live=live.get(worker_id, 0),
                 status=member.worker.status,
-                is_silent=self._seen.get(worker_id, UNHEARD)[0] <= before,
+                is_silent=quiet_s >= self._offline_after_s,
                 is_draining=worker_id in self._last and self._last[worker_id].draining,
-                unsent=self._last[worker_id].spool_events if worker_id in self._last else 0,
+                unsent=self._unsent.get(worker_id),
+                quiet_s=quiet_s,
             )
             for worker_id, member in self._members.items()
+            for quiet_s in (now - self._seen.get(worker_id, UNHEARD)[0],)
         }
 
     def _is_there(self, worker_id: str) -> bool:
@@ -206,6 +212,7 @@ class Leader:
         self.leases.clear()
         self._seen.clear()
         self._last.clear()
+        self._unsent.clear()
         self._strays.clear()
         now = self._clock.monotonic()
         for live in await self._store.live_attempts():

@@ -122,6 +122,8 @@ class Manager:
             if new.action is CommandAction.resume:
                 await session.drop_intention(worker_id)
             told = told_by(new.action, member.told)
+            if new.action in (CommandAction.pause, CommandAction.drain):
+                await session.retell(worker_id, told)
             if told is not member.told:
                 await session.set_told(worker_id, told, told or WorkerStatus.online)
             if new.config is not None:
@@ -137,10 +139,8 @@ class Manager:
             member = await session.lock_worker(worker_id)
             if member is None:
                 raise WorkerNotFound(worker_id)
-            was_paused = member.told is WorkerStatus.paused
-            await session.intend(
-                Intention(worker_id, FleetAction.restart, None, now, command.issued_by, until, was_paused)
-            )
+            told = member.told
+            await session.intend(Intention(worker_id, FleetAction.restart, None, now, command.issued_by, until, told))
             if drain or fleet.ends_agents:
                 await session.set_told(worker_id, WorkerStatus.draining, WorkerStatus.draining)
                 session.command([command.model_copy(update={"action": CommandAction.drain})])

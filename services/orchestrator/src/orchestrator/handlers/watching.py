@@ -12,10 +12,11 @@ from orchestrator.decisions.outcomes import Ending
 from orchestrator.decisions.retries import RetryPolicy
 from orchestrator.domain import AttemptRef, WorkerSeen
 from orchestrator.handlers.closing import close_attempts
-from orchestrator.handlers.counting import LEASES_EXPIRED, WORKERS_SUPERSEDED
+from orchestrator.handlers.counting import HEARTBEATS_UNWRITTEN, LEASES_EXPIRED, WORKERS_SUPERSEDED
 from orchestrator.handlers.leading import Leader
 from orchestrator.handlers.telling import about_worker
 from orchestrator.ports import BusLink, Closing, Couriers, Session, Store, Wake
+from servicekit.bus.failures import is_infrastructure, reason_of
 from servicekit.clock import Clock
 from servicekit.ids import new_id
 from servicekit.leader import LostLeadershipError
@@ -60,18 +61,19 @@ class Watch:
         self._last_tick = self._clock.monotonic()
         epoch = self._leader.epoch
         if epoch is None:
+            self._drained.clear()
             return
         if late:
             self._leader.refill("this process stood still")
         try:
             await self._leader.learn()
             await self._leader.refresh_fleet()
-            await self._write_heartbeats(epoch)
             await self._expire(epoch)
+            await self.relay(RELAY_AFTER)
+            # The last of all, since it is of values that workers chose; nothing above needs them in the database.
+            await self._write_heartbeats(epoch)
         except LostLeadershipError as error:
             self._leader.abdicate(error.detail)
-            return
-        await self.relay(RELAY_AFTER)
 
     async def relay(self, older_than: timedelta = timedelta(0)) -> None:
         """Send what was committed and perhaps never published."""
@@ -90,19 +92,58 @@ class Watch:
 
     async def _write_heartbeats(self, epoch: int) -> None:
         heard, self._leader.heard = self._leader.heard, {}
-        members = self._leader.members
-        if not heard:
-            return
-        seen = [_seen(heartbeat) for _, heartbeat in sorted(heard.items())]
+        if heard:
+            await self._write(epoch, [heartbeat for _, heartbeat in sorted(heard.items())])
+
+    async def _write(self, epoch: int, heard: Sequence[Heartbeat]) -> None:
+        """Write them together; if the database does not take a value of one, all but that one."""
+        try:
+            return await self._write_together(epoch, heard)
+        except Exception as error:
+            if is_infrastructure(error):
+                raise
+            if len(heard) == 1:
+                HEARTBEATS_UNWRITTEN.inc()
+                log.warning("a heartbeat cannot be written", worker_id=heard[0].worker_id, reason=reason_of(error))
+                return None
+        middle = len(heard) // 2
+        await self._write(epoch, heard[:middle])
+        return await self._write(epoch, heard[middle:])
+
+    async def _write_together(self, epoch: int, heard: Sequence[Heartbeat]) -> None:
+        superseded = self._superseded(heard)
         async with self._store.transaction() as session:
             await session.assert_epoch(epoch)
-            changes = await session.see(seen, self._clock.now())
+            changes = await session.see([_seen(heartbeat) for heartbeat in heard], self._clock.now())
             self._tell_back_online(session, [w for w, (before, _) in changes.items() if before is WorkerStatus.offline])
-            for worker_id, heartbeat in heard.items():
-                if worker_id in members and heartbeat.incarnation in members[worker_id].former:
-                    self._drain(session, heartbeat, members[worker_id].incarnation)
+            for heartbeat, successor in superseded:
+                self._drain(session, heartbeat, successor)
+        self._note_drained(superseded)
         if any(before is not after for before, after in changes.values()):
             self._fleet_changed()
+
+    def _superseded(self, heard: Sequence[Heartbeat]) -> list[tuple[Heartbeat, str]]:
+        """Those of processes that were replaced and were not told so lately, with each successor's incarnation."""
+        members, since = self._leader.members, self._clock.monotonic() - DRAIN_AGAIN_S
+        self._drained = {key: at for key, at in self._drained.items() if at > since}
+        return [
+            (heartbeat, members[heartbeat.worker_id].incarnation)
+            for heartbeat in heard
+            if heartbeat.worker_id in members
+            and heartbeat.incarnation in members[heartbeat.worker_id].former
+            and (heartbeat.worker_id, heartbeat.incarnation) not in self._drained
+        ]
+
+    def _note_drained(self, superseded: Sequence[tuple[Heartbeat, str]]) -> None:
+        for heartbeat, successor in superseded:
+            self._drained[heartbeat.worker_id, heartbeat.incarnation] = self._clock.monotonic()
+            WORKERS_SUPERSEDED.inc()
+            log.warning(
+                "two processes use one worker id; the older one is told to leave",
+                worker_id=heartbeat.worker_id,
+                older=heartbeat.incarnation,
+                newer=successor,
+            )
 
     def _tell_back_online(self, session: Session, worker_ids: Sequence[str]) -> None:
         now = self._clock.now()
@@ -110,18 +151,7 @@ class Watch:
 
     def _drain(self, session: Session, heartbeat: Heartbeat, successor: str) -> None:
         """Two live processes with one worker id: the one that was replaced is told to leave."""
-        key = (heartbeat.worker_id, heartbeat.incarnation)
-        if self._clock.monotonic() - self._drained.get(key, float("-inf")) < DRAIN_AGAIN_S:
-            return
-        self._drained[key] = self._clock.monotonic()
         now, reason = self._clock.now(), f"incarnation {successor} has registered with the same worker id"
-        WORKERS_SUPERSEDED.inc()
-        log.warning(
-            "two processes use one worker id; the older one is told to leave",
-            worker_id=heartbeat.worker_id,
-            older=heartbeat.incarnation,
-            newer=successor,
-        )
         command = Command(
             command_id=new_id("cmd"),
             action=CommandAction.drain,

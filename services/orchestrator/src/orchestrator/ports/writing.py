@@ -160,8 +160,16 @@ class FleetWrites(Protocol):
         """Write down which instance is to end, once."""
         ...
 
-    async def drop(self, intention: Intention) -> bool:
-        """It is done, or given up; whether it was still there."""
+    async def still_means(self, intention: Intention) -> bool:
+        """Whether it is still meant; it stays so until the end of the transaction."""
+        ...
+
+    async def retell(self, worker_id: str, told: WorkerStatus | None) -> None:
+        """What is meant to be done with a worker ends with this, whatever the worker was told before."""
+        ...
+
+    async def drop(self, intention: Intention) -> Intention | None:
+        """It is done, or given up; as it was last, if it was still there."""
         ...
 
     async def drop_intention(self, worker_id: str) -> None:

@@ -1,21 +1,24 @@
 """SQL about what is to become of instances of workers."""
 
+from contracts.workers import WorkerStatus
 from orchestrator.domain import FleetAction, Intention
 from orchestrator.store import rows
 from servicekit.pg import Connection, Database
 
 INTENTIONS = """
-    SELECT worker_id, action, instance, asked_at, asked_by, until, was_paused FROM fleet_intentions ORDER BY worker_id
+    SELECT worker_id, action, instance, asked_at, asked_by, until, told FROM fleet_intentions ORDER BY worker_id
 """
 # Who asks for a restart again may hasten it, and does not make it begin anew. A place that is given up stays so.
 INTEND = """
-    INSERT INTO fleet_intentions AS known (worker_id, action, instance, asked_at, asked_by, until, was_paused)
+    INSERT INTO fleet_intentions AS known (worker_id, action, instance, asked_at, asked_by, until, told)
     VALUES ($1, $2, $3, $4, $5, $6, $7)
     ON CONFLICT (worker_id) DO UPDATE SET until = excluded.until
     WHERE known.action = 'restart' AND excluded.action = 'restart'
 """
 BIND = "UPDATE fleet_intentions SET instance = $3 WHERE worker_id = $1 AND asked_at = $2 AND instance IS NULL"
-DROP = "DELETE FROM fleet_intentions WHERE worker_id = $1 AND asked_at = $2 RETURNING worker_id"
+HOLD = "SELECT worker_id FROM fleet_intentions WHERE worker_id = $1 AND asked_at = $2 FOR UPDATE"
+DROP = "DELETE FROM fleet_intentions WHERE worker_id = $1 AND asked_at = $2 RETURNING *"
+RETELL = "UPDATE fleet_intentions SET told = $2 WHERE worker_id = $1"
 DROP_ALL = "DELETE FROM fleet_intentions WHERE worker_id = $1"
 RETIRE = """
     UPDATE workers SET status = 'offline', reason = $2
@@ -38,16 +41,25 @@ class FleetStatements:
             intention.asked_at,
             intention.asked_by,
             intention.until,
-            intention.was_paused,
+            intention.told.value if intention.told else None,
         )
 
     async def bind(self, intention: Intention, instance: str) -> None:
         """Write down which instance is to end, once."""
         await self.conn.execute(BIND, intention.worker_id, intention.asked_at, instance)
 
-    async def drop(self, intention: Intention) -> bool:
-        """It is done, or given up; whether it was still there."""
-        return await self.conn.fetchval(DROP, intention.worker_id, intention.asked_at) is not None
+    async def still_means(self, intention: Intention) -> bool:
+        """Whether it is still meant; it stays so until the end of the transaction."""
+        return await self.conn.fetchval(HOLD, intention.worker_id, intention.asked_at) is not None
+
+    async def retell(self, worker_id: str, told: WorkerStatus | None) -> None:
+        """What is meant to be done with a worker ends with this, whatever the worker was told before."""
+        await self.conn.execute(RETELL, worker_id, told.value if told else None)
+
+    async def drop(self, intention: Intention) -> Intention | None:
+        """It is done, or given up; as it was last, if it was still there."""
+        row = await self.conn.fetchrow(DROP, intention.worker_id, intention.asked_at)
+        return _intention(row) if row else None
 
     async def drop_intention(self, worker_id: str) -> None:
         """Whatever was meant to be done with a worker is not."""
@@ -77,5 +89,5 @@ def _intention(row: rows.Row) -> Intention:
         asked_at=row["asked_at"],
         asked_by=row["asked_by"],
         until=row["until"],
-        was_paused=row["was_paused"],
+        told=WorkerStatus(row["told"]) if row["told"] else None,
     )

@@ -18,7 +18,7 @@ TABLE = """
         asked_at TIMESTAMP WITH TIME ZONE NOT NULL,
         asked_by VARCHAR(255) NOT NULL,
         until TIMESTAMP WITH TIME ZONE,
-        was_paused BOOLEAN DEFAULT false NOT NULL,
+        told VARCHAR(20),
         CONSTRAINT fleet_intentions_pkey PRIMARY KEY (worker_id),
         CONSTRAINT fleet_intentions_action_known CHECK (action IN ('restart', 'remove'))
     )
