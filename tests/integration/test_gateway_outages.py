@@ -3,10 +3,18 @@
 from dataclasses import replace
 from typing import Any
 
+import httpx
 import pytest
 from mcp.types import CallToolResult
 
-from tests.support.gateway import client, gateway
+from mcp_gateway.app import MIGRATIONS, SCHEMA, create_app
+from servicekit.clock import SystemClock
+from servicekit.migrations import run_migrations
+from tests.support.fakes import FakeClock
+from tests.support.gateway import client, gateway, gateway_settings
+from tests.support.schema import settings_of
+from tests.support.serving import serving
+from tests.support.stack import Database, TestPostgres
 from tests.support.upstreams import World, upstreams
 from tests.support.views import example_facts, open_question, running_task
 
@@ -57,3 +65,28 @@ async def test_without_the_orchestrator_the_caller_is_told_which_service_and_to_
     assert "orchestrator does not answer" in text
     assert "try again" in text
     assert (result.meta or {})["mews/problem"]["code"] == "service_unavailable"
+
+
+async def test_it_is_ready_once_its_schema_is_there_and_stays_so_when_postgresql_goes(
+    postgres: TestPostgres, database: Database
+) -> None:
+    known = {name.lower(): value for name, value in database.env(SCHEMA).items()}
+    clock = FakeClock(SystemClock().now())
+    async with upstreams(World()) as addresses:
+        app = create_app(gateway_settings(addresses, **known), clock=clock)
+        async with serving(app) as url, httpx.AsyncClient(base_url=url) as http:
+
+            async def says() -> tuple[int, str]:
+                # What was said before stands no longer.
+                clock.advance(2)
+                answer = await http.get("/readyz")
+                return answer.status_code, answer.json()["checks"]["schema"]
+
+            assert await says() == (503, "schema gateway was never migrated; run `migrate`")
+            await run_migrations(MIGRATIONS, SCHEMA, settings_of(database, SCHEMA))
+            assert await says() == (200, "ok")
+            postgres.stop()
+            try:
+                assert await says() == (200, "ok")
+            finally:
+                postgres.start()

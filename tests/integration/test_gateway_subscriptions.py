@@ -14,13 +14,15 @@ from mcp.types import METHOD_NOT_FOUND
 from contracts.batches import Batch
 from contracts.decided import DecidedEvent, DecidedKind
 from contracts.subjects import for_decided
-from mcp_gateway.app import create_app
+from mcp_gateway.app import MIGRATIONS, SCHEMA, create_app
 from servicekit.bus import Bus, declare_streams
 from servicekit.ids import new_event_id
+from servicekit.migrations import run_migrations
 from tests.support.buskit import a_bus
 from tests.support.gateway import client, gateway, gateway_settings
+from tests.support.schema import settings_of
 from tests.support.serving import serving
-from tests.support.stack import TestNats
+from tests.support.stack import Database, TestNats
 from tests.support.upstreams import NOW, Addresses, World, upstreams
 from tests.support.views import entry, running_task
 from tests.support.waiting import eventually
@@ -187,8 +189,12 @@ async def test_when_the_broker_was_away_everything_may_have_changed(
         await eventually(lambda: {*listener.heard} == {*EVERYTHING}, within=15)
 
 
-async def test_a_gateway_without_its_broker_is_ready_and_listens(addresses: Addresses, world: World) -> None:
-    async with gateway(addresses, nats_port=9, listen_together_ms=20) as url:
+async def test_a_gateway_without_its_broker_is_ready_and_listens(
+    addresses: Addresses, world: World, database: Database
+) -> None:
+    await run_migrations(MIGRATIONS, SCHEMA, settings_of(database, SCHEMA))
+    known = {name.lower(): value for name, value in database.env(SCHEMA).items()}
+    async with gateway(addresses, nats_port=9, listen_together_ms=20, **known) as url:
         async with httpx.AsyncClient() as http:
             assert (await http.get(f"{url.removesuffix('/mcp')}/readyz")).status_code == 200
         async with listening(url, STREAMS) as listener:

@@ -27,6 +27,14 @@ def test_a_gateway_that_is_named_needs_no_system_here(tmp_path: Path):
     assert find_target(Layout(tmp_path), "http://far:1", "secret") == Target("http://far:1/mcp", "secret")
 
 
+def test_the_managers_host_names_the_gateway_where_no_address_does(tmp_path: Path):
+    place = Layout(tmp_path)
+    assert find_target(place, manager_host="manager.lan").url == "http://manager.lan:8080/mcp"
+    assert find_target(place, "http://far:1", manager_host="manager.lan").url == "http://far:1/mcp"
+    with pytest.raises(DevstackError, match="give --gateway or MEWS_GATEWAY"):
+        find_target(place, manager_host="manager.lan:9000")
+
+
 def test_without_a_system_it_says_how_to_start_one(tmp_path: Path):
     with pytest.raises(DevstackError, match="start it with: mews up"):
         find_target(Layout(tmp_path))
@@ -42,12 +50,13 @@ def test_the_running_system_is_found_and_a_dead_one_is_not(tmp_path: Path):
         pid=me.pid,
         started_ticks=me.started,
         started_at=datetime(2026, 1, 2, tzinfo=UTC),
-        gateway_url="http://127.0.0.1:8080",
+        gateway_url="http://127.0.0.1:8081",
         workers=1,
         members=(),
     )
     write_state(place.state, state)
-    assert find_target(place).url == "http://127.0.0.1:8080/mcp"
+    assert find_target(place).url == "http://127.0.0.1:8081/mcp"
+    assert find_target(place, manager_host="localhost") == find_target(place)
 
     write_state(place.state, state.model_copy(update={"started_ticks": me.started + 1}))
     with pytest.raises(DevstackError, match="not running"):

@@ -2,7 +2,7 @@ import asyncio
 
 import pytest
 
-from servicekit.health import SOON_S, NotReady, Readiness
+from servicekit.health import SOON_S, NotReady, Readiness, once
 from tests.support.fakes import FakeClock
 from tests.support.samples import sample
 from tests.support.waiting import eventually
@@ -21,6 +21,20 @@ async def test_answers_are_kept_for_a_while() -> None:
     clock.advance(1)
     await readiness.report()
     assert len(asked) == 2
+
+
+async def test_what_has_passed_once_is_asked_for_no_more() -> None:
+    answers = iter([NotReady("not yet"), None, NotReady("gone")])
+
+    async def check() -> None:
+        if (reason := next(answers)) is not None:
+            raise reason
+
+    latched = once(check)
+    with pytest.raises(NotReady, match="not yet"):
+        await latched()
+    await latched()
+    await latched()
 
 
 async def test_what_is_missing_is_soon_asked_for_again() -> None:

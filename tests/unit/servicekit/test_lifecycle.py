@@ -2,7 +2,7 @@ import asyncio
 
 import pytest
 
-from servicekit.health import Readiness
+from servicekit.health import NotReady, Readiness
 from servicekit.lifecycle import Background, Backoff
 from tests.support.fakes import FakeClock
 from tests.support.waiting import eventually
@@ -26,6 +26,38 @@ async def test_a_crashed_loop_runs_again() -> None:
     async with Background(backoff=QUICK) as background:
         background.start("loop", loop)
         await eventually(lambda: len(runs) == 3)
+
+
+async def test_loops_begin_once_a_check_has_passed_and_waiting_is_no_crash() -> None:
+    readiness, ran = Readiness(FakeClock(), ttl_s=0), asyncio.Event()
+    reasons = iter([NotReady("schema carts was never migrated"), ValueError("no such role")])
+    asked: list[bool] = []
+
+    async def check() -> None:
+        asked.append(ran.is_set())
+        if (reason := next(reasons, None)) is not None:
+            raise reason
+
+    async def loop() -> None:
+        ran.set()
+        await forever()
+
+    async with Background(readiness, QUICK, begin_when=check) as background:
+        background.start("first", loop)
+        background.start("second", forever)
+        await eventually(ran.is_set)
+        assert (await readiness.report()).ready
+    assert asked == [False, False, False]
+
+
+async def test_what_waits_to_begin_can_be_stopped() -> None:
+    async def never() -> None:
+        raise NotReady("not yet")
+
+    background = Background(begin_when=never)
+    background.start("loop", forever)
+    async with asyncio.timeout(5):
+        await background.stop()
 
 
 async def test_a_loop_that_keeps_failing_makes_the_service_not_ready_until_it_runs_again() -> None:

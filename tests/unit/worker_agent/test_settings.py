@@ -27,6 +27,22 @@ def test_the_references_variables_mean_what_it_says(monkeypatch: pytest.MonkeyPa
     assert (settings.worker_tags, settings.max_concurrent_tasks) == (("unified", "mcp", "analytics"), 7)
 
 
+@pytest.mark.parametrize(
+    ("given", "host"),
+    [
+        ({"MANAGER_HOST": "host.docker.internal"}, "host.docker.internal"),
+        ({"MANAGER_HOST": "host.docker.internal", "NATS_HOST": "nats"}, "nats"),
+        ({"MANAGER_HOST": ""}, "localhost"),
+    ],
+)
+def test_the_bus_is_looked_for_at_the_managers_host_unless_it_has_one_of_its_own(
+    monkeypatch: pytest.MonkeyPatch, given: dict[str, str], host: str
+) -> None:
+    for name, value in given.items():
+        monkeypatch.setenv(name, value)
+    assert Settings().nats_host == host
+
+
 def test_the_hosts_name_makes_a_legal_id(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("socket.gethostname", lambda: "node.example.org" + "x" * 100)
     assert Settings().worker_id.startswith("node-example-org")

@@ -1,5 +1,6 @@
 """What a call of the gateway is made of; apart from the client, because the MCP library takes a second to import."""
 
+import re
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
@@ -9,6 +10,9 @@ from devstack.paths import Layout
 from devstack.state import read_state
 
 PATH = "/mcp"
+# The one that the gateway prefers.
+PORT = 8080
+HOST = re.compile(r"[A-Za-z0-9._-]+")
 
 
 class GatewayAway(DevstackError):
@@ -44,14 +48,30 @@ class Answer:
     structure: dict[str, Any]
 
 
-def find_target(place: Layout, url: str | None = None, token: str | None = None) -> Target:
-    """The gateway that was named, or this project's own. Raises DevstackError when that does not run."""
+def find_target(
+    place: Layout, url: str | None = None, token: str | None = None, manager_host: str | None = None
+) -> Target:
+    """The gateway that was named, by its address or else by its host, or this project's own.
+
+    Raises DevstackError when that does not run.
+    """
+    url = url or _far_gateway(manager_host)
     if url:
         return Target(with_path(url), token)
     state = read_state(place.state)
     if state is None or not state.is_supervised or not state.gateway_url:
         raise DevstackError("the system is not running; start it with: mews up")
     return Target(with_path(state.gateway_url), token)
+
+
+def _far_gateway(host: str | None) -> str | None:
+    """The address at a host; None for this machine, whose gateway may have another port than the one it prefers."""
+    if not host:
+        return None
+    if not HOST.fullmatch(host):
+        raise DevstackError(f"MANAGER_HOST={host!r} is no name of a host; with a port, give --gateway or MEWS_GATEWAY")
+    url = f"http://{host}:{PORT}"
+    return None if is_loopback(url) else url
 
 
 def is_loopback(url: str) -> bool:

@@ -20,6 +20,19 @@ class NotReady(Exception):
     """Raised by a check to say in one sentence what is missing."""
 
 
+def once(check: Check) -> Check:
+    """`check` until it has passed; from then on a check that passes, since what it asks for can only go away."""
+    passed = False
+
+    async def latched() -> None:
+        nonlocal passed
+        if not passed:
+            await check()
+            passed = True
+
+    return latched
+
+
 @dataclass(frozen=True, slots=True)
 class Report:
     """The answer of every check: None, or the reason why not."""

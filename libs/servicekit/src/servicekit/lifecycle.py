@@ -17,7 +17,7 @@ import uvicorn
 import uvloop
 from fastapi import FastAPI
 
-from servicekit.health import NotReady, Readiness
+from servicekit.health import Check, NotReady, Readiness
 from servicekit.http.protocol import limited_protocol
 from servicekit.logs import get_logger
 from servicekit.metrics import LOOP_FAILURES
@@ -31,6 +31,9 @@ FORCED = 1
 # New objects before the collector looks for cycles: events come by the thousand, and have none.
 GC_THRESHOLD = 50_000
 STOP_LOOP_S = 10.0
+# How often is asked whether loops may begin: work waits for them, and the question is cheap.
+BEGIN_POLL_S = 0.5
+BEGINNING = "beginning"
 
 log = get_logger(__name__)
 
@@ -56,10 +59,16 @@ class Background:
     """Named loops that run until stopped; one that crashes is logged, counted and started again.
 
     A loop is an async function; when it returns it is done. Used as an async context manager, or with `stop`.
+    With `begin_when`, none runs before that check has passed once: what they need may not be there yet, such as a
+    schema that another process makes, and that is no crash.
     """
 
-    def __init__(self, readiness: Readiness | None = None, backoff: Backoff | None = None) -> None:
+    def __init__(
+        self, readiness: Readiness | None = None, backoff: Backoff | None = None, *, begin_when: Check | None = None
+    ) -> None:
         self._backoff = backoff or Backoff()
+        self._begin_when = begin_when
+        self._begun = asyncio.Event()
         self._failing: dict[str, str] = {}
         self._tasks: dict[str, asyncio.Task[None]] = {}
         if readiness is not None:
@@ -72,9 +81,13 @@ class Background:
         await self.stop()
 
     def start(self, name: str, loop: Loop) -> None:
-        """Run `loop` from now on. Names are unique."""
+        """Run `loop` from now on, or from when loops may begin. Names are unique."""
         if name in self._tasks:
             raise ValueError(f"there is already a loop called {name!r}")
+        if self._begin_when is None:
+            self._begun.set()
+        elif not self._tasks:
+            self._tasks[BEGINNING] = asyncio.create_task(self._begin(self._begin_when), name=BEGINNING)
         self._tasks[name] = asyncio.create_task(self._supervise(name, loop), name=name)
 
     async def stop(self, within_s: float = STOP_LOOP_S) -> None:
@@ -91,7 +104,17 @@ class Background:
         if self._failing:
             raise NotReady("; ".join(f"{name} keeps failing: {reason}" for name, reason in self._failing.items()))
 
+    async def _begin(self, check: Check) -> None:
+        told = None
+        while (reason := await _reason_against(check)) is not None:
+            if reason != told:
+                log.info("loops wait", reason=reason)
+            told = reason
+            await asyncio.sleep(BEGIN_POLL_S)
+        self._begun.set()
+
     async def _supervise(self, name: str, loop: Loop) -> None:
+        await self._begun.wait()
         clock = asyncio.get_running_loop()
         failures = 0
         while True:
@@ -119,6 +142,14 @@ class Background:
         log.error("a loop crashed", loop=name, failures=failures, again_in_s=round(pause_s, 2), exc_info=error)
         if failures >= self._backoff.unready_after:
             self._failing[name] = repr(error)
+
+
+async def _reason_against(check: Check) -> str | None:
+    try:
+        await check()
+    except Exception as error:  # readiness asks the same, and shows whatever it is
+        return str(error) or type(error).__name__
+    return None
 
 
 def run(create_app: Callable[[], FastAPI], settings: ServiceSettings) -> None:

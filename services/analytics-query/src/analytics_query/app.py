@@ -59,12 +59,13 @@ def create_app(settings: Settings) -> FastAPI:
         bus = await Bus.connect(settings, SERVICE)
         cache = Cache.connect(settings)
         _offer(app, settings, database, cache)
-        readiness.add("schema", schema_check(database, MIGRATIONS))
+        schema = schema_check(database, MIGRATIONS)
+        readiness.add("schema", schema)
         readiness.add("bus", bus.check)
         await keep_declared(bus, settings)
         dead_letters = DeadLetters(database.pool, SERVICE)
         app.state.dead_letters = DeadLetterDesk(database, dead_letters, SystemClock())
-        async with Background(readiness) as background:
+        async with Background(readiness, begin_when=schema) as background:
             background.start("dead letters", app.state.dead_letters.watch)
             background.start("retention", _retention(settings, database).run)
             _start(background, settings, database, PostgresProjections(writing), bus, dead_letters)

@@ -13,6 +13,7 @@ from analytics_query.ports import Documents, Projections, Sums
 from servicekit.clock import Clock
 from servicekit.leader import LeaderLease
 from servicekit.logs import get_logger
+from servicekit.patience import ticking
 from servicekit.pg import is_transient
 
 RENEWALS_A_LEASE = 3
@@ -88,33 +89,26 @@ def while_leading(reign: Reign, work: Loop) -> Loop:
 
 def retain(projections: Projections, clock: Clock, minute_days: int, hour_days: int, tick_ms: int) -> Loop:
     """A loop that forgets roll-ups of minutes and hours that are old."""
-
-    async def loop() -> None:
-        while True:
-            await projections.keep(kept_from(clock.now(), minute_days, hour_days))
-            await asyncio.sleep(tick_ms / 1000)
-
-    return loop
+    return ticking(lambda: projections.keep(kept_from(clock.now(), minute_days, hour_days)), tick_ms / 1000)
 
 
 def watch(documents: Documents, tick_ms: int) -> Loop:
     """A loop that shows how far the projections are, and whether they must be rebuilt."""
+    told: int | None = None
 
-    async def loop() -> None:
-        told: int | None = None
-        while True:
-            position = await documents.position()
-            note_position(position)
-            if 0 <= position.fold_version < FOLD_VERSION and position.fold_version != told:
-                told = position.fold_version
-                log.warning(
-                    "the projections were made by an older version: run `python -m analytics_query rebuild`",
-                    fold_version=told,
-                    needed=FOLD_VERSION,
-                )
-            await asyncio.sleep(tick_ms / 1000)
+    async def tick() -> None:
+        nonlocal told
+        position = await documents.position()
+        note_position(position)
+        if 0 <= position.fold_version < FOLD_VERSION and position.fold_version != told:
+            told = position.fold_version
+            log.warning(
+                "the projections were made by an older version: run `python -m analytics_query rebuild`",
+                fold_version=told,
+                needed=FOLD_VERSION,
+            )
 
-    return loop
+    return ticking(tick, tick_ms / 1000)
 
 
 def expose_quality(sums: Sums, clock: Clock, tick_ms: int) -> Loop:
@@ -135,10 +129,4 @@ def expose_quality(sums: Sums, clock: Clock, tick_ms: int) -> Loop:
 
 def keep_warm(warmth: Warmth, clock: Clock, tick_ms: int) -> Loop:
     """A loop that makes the sums of the widest report before anybody asks for it."""
-
-    async def loop() -> None:
-        while True:
-            await warmth.renew(clock.now())
-            await asyncio.sleep(tick_ms / 1000)
-
-    return loop
+    return ticking(lambda: warmth.renew(clock.now()), tick_ms / 1000)

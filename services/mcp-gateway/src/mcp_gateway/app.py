@@ -55,11 +55,12 @@ from mcp_gateway.upstreams.issuers import open_signing_keys
 from servicekit.bus import DeadLetters
 from servicekit.clock import Clock, SystemClock
 from servicekit.deadletters import DeadLetterDesk
-from servicekit.health import Readiness
+from servicekit.health import Readiness, once
 from servicekit.http import create_http_app
 from servicekit.ids import new_id
 from servicekit.lifecycle import Background
 from servicekit.logs import get_logger
+from servicekit.migrations import schema_check
 from servicekit.pg import Database
 from servicekit.retention import Policy, Retention, dead_letter_policies, inbox_policy
 
@@ -85,6 +86,7 @@ def create_app(
 ) -> FastAPI:
     """The gateway with the tools, resources and prompts given; the product's own if none are."""
     clock = clock or SystemClock()
+    readiness = Readiness(clock)
     subscriptions = Subscriptions(
         ListenLimits(settings.listen_streams, settings.listen_tasks, settings.listen_together_ms)
     )
@@ -111,6 +113,9 @@ def create_app(
     async def lifespan(app: FastAPI) -> AsyncGenerator[None]:
         # The pool opens its connections when they are asked for: without PostgreSQL only what needs it is refused.
         database = await Database.connect(settings, SCHEMA)
+        # Once it was there, calls go on without PostgreSQL: an outage is no reason to send them away.
+        schema = once(schema_check(database, MIGRATIONS))
+        readiness.add("schema", schema)
         app.state.keys = PostgresKeys(database)
         app.state.key_ring = KeyRing(app.state.keys, clock, settings.gateway_key_keep_ms / 1000)
         # Without the bus only news are missing: it is no reason to take no calls.
@@ -122,17 +127,18 @@ def create_app(
             open_dead_letters(settings) as others,
             sessions.run(),
             Background() as background,
+            Background(begin_when=schema) as storing,
         ):
             dead_letters = DeadLetters(database.pool, SERVICE)
             desk = DeadLetterDesk(database, dead_letters, clock)
             app.state.dead_letters = {**others, SERVICE: OwnDeadLetters(desk)}
-            _start_audit(app, settings, database, clock, recording, background)
-            background.start(
+            _start_audit(app, settings, database, clock, recording, storing)
+            storing.start(
                 "audit-decisions", lambda: audit_decisions(settings, SERVICE, app.state.audit_writer, dead_letters)
             )
-            background.start("dead letters", desk.watch)
+            storing.start("dead letters", desk.watch)
             retention = Retention(database, clock, SERVICE, _policies(settings), settings.retention_tick_ms)
-            background.start("retention", retention.run)
+            storing.start("retention", retention.run)
             background.start("telling", subscriptions.run)
             background.start("closing", lambda: subscriptions.close_on(app.state.stopping))
             background.start("news", lambda: hear_news(settings, SERVICE, subscriptions))
@@ -149,7 +155,7 @@ def create_app(
         settings=settings,
         lifespan=lifespan,
         routers=[router],
-        readiness=Readiness(clock),
+        readiness=readiness,
         # Callers show a credential of their own here, not the token that services show each other.
         guarded=False,
     )
@@ -172,7 +178,7 @@ def _start_audit(
     database: Database,
     clock: Clock,
     recording: Background,
-    background: Background,
+    storing: Background,
 ) -> None:
     writer, reader = PostgresAuditWriter(database, clock), PostgresAuditReader(database)
     recorder = Recorder(writer, clock, settings.recording_policy, new_id("gateway"))
@@ -182,9 +188,9 @@ def _start_audit(
     if settings.audit_required:
         app.state.readiness.add("audit", recorder.check)
     recording.start("audit", recorder.run)
-    background.start("audit-window", loops.close_windows(turned_away))
-    background.start("audit-months", loops.keep_audit_months(writer, settings.audit_retention_days, clock))
-    background.start("audit-head", loops.tell_audit_head(HeadTeller(reader), settings.audit_head_every_ms))
+    storing.start("audit-window", loops.close_windows(turned_away))
+    storing.start("audit-months", loops.keep_audit_months(writer, settings.audit_retention_days, clock))
+    storing.start("audit-head", loops.tell_audit_head(HeadTeller(reader), settings.audit_head_every_ms))
 
 
 @asynccontextmanager

@@ -39,6 +39,7 @@ from servicekit.leader import LeaderLease
 from servicekit.lifecycle import Background
 from servicekit.migrations import schema_check
 from servicekit.outbox import OutboxRelay
+from servicekit.patience import patiently
 from servicekit.pg import Database
 from servicekit.retention import Retention, dead_letter_policies
 
@@ -56,11 +57,12 @@ def create_app(settings: Settings, clock: Clock | None = None) -> FastAPI:
     async def lifespan(app: FastAPI) -> AsyncGenerator[None]:
         database = await Database.connect(settings, SCHEMA, planner=store.PLANNER)
         bus = await Bus.connect(settings, SERVICE)
-        readiness.add("schema", schema_check(database, MIGRATIONS))
+        schema = schema_check(database, MIGRATIONS)
+        readiness.add("schema", schema)
         readiness.add("bus", bus.check)
         await keep_declared(bus, settings)
         fleet = await _open_fleet(settings)
-        async with Background(readiness) as background:
+        async with Background(readiness, begin_when=schema) as background:
             dead_letters = DeadLetters(database.pool, SERVICE)
             app.state.dead_letters = DeadLetterDesk(database, dead_letters, clock)
             background.start("dead letters", app.state.dead_letters.watch)
@@ -107,7 +109,7 @@ async def _start(
 
     background.start("outbox", relay.run)
     background.start("publish", couriers.publish)
-    background.start("mark", loops.patiently(couriers.mark))
+    background.start("mark", patiently(couriers.mark))
     background.start("create", creator.run)
     background.start("lead", loops.lead(lease, leader, watch, alarm, settings.leader_lease_ms))
     background.start("schedule", loops.schedule(scheduler, alarm, settings.schedule_tick_ms))
@@ -124,8 +126,8 @@ async def _start(
     if settings.fleet_sample_ms:
         sampler = Sampler(tasks, leader, clock, settings.fleet_sample_ms)
         background.start("sample", loops.sample_fleet(sampler, settings.fleet_sample_ms))
-    background.start("tell", loops.patiently(alarm.tell_leader))
-    background.start("listen", loops.patiently(partial(store.listen, database, alarm.ring_here)))
+    background.start("tell", patiently(alarm.tell_leader))
+    background.start("listen", patiently(partial(store.listen, database, alarm.ring_here)))
     background.start("reports", subscriptions.consume_reports(bus, reports, dead_letters))
     questions = Questions(tasks, clock, policy, alarm.ring)
     background.start("questions", subscriptions.consume_questions(bus, questions, dead_letters))

@@ -10,7 +10,7 @@ from orchestrator.handlers.scheduling import Scheduler
 from orchestrator.handlers.watching import Watch
 from orchestrator.ports import Store
 from servicekit.leader import LeaderLease
-from servicekit.logs import get_logger
+from servicekit.patience import patiently, ticking
 from servicekit.pg import is_transient
 
 RENEWALS_A_LEASE = 4
@@ -18,12 +18,9 @@ LOOKS_A_LEASE = 6
 """How often whoever stands by looks whether the lease is free."""
 TELL_PAUSE_S = 0.005
 GATHER_S = 0.005
-AWAY_PAUSE_S = 0.5
 RELEASE_S = 2.0
 
 Loop = Callable[[], Awaitable[None]]
-
-log = get_logger(__name__)
 
 
 class Alarm:
@@ -92,22 +89,6 @@ class Gather:
         self._call()
 
 
-def patiently(work: Loop) -> Loop:
-    """A loop that does `work` again and again, and waits a little while the database does not answer."""
-
-    async def loop() -> None:
-        while True:
-            try:
-                await work()
-            except Exception as error:
-                if not is_transient(error):
-                    raise
-                log.warning("the database does not answer", error=repr(error), again_in_s=AWAY_PAUSE_S)
-                await asyncio.sleep(AWAY_PAUSE_S)
-
-    return loop
-
-
 def lead(lease: LeaderLease, leader: Leader, watch: Watch, alarm: Alarm, ttl_ms: int) -> Loop:
     """A loop that takes the lease when it is free, and keeps it; with the database away, a reign runs out by itself."""
 
@@ -141,12 +122,7 @@ def schedule(scheduler: Scheduler, alarm: Alarm, tick_ms: int) -> Loop:
 
 def keep(work: Loop, tick_ms: int) -> Loop:
     """A loop that does `work` at every tick."""
-
-    async def tick() -> None:
-        await work()
-        await asyncio.sleep(tick_ms / 1000)
-
-    return patiently(tick)
+    return ticking(work, tick_ms / 1000)
 
 
 def sample_fleet(sampler: Sampler, every_ms: int) -> Loop:

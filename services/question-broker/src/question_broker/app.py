@@ -46,12 +46,16 @@ def create_app(settings: Settings) -> FastAPI:
         escalations = PostgresEscalations(database)
         app.state.questions, app.state.learnings, app.state.clock = questions, learnings, clock
         app.state.rules, app.state.escalations = PostgresRules(database), escalations
-        readiness.add("schema", schema_check(database, MIGRATIONS))
+        schema = schema_check(database, MIGRATIONS)
+        readiness.add("schema", schema)
         readiness.add("bus", bus.check)
         await keep_declared(bus, settings)
         dead_letters = DeadLetters(database.pool, SERVICE)
         app.state.dead_letters = DeadLetterDesk(database, dead_letters, clock)
-        async with open_webhook(settings.webhook) as webhook, Background(readiness) as background:
+        async with (
+            open_webhook(settings.webhook) as webhook,
+            Background(readiness, begin_when=schema) as background,
+        ):
             background.start("dead letters", app.state.dead_letters.watch)
             background.start("retention", _retention(settings, database, clock).run)
             background.start("relay", relay.run)

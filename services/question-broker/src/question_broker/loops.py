@@ -10,6 +10,7 @@ from question_broker.handlers.escalating import Escalating
 from question_broker.ports import Questions
 from servicekit.clock import Clock
 from servicekit.logs import get_logger
+from servicekit.patience import ticking
 from servicekit.pg import is_transient
 
 MEASURE_S = 10.0
@@ -20,13 +21,11 @@ log = get_logger(__name__)
 def expire(questions: Questions, clock: Clock, tick_ms: int) -> Callable[[], Awaitable[None]]:
     """A loop that closes questions past their deadline; any number of replicas may run it."""
 
-    async def loop() -> None:
-        while True:
-            while await handlers.expire(questions, clock.now()):
-                pass
-            await asyncio.sleep(tick_ms / 1000)
+    async def tick() -> None:
+        while await handlers.expire(questions, clock.now()):
+            pass
 
-    return loop
+    return ticking(tick, tick_ms / 1000)
 
 
 def measure(questions: Questions, clock: Clock) -> Callable[[], Awaitable[None]]:
@@ -48,10 +47,8 @@ def measure(questions: Questions, clock: Clock) -> Callable[[], Awaitable[None]]
 def escalate(escalating: Escalating, tick_ms: int) -> Callable[[], Awaitable[None]]:
     """A loop that tells somebody else of questions that wait too long; any number of replicas may run it."""
 
-    async def loop() -> None:
-        while True:
-            while await telling.promise(escalating) or await telling.deliver(escalating):
-                pass
-            await asyncio.sleep(tick_ms / 1000)
+    async def tick() -> None:
+        while await telling.promise(escalating) or await telling.deliver(escalating):
+            pass
 
-    return loop
+    return ticking(tick, tick_ms / 1000)

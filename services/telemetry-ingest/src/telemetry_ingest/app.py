@@ -44,13 +44,14 @@ def create_app(settings: Settings) -> FastAPI:
         app.state.log, app.state.tail = log, tail
         # A blocking read must end before the client takes the server for dead.
         app.state.live_wait_ms = min(settings.live_heartbeat_ms, settings.redis_timeout_ms // 2)
-        readiness.add("schema", schema_check(database, MIGRATIONS))
+        schema = schema_check(database, MIGRATIONS)
+        readiness.add("schema", schema)
         readiness.add("bus", bus.check)
         await keep_declared(bus, settings)
         dead_letters = DeadLetters(database.pool, SERVICE)
         app.state.dead_letters = DeadLetterDesk(database, dead_letters, clock)
         gathering = subscriptions.Gathering(settings.ingest_max_events, settings.ingest_wait_ms)
-        async with Background(readiness) as background:
+        async with Background(readiness, begin_when=schema) as background:
             background.start("dead letters", app.state.dead_letters.watch)
             background.start("retention", _retention(settings, database, clock).run)
             background.start("partitions", loops.keep_partitions(log, clock))

@@ -1,11 +1,11 @@
 """Ticks."""
 
-import asyncio
 from collections.abc import Awaitable, Callable
 
 from servicekit.clock import Clock
 from servicekit.logs import get_logger
 from servicekit.metrics import RETENTION_REMOVED
+from servicekit.patience import insist, ticking
 from telemetry_ingest import handlers
 from telemetry_ingest.ports import EventLog
 
@@ -20,7 +20,7 @@ def after_partitions(log: EventLog, clock: Clock, consume: Loop) -> Loop:
     """`consume`, once today's partition is there: a partition is not made for a day that has strays already."""
 
     async def loop() -> None:
-        await handlers.keep_partitions(log, clock.now())
+        await insist(lambda: handlers.keep_partitions(log, clock.now()))
         await consume()
 
     return loop
@@ -28,24 +28,16 @@ def after_partitions(log: EventLog, clock: Clock, consume: Loop) -> Loop:
 
 def keep_partitions(log: EventLog, clock: Clock) -> Loop:
     """A loop that makes partitions ahead of time."""
-
-    async def loop() -> None:
-        while True:
-            await handlers.keep_partitions(log, clock.now())
-            await asyncio.sleep(TICK_S)
-
-    return loop
+    return ticking(lambda: handlers.keep_partitions(log, clock.now()), TICK_S)
 
 
 def forget_old(log: EventLog, clock: Clock, days: int) -> Loop:
     """A loop that forgets what is older than so many days."""
 
-    async def loop() -> None:
-        while True:
-            dropped = await handlers.forget_old(log, clock.now(), days)
-            RETENTION_REMOVED.labels("telemetry-ingest", "partitions").inc(dropped)
-            if dropped:
-                logger.info("log.forgotten", days=days, partitions=dropped)
-            await asyncio.sleep(TICK_S)
+    async def tick() -> None:
+        dropped = await handlers.forget_old(log, clock.now(), days)
+        RETENTION_REMOVED.labels("telemetry-ingest", "partitions").inc(dropped)
+        if dropped:
+            logger.info("log.forgotten", days=days, partitions=dropped)
 
-    return loop
+    return ticking(tick, TICK_S)

@@ -5,9 +5,9 @@ import socket
 import sys
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
-from pydantic import BeforeValidator, Field, SecretStr, field_validator
+from pydantic import BeforeValidator, Field, SecretStr, field_validator, model_validator
 from pydantic_settings import NoDecode
 
 from contracts.base import Name, WorkerId
@@ -54,6 +54,8 @@ class Settings(ServiceSettings):
 
     worker_id: WorkerId = Field(default_factory=_own_id)
     """Id of this worker: letters, digits, `_` and `-`; the host's name if it is left out."""
+    manager_host: str | None = None
+    """Host of the manager's machine: there NATS is looked for unless NATS_HOST says otherwise."""
     worker_tags: Names = ()
     """Tags of this worker, separated by commas; a task may ask for some."""
     worker_capabilities: Names = ()
@@ -227,6 +229,12 @@ class Settings(ServiceSettings):
         """Keys and addresses of models, by the names of their variables."""
         addresses = {name: getattr(self, name.lower()) for name in MODEL_ADDRESSES}
         return self.agent_keys | {name: address for name, address in addresses.items() if address is not None}
+
+    @model_validator(mode="before")
+    @classmethod
+    def _bus_beside_manager(cls, given: dict[str, Any]) -> dict[str, Any]:
+        host = given.get("manager_host")
+        return {"nats_host": host} | given if host else given
 
     @field_validator("data_dir")
     @classmethod

@@ -8,11 +8,17 @@ import typer
 
 from devstack.calls import Answer, Target, find_target
 from devstack.cli.output import print_json
+from devstack.environ import user_environment
 from devstack.paths import layout
 
 GatewayUrl = Annotated[
     str | None,
-    typer.Option("--gateway", envvar="MEWS_GATEWAY", metavar="URL", help="Gateway to call; else the one running here."),
+    typer.Option(
+        "--gateway",
+        envvar="MEWS_GATEWAY",
+        metavar="URL",
+        help="Gateway to call; else that of MANAGER_HOST, or the one running here.",
+    ),
 ]
 Token = Annotated[
     str | None,
@@ -22,7 +28,8 @@ Token = Annotated[
 
 def target_of(url: str | None, token: str | None) -> Target:
     """The gateway to call. Raises DevstackError when none was named and none runs here."""
-    return find_target(layout(), url, token)
+    place = layout()
+    return find_target(place, url, token, user_environment(place.root).get("MANAGER_HOST"))
 
 
 def call_once(target: Target, tool: str, arguments: Mapping[str, Any] | None = None) -> Answer:
