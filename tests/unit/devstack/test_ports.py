@@ -22,3 +22,8 @@ def test_no_port_is_given_twice():
     ports = choose_ports(["a", "b", "c"], {"a": wish, "b": wish})
     assert ports["a"] == wish
     assert len(set(ports.values())) == 3
+
+
+def test_a_port_is_not_given_again_before_its_owner_listens():
+    ports = [free_port() for _ in range(300)]
+    assert len(set(ports)) == 300

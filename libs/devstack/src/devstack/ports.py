@@ -2,12 +2,15 @@
 
 import secrets
 import socket
+from collections import deque
 from collections.abc import Iterable, Mapping
 
 # Below the range from which the kernel takes the ports of outgoing connections (32768 and up on Linux), so that a
 # stopped server finds its port free again.
 FIRST, LAST = 20000, 32000
 ATTEMPTS = 200
+# Whoever was given one may not listen on it yet.
+_given: deque[int] = deque(maxlen=1_000)
 
 
 def free_port(host: str = "127.0.0.1", prefer: int | None = None) -> int:
@@ -16,7 +19,8 @@ def free_port(host: str = "127.0.0.1", prefer: int | None = None) -> int:
         return prefer
     for _ in range(ATTEMPTS):
         port = FIRST + secrets.randbelow(LAST - FIRST)
-        if is_free(host, port):
+        if port not in _given and is_free(host, port):
+            _given.append(port)
             return port
     raise OSError(f"no free TCP port between {FIRST} and {LAST} on {host}")
 
