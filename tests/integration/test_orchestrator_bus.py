@@ -106,7 +106,9 @@ async def test_a_heartbeat_that_is_wrong_or_forged_is_put_aside(o: Orchestra) ->
     assert (await o.worker_view("w2")).slots_total == 3
 
 
-async def test_a_heartbeat_that_the_database_does_not_take_keeps_out_no_other_and_stops_no_watch(o: Orchestra) -> None:
+async def test_a_heartbeat_with_impossible_slots_keeps_out_no_other_and_stops_no_watch(
+    o: Orchestra,
+) -> None:
     broken, whole = await o.worker("w1"), await o.worker("w2")
 
     async def is_written() -> bool:

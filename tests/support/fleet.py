@@ -5,6 +5,7 @@ from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager
 from typing import Any
 
+import orjson
 from nats.errors import TimeoutError as NothingCame
 
 from contracts import streams, subjects
@@ -54,8 +55,8 @@ class HandWorker:
         await self.producer.send(self.event("registered", body | self._registration))
 
     async def beat(self, *running: Assignment, **more: Any) -> None:
-        """One heartbeat."""
-        body = {
+        """One heartbeat; `more` is said as it is, whether it is valid or not."""
+        body: dict[str, Any] = {
             "worker_id": self.worker_id,
             "incarnation": self.incarnation,
             "sent_at": NOW,
@@ -63,9 +64,8 @@ class HandWorker:
             "slots_free": self.slots - len(running),
             "running": [{"task_id": one.task_id, "attempt": one.attempt} for one in running],
         }
-        await self._bus.publish_core(
-            subjects.heartbeat(self.worker_id), Heartbeat.model_validate(body | more).to_json()
-        )
+        said = Heartbeat.model_validate(body).to_dict() | more
+        await self._bus.publish_core(subjects.heartbeat(self.worker_id), orjson.dumps(said))
 
     @asynccontextmanager
     async def alive(self, every_s: float = 0.05) -> AsyncGenerator[list[Assignment]]:
