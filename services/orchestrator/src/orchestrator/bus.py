@@ -171,7 +171,7 @@ def _tell(mail: Sequence[Assigned], stored: Sequence[bool], now: datetime) -> No
             kind=SpanKind.PRODUCER,
             attributes=about(subjects.task(one.worker_id), "send")
             | {
-                "messaging.destination.template": "worker.task.{worker_id}",
+                "messaging.destination.template": subjects.task("{worker_id}"),
                 "messaging.message.id": _message_id(one),
                 spans.TASK_ID: one.ref.task_id,
                 spans.ATTEMPT: one.ref.attempt,
