@@ -9,6 +9,7 @@ PYTHON ?= $(shell for python in python3.11 python3.12 python3 python; do \
 BIN := .venv/bin
 WORKERS ?= 2
 TESTS ?=
+SEED ?= 1
 REPO ?=
 BUILDER ?= docker
 REGISTRY ?=
@@ -44,8 +45,8 @@ logs: setup ## Follow all logs
 doctor: setup ## Say what is missing or wrong on this machine
 	@$(BIN)/mews doctor
 
-test: setup ## Run the tests on real servers (TESTS="tests/unit -k name" for some)
-	@$(BIN)/pytest -n auto $(TESTS)
+test: setup ## Run the tests on real servers (TESTS="tests/unit -k name" for some, SEED=2 for another order)
+	@$(BIN)/pytest -n auto --randomly-seed=$(SEED) $(TESTS)
 
 chaos: setup ## Break a running platform for three seeds, and see that all holds (ten minutes, alone on the machine)
 	@$(BIN)/pytest -m chaos tests/chaos/test_seeds.py

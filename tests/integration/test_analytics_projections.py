@@ -235,7 +235,7 @@ async def test_a_second_replica_goes_on_when_the_projecting_one_is_killed(
         replicas = [await replica(env, PROJECTION_LEASE_MS="500") for _ in range(2)]
         try:
             house = House(bus, env, database)
-            leading = await eventually(lambda: holder(database), within=20)
+            leading = await eventually(lambda: holder(database))
             await declare_streams(bus.js)
             before, after = History(seed=8).sealed("spool-1"), History(seed=9).sealed("spool-2")
             await house.send(before)
@@ -248,7 +248,7 @@ async def test_a_second_replica_goes_on_when_the_projecting_one_is_killed(
             async def taken_over() -> bool:
                 return await holder(database) not in (None, leading)
 
-            await eventually(taken_over, within=10)
+            await eventually(taken_over)
             await house.settled()
             assert_equal(await house.stored(), (await in_memory([*before, *after])).dump())
         finally:

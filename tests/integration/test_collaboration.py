@@ -49,7 +49,7 @@ async def closed(broker: Broker, question_id: str) -> QuestionView:
         view = QuestionView.model_validate_json(answer.content) if answer.status_code == 200 else None
         return view if view and view.state != "open" else None
 
-    view = await eventually(found, within=10)
+    view = await eventually(found)
     assert view is not None
     return view
 
@@ -61,16 +61,16 @@ async def test_help_is_asked_given_and_returned_though_the_broker_is_away_meanwh
     async with a_broker(stack_env("questions"), nats_server):
         question_id = await ask(asker, held)
         helper = await o.worker("helper")
-        taken = await helper.take(within=10)
+        taken = await helper.take()
         assert (taken.collaboration and taken.collaboration.question_id) == question_id
-        await o.reaches(held.task_id, "waiting", within=10)
+        await o.reaches(held.task_id, "waiting")
     said = {"question_id": question_id, "status": "completed", "response": "found it", "findings": ["a.py:3"]}
     await helper.producer.send(helper.event("collaboration_response", said, taken))
     async with a_broker(stack_env("questions"), nats_server) as broker:
         view = await closed(broker, question_id)
         assert (view.answer, view.findings, view.answered_by) == ("found it", ["a.py:3"], "helper")
         assert (view.linked_task_id, view.helper_worker) == (taken.task_id, "helper")
-        await o.reaches(held.task_id, "running", within=10)
+        await o.reaches(held.task_id, "running")
         await helper.end(taken)
         await o.reaches(taken.task_id, "completed")
 
@@ -82,7 +82,7 @@ async def test_a_helper_that_ends_without_a_response_has_its_own_account_told(
     async with a_broker(stack_env("questions"), nats_server) as broker:
         helper = await o.worker("helper")
         question_id = await ask(asker, held, wait=False)
-        taken = await helper.take(within=10)
+        taken = await helper.take()
         await helper.end(taken, claimed={"status": "completed", "summary": {"overview": "leak is in a.py"}})
         assert (await closed(broker, question_id)).answer == "leak is in a.py"
 
@@ -94,7 +94,7 @@ async def test_a_target_that_nobody_knows_is_told_at_once(
     async with a_broker(stack_env("questions"), nats_server) as broker:
         question_id = await ask(asker, held, target_worker="nobody")
         assert "target_worker nobody is not known" in ((await closed(broker, question_id)).answer or "")
-        await o.reaches(held.task_id, "running", within=10)
+        await o.reaches(held.task_id, "running")
 
 
 async def test_help_that_came_too_late_or_that_nobody_needs_any_more_is_called_off(
@@ -104,11 +104,11 @@ async def test_help_that_came_too_late_or_that_nobody_needs_any_more_is_called_o
     async with a_broker(stack_env("questions"), nats_server) as broker:
         helper = await o.worker("helper")
         expiring = await ask(asker, held, deadline_ms=1_000)
-        late = await helper.take(within=10)
-        await o.reaches(late.task_id, "cancelled", within=10)
+        late = await helper.take()
+        await o.reaches(late.task_id, "cancelled")
         assert (await closed(broker, expiring)).state == "expired"
         dropped = await ask(asker, held)
-        needless = await helper.take(within=10)
+        needless = await helper.take()
         await asker.end(held)
-        await o.reaches(needless.task_id, "cancelled", within=10)
+        await o.reaches(needless.task_id, "cancelled")
         assert (await closed(broker, dropped)).state == "withdrawn"

@@ -123,7 +123,7 @@ async def test_a_release_is_set_up_while_its_servers_start_and_grows_later(
     said = []
     async with setting_up(MORE, said, given | {"NATS_HOST": nats.host}) as setup:
         running = asyncio.create_task(setup.run())
-        await eventually(lambda: any(line.startswith("NATS: not yet") for line in said), within=20)
+        await eventually(lambda: any(line.startswith("NATS: not yet") for line in said))
         await asyncio.to_thread(nats.start)
         async with asyncio.timeout(30):
             await running

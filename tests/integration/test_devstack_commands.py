@@ -128,7 +128,7 @@ async def test_ctrl_c_ends_a_system_in_the_foreground(mews: Mews):
         state = answer.json
         return answer.code == 0
 
-    await eventually(is_ready, within=15)
+    await eventually(is_ready)
     process.send_signal(signal.SIGINT)
     async with asyncio.timeout(15):
         out, err = await process.communicate()

@@ -60,14 +60,14 @@ async def test_assignments_that_a_full_work_queue_refuses_come_when_there_is_roo
                 rows = await o.sql("SELECT count(*) FROM attempts")
                 return rows[0][0] == TASKS
 
-            await eventually(all_assigned, 20)
+            await eventually(all_assigned)
 
             async def full() -> Any:
                 unpublished = await o.sql("SELECT task_id FROM attempts WHERE published_at IS NULL")
                 stream = await o.bus.js.stream_info(streams.TASKS)
                 return 0 < stream.state.messages < TASKS and len(unpublished) > 0
 
-            await eventually(full, 20)
+            await eventually(full)
             for _ in range(TASKS):
                 named.append(await worker.take(within=30))
         assert sorted(one.task_id for one in named) == sorted(made)

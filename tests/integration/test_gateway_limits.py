@@ -2,8 +2,9 @@
 
 import asyncio
 from collections.abc import AsyncGenerator, Iterator
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
+from pathlib import Path
 
 import httpx
 import pytest
@@ -22,7 +23,8 @@ from tests.support.upstreams import World, upstreams
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 # Within a test hardly anything comes back of itself.
-PATIENT = {"rate_limit_answers_within_ms": 5_000, "rate_limit_reads_per_minute": 1, "rate_limit_writes_per_minute": 1}
+PATIENT = {"rate_limit_answers_within_ms": 60_000, "redis_timeout_ms": 60_000}
+RATES = {"rate_limit_reads_per_minute": 1, "rate_limit_writes_per_minute": 1}
 BURSTS = {"rate_limit_reads_burst": 3, "rate_limit_writes_burst": 2, "auth_failures_burst": 2}
 
 
@@ -47,15 +49,27 @@ def redis(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TestRedis]:
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def buckets(redis: TestRedis) -> AsyncGenerator[RedisBuckets]:
-    cache = Cache.connect(ServiceSettings(redis_host=redis.host, redis_port=redis.port))
-    yield RedisBuckets(cache, 5.0)
+    async with buckets_in(redis) as made:
+        yield made
+
+
+@asynccontextmanager
+async def buckets_in(redis: TestRedis) -> AsyncGenerator[RedisBuckets]:
+    cache = Cache.connect(ServiceSettings(redis_host=redis.host, redis_port=redis.port, redis_timeout_ms=60_000))
+    yield RedisBuckets(cache, 60.0)
     await cache.close()
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def replicas(redis: TestRedis) -> AsyncGenerator[Replicas]:
+    async with sharing(redis) as made:
+        yield made
+
+
+@asynccontextmanager
+async def sharing(redis: TestRedis) -> AsyncGenerator[Replicas]:
     where = {"redis_host": redis.host, "redis_port": redis.port}
-    settings = token_mode(**where, **PATIENT, **BURSTS)
+    settings = token_mode(**where, **PATIENT, **RATES, **BURSTS)
     async with AsyncExitStack() as stack:
         addresses = await stack.enter_async_context(upstreams(World()))
         urls = [await stack.enter_async_context(gateway(addresses, **settings)) for _ in range(2)]
@@ -120,21 +134,23 @@ async def test_wrong_credentials_are_counted_by_address_and_known_ones_pass(repl
     assert (await replicas.caller("admin", 1).tell("tools/list")).status == 200
 
 
-async def test_without_redis_each_replica_counts_for_itself(replicas: Replicas, redis: TestRedis) -> None:
-    await asyncio.to_thread(redis.stop)
-    try:
+async def test_without_redis_each_replica_counts_for_itself(tmp_path: Path) -> None:
+    lost = TestRedis(tmp_path)
+    lost.start()
+    async with sharing(lost) as replicas:
+        await asyncio.to_thread(lost.stop)
         for replica in (0, 1):
             codes = [(await replicas.caller("viewer", replica).call("list_tasks")).code for _ in range(4)]
             assert codes == ["ok", "ok", "ok", "rate_limited"]
-    finally:
-        await asyncio.to_thread(redis.start)
 
 
-async def test_a_redis_that_does_not_answer_is_away(buckets: RedisBuckets, redis: TestRedis) -> None:
-    await asyncio.to_thread(redis.stop)
-    try:
+async def test_a_redis_that_does_not_answer_is_away(tmp_path: Path) -> None:
+    lost = TestRedis(tmp_path)
+    lost.start()
+    async with buckets_in(lost) as buckets:
+        await asyncio.to_thread(lost.stop)
         with pytest.raises(SharedStateAway):
             await buckets.take("carol", Rate(60, 1), 1)
-    finally:
-        await asyncio.to_thread(redis.start)
-    assert await buckets.take("carol", Rate(60, 1), 1) == (1, 0)
+        await asyncio.to_thread(lost.start)
+        assert await buckets.take("carol", Rate(60, 1), 1) == (1, 0)
+    await asyncio.to_thread(lost.stop)

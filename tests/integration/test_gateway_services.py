@@ -70,7 +70,7 @@ async def worker(call: Caller, bus: Bus) -> HandWorker:
     async def shown() -> bool:
         return bool((await call("manage_workers", action="list"))[1]["workers"])
 
-    await eventually(shown, within=10)
+    await eventually(shown)
     await made.beat()
     return made
 
@@ -100,7 +100,7 @@ async def until(
         text, report = await call("monitor_task", **arguments)
         return (text, report) if holds(report) else None
 
-    answer = await eventually(found, within=10)
+    answer = await eventually(found)
     assert answer is not None
     return answer
 
@@ -161,7 +161,7 @@ async def test_a_question_comes_and_its_answer_goes_back(call: Caller, worker: H
     assert f"{question_id} (technical, medium, open): Which framework?" in text
 
     await call("answer_worker_question", question_id=question_id, answer="b", additional_context="see the ADR")
-    await eventually(lambda: heard, within=10)
+    await eventually(lambda: heard)
     assert (heard[0].answer, heard[0].additional_context, heard[0].answered_by) == ("b", "see the ADR", "local")
     _, code = await call.refused("answer_worker_question", question_id=question_id, answer="a")
     assert code == "question_closed"
@@ -174,7 +174,7 @@ async def test_a_question_comes_and_its_answer_goes_back(call: Caller, worker: H
     await until(call, lambda found: found["questions"], task_id=held.task_id)
     text, _ = await call("decide_request", question_id=request_id, decision="trimmed", amount_granted="1 core")
     assert "Decision: trimmed: 1 core (local)" in text
-    await eventually(lambda: heard[1:], within=10)
+    await eventually(lambda: heard[1:])
     assert (heard[1].decision and heard[1].decision.amount_granted) == "1 core"
     _, code = await call.refused("decide_request", question_id=question_id, decision="granted")
     assert code == "not_a_request"
@@ -206,7 +206,7 @@ async def test_a_manager_is_told_what_changes_and_asked_what_a_worker_asks(
     listening = asyncio.create_task(listen())
     held = await worker.take()
     await worker.progress(held)
-    await eventually(lambda: {task, streams} <= {*heard}, within=10)
+    await eventually(lambda: {task, streams} <= {*heard})
     async with client(call.url, call.era, elicitation_callback=person) as manager:
         following = asyncio.create_task(manager.call_tool("monitor_task", {"task_id": held.task_id, "wait": True}))
         heard.clear()
@@ -214,8 +214,8 @@ async def test_a_manager_is_told_what_changes_and_asked_what_a_worker_asks(
         now = datetime.now(UTC)  # noqa: TID251
         asked = worker.event("question", body, held, question_id=new_id("q"), occurred_at=now)
         await worker.producer.send(asked)
-        await eventually(lambda: answers, within=10)
-        await eventually(lambda: {task, "mews://questions"} <= {*heard}, within=10)
+        await eventually(lambda: answers)
+        await eventually(lambda: {task, "mews://questions"} <= {*heard})
         await worker.end(held)
         report = (await following).structured_content
     assert (answers[0].answer, answers[0].answered_by) == ("b", "local")

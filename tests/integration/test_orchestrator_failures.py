@@ -130,7 +130,7 @@ async def test_no_task_times_out_in_the_queue_while_the_bus_is_away(database: Da
         await eventually(overdue)
         assert (await o.task(task.task_id)).status == "queued"
         nats_server.start()
-        assert (await worker.take(within=15)).task_id == task.task_id
+        assert (await worker.take()).task_id == task.task_id
 
 
 async def test_an_attempt_that_its_worker_never_ends_is_taken_away_and_runs_elsewhere(
@@ -195,12 +195,12 @@ async def test_more_attempts_than_slots_are_refused_and_placed_when_there_is_roo
     tasks = [await o.create() for _ in range(3)]
     async with worker.alive() as named:
         worker.slots = 1
-        named.append(first := await worker.take(within=15))
+        named.append(first := await worker.take())
         live = await o.sql("SELECT count(*) AS live FROM attempts WHERE ended_at IS NULL")
         assert live[0]["live"] == 1
         await worker.end(first)
         for _ in tasks[1:]:
-            named.append(one := await worker.take(within=15))
+            named.append(one := await worker.take())
             await worker.end(one)
         for task in tasks:
             await o.reaches(task.task_id, "completed")

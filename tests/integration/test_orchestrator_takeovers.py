@@ -41,7 +41,7 @@ async def test_another_replica_leads_within_five_seconds(
         replicas(database, nats_server, 2, leader_lease_ms=DEFAULT_LEASE_MS) as (first, second),
     ):
         await first.start()
-        await eventually(lambda: leads(first), within=15)
+        await eventually(lambda: leads(first))
         o = Orchestra(await second.start(), bus, database.dsn(app.SCHEMA))
         worker = await o.worker()
         os.kill(first.pid, sign)
@@ -220,7 +220,7 @@ async def test_an_outage_of_the_bus_that_outlasts_leases_and_leader_starts_no_ta
             # A new leader knows of nobody, and must not take the silence of the bus for that of the workers.
             await both[0].kill()
             heir = Orchestra(both[1].client, bus, database.dsn(app.SCHEMA))
-            await eventually(lambda: leads(both[1]), within=15)
+            await eventually(lambda: leads(both[1]))
             await outlast(3)
             assert (await heir.task(task.task_id)).attempt == 1
             nats_server.start()

@@ -162,4 +162,4 @@ async def test_nothing_that_has_ended_is_left_uncollected(server: SandboxServer,
     def is_clean() -> bool:
         return not process.children()
 
-    await eventually(is_clean, within=15)
+    await eventually(is_clean)

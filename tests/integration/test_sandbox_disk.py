@@ -64,9 +64,9 @@ async def test_what_a_workspace_takes_is_told_and_a_raised_limit_holds(client: S
         usage = (await client.http.get(f"/v1/processes/{process_id}/usage")).json()
         return usage["disk_mb"] > least
 
-    await eventually(lambda: takes(9), within=15)
+    await eventually(lambda: takes(9))
     answer = await client.http.patch(f"/v1/processes/{process_id}/limits", json={"disk_mb": 40})
     assert answer.json()["limits"]["disk_mb"] == 40
     await client.http.post(f"/v1/processes/{process_id}/stdin", json={"text": "go\n"})
-    await eventually(lambda: takes(28), within=15)
+    await eventually(lambda: takes(28))
     assert (await client.http.delete(f"/v1/processes/{process_id}")).json()["reason"] == "cancelled"

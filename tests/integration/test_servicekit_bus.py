@@ -156,7 +156,7 @@ async def test_two_consumers_of_a_durable_share_it_without_doing_anything_twice(
         first, second = Handler(db), Handler(db)
         consumers = [consumer(bus, db, first, max_events=20), consumer(other, db, second, max_events=20)]
         async with running(*(one.run() for one in consumers)):
-            await eventually(lambda: settled(bus), within=15)
+            await eventually(lambda: settled(bus))
         assert first.calls
         assert second.calls
         assert sorted(await first.applied()) == sorted(event_ids(sent))
@@ -173,5 +173,5 @@ async def test_large_batches_are_pulled_in_few_and_all_arrive(database: Database
         assert all(await publish_batches(bus, [one._replace(payload=one.payload + padding) for one in messages]))
         handler = Handler(db)
         async with running(consumer(bus, db, handler).run()):
-            await eventually(lambda: settled(bus), within=15)
+            await eventually(lambda: settled(bus))
         assert await handler.applied() == event_ids(sent)

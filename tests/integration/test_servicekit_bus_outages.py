@@ -35,11 +35,11 @@ async def test_while_postgresql_is_away_nothing_is_put_aside_and_nothing_is_lost
                     info = await bus.js.consumer_info(TELEMETRY, DURABLE)
                     return info.delivered is not None and info.delivered.consumer_seq > 20 + 3 * 41
 
-                await eventually(given_back_twice, within=15)
+                await eventually(given_back_twice)
                 assert not await settled(bus)
             finally:
                 postgres.start()
-            await eventually(lambda: settled(bus), within=15)
+            await eventually(lambda: settled(bus))
         assert sorted(await handler.applied()) == sorted(event_ids(sent))
         assert [letter["payload"] for letter in await dead_letters(db)] == [b"{}"]
 
@@ -57,9 +57,9 @@ async def test_a_restart_of_the_broker_is_survived(database: Database, nats_serv
             await eventually(lambda: not bus.connected)
             assert await publish_batches(bus, [outgoing(sent[2])]) == [False]
             nats_server.start()
-            await eventually(lambda: bus.ready, within=10)
+            await eventually(lambda: bus.ready)
             await publish(bus, *sent[2:])
-            await eventually(lambda: settled(bus), within=10)
+            await eventually(lambda: settled(bus))
         assert await handler.applied() == event_ids(sent)
 
 
@@ -78,10 +78,10 @@ async def test_a_broker_that_comes_back_without_its_data_is_made_whole(
             await eventually(lambda: not bus.connected)
             shutil.rmtree(nats_server.data_dir / "jetstream")
             nats_server.start()
-            await eventually(lambda: bus.ready, within=10)
+            await eventually(lambda: bus.ready)
             # The producer has no acknowledgement of the first, and sends it again.
             await publish(bus, *sent)
-            await eventually(lambda: settled(bus), within=10)
+            await eventually(lambda: settled(bus))
         assert await handler.applied() == event_ids(sent)
 
 
@@ -112,7 +112,7 @@ async def test_a_consumer_starts_before_the_broker_and_its_streams(database: Dat
         handler = Handler(db)
         async with running(consumer(bus, db, handler).run()):
             nats_server.start()
-            await eventually(lambda: bus.ready, within=10)
+            await eventually(lambda: bus.ready)
             await publish(bus, batch(1))
             await eventually(lambda: settled(bus))
         assert len(await handler.applied()) == 1

@@ -173,7 +173,7 @@ async def test_streams_are_declared_again_when_the_broker_comes_back(nats_server
         nats_server.stop()
         await eventually(lambda: not bus.ready)
         nats_server.start()
-        await eventually(lambda: bus.ready, within=10)
+        await eventually(lambda: bus.ready)
         await bus.js.delete_stream(TASKS)
         bus.refresh()
         await bus.wait_ready()

@@ -65,7 +65,7 @@ async def carts(env: dict[str, str]) -> AsyncIterator[Carts]:
         asyncio.create_task(read(process.stdout, running.out.append)),
     ]
     try:
-        await eventually(lambda: running.address or process.returncode is not None, within=20)
+        await eventually(lambda: running.address or process.returncode is not None)
         yield running
     finally:
         if process.returncode is None:

@@ -98,14 +98,14 @@ async def test_a_database_is_made_while_the_server_is_away_and_outlives_its_abse
     finally:
         postgres.start()
     # Within the connect timeout, which a busy machine may miss once.
-    await eventually(lambda: answers(db), within=15)
+    await eventually(lambda: answers(db))
     postgres.kill()
     try:
         assert not await answers(db)
         assert not await answers(db)
     finally:
         postgres.start()
-    await eventually(lambda: answers(db), within=15)
+    await eventually(lambda: answers(db))
     await db.close()
 
 
@@ -158,8 +158,8 @@ async def test_a_migration_under_a_running_service_costs_it_no_work(database: Da
 
 
 async def test_connections_in_use_waits_and_failures_are_shown(database: Database) -> None:
-    counted, of_it = Counted(), {"schema": "orchestrator"}
-    db = await Pg.connect(settings(database, postgres_pool_size=2), "orchestrator")
+    counted, of_it = Counted(), {"schema": "of_this_test"}
+    db = await Pg.connect(settings(database, postgres_pool_size=2), "of_this_test")
     assert counted("mews_postgres_pool_connections", **of_it) == 2
     in_use = sample("mews_postgres_pool_in_use", **of_it) or 0
     async with db.acquire():

@@ -57,5 +57,5 @@ async def test_no_loop_crashes_for_want_of_a_schema_and_none_makes_the_service_w
 
         await eventually(schema_is_missing)
         await run_migrations(room.MIGRATIONS, room.SCHEMA, given)
-        await eventually(is_ready, within=10)
+        await eventually(is_ready)
     assert crashes() == before

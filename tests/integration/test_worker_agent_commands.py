@@ -77,13 +77,13 @@ async def test_a_paused_attempt_hears_of_it_stands_still_and_goes_on_where_it_wa
     (heard,) = await asyncio.wait_for(listening, 15)
     assert heard["kind"] == "pause"
     assert "lunch" in heard["text"]
-    await eventually(lambda: "paused" in statuses(side, "task-pause"), within=15)
-    assert await eventually(lambda: stands_still(marks), within=15)
+    await eventually(lambda: "paused" in statuses(side, "task-pause"))
+    assert await eventually(lambda: stands_still(marks))
     paused = [event.body for event in side.of("progress", "task-pause") if event.body.status == "paused"]
     assert paused[0].metrics.percent_complete == 30
     await side.beat(lambda beat: any(one["task_id"] == "task-pause" for one in beat["running"]))
     await side.command(CommandAction.resume, task_id="task-pause")
-    await eventually(lambda: statuses(side, "task-pause")[-1] == "testing", within=15)
+    await eventually(lambda: statuses(side, "task-pause")[-1] == "testing")
     before = size(marks)
     await eventually(lambda: size(marks) > before)
     assert [one["kind"] for one in await hear(bench, "task-pause")] == ["resume"]
@@ -96,7 +96,7 @@ async def test_a_pause_outlives_the_worker_agent_and_so_do_its_clocks(
     marks = tmp_path / "marks"
     await begin(side, "task-long", TICKING.format(marks=marks), limits={"silence_ms": 3_000})
     await side.command(CommandAction.pause, task_id="task-long")
-    await eventually(lambda: "paused" in statuses(side, "task-long"), within=15)
+    await eventually(lambda: "paused" in statuses(side, "task-long"))
     bench.worker.kill()
     bench.worker.start()
     await bench.worker.ready()
@@ -106,14 +106,14 @@ async def test_a_pause_outlives_the_worker_agent_and_so_do_its_clocks(
     assert side.of("outcome", "task-long") == []
     await side.command(CommandAction.resume, task_id="task-long")
     before = size(marks)
-    await eventually(lambda: size(marks) > before, within=15)
+    await eventually(lambda: size(marks) > before)
     assert (await side.outcome("task-long")).status == "timed_out"
 
 
 async def test_a_paused_attempt_can_be_cancelled(bench: Bench, side: OtherSide, tmp_path: Path) -> None:
     await begin(side, "task-stop", TICKING.format(marks=tmp_path / "marks"))
     await side.command(CommandAction.pause, task_id="task-stop")
-    await eventually(lambda: "paused" in statuses(side, "task-stop"), within=15)
+    await eventually(lambda: "paused" in statuses(side, "task-stop"))
     await side.command(CommandAction.cancel, task_id="task-stop", reason="too late")
     outcome = await side.outcome("task-stop")
     assert (outcome.status, outcome.reason) == ("cancelled", "too late")
@@ -131,10 +131,10 @@ async def test_a_paused_worker_pauses_what_runs_and_resumes_it(bench: Bench, sid
     marks = tmp_path / "marks"
     await begin(side, "task-all", TICKING.format(marks=marks))
     await side.command(CommandAction.pause)
-    await eventually(lambda: "paused" in statuses(side, "task-all"), within=15)
+    await eventually(lambda: "paused" in statuses(side, "task-all"))
     await side.beat(lambda beat: beat["paused"])
     await side.command(CommandAction.resume)
-    await eventually(lambda: statuses(side, "task-all")[-1] == "executing", within=15)
+    await eventually(lambda: statuses(side, "task-all")[-1] == "executing")
     await side.beat(lambda beat: not beat["paused"])
 
 
@@ -168,4 +168,4 @@ async def test_an_ended_session_lets_the_worker_leave_once_its_work_is_done(leav
         assert side.farewells == []
         await side.command(CommandAction.cancel, task_id="task-last")
         await side.outcome("task-last")
-        assert (await eventually(lambda: side.farewells, within=15))[0]["reason"] == "drained"
+        assert (await eventually(lambda: side.farewells))[0]["reason"] == "drained"

@@ -118,7 +118,7 @@ async def test_while_the_orchestrator_is_away_a_checkpoint_is_kept_and_a_push_wa
     async with agent_client(worker, "task-away") as client:
         assert not (await client.call_tool("save_checkpoint", {"data": {"by": 1}})).is_error
     let_go(sandbox, "task-away.1")
-    await eventually(lambda: worker.logged("attempt_not_confirmed"), within=15)
+    await eventually(lambda: worker.logged("attempt_not_confirmed"))
     assert git(remote, "branch", "--list", "away") == ""
     side.silent = False
     assert (await side.outcome("task-away")).observed.pushed is True

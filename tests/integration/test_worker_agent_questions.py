@@ -52,7 +52,7 @@ async def asked(side: OtherSide, question_id: str) -> Any:
     """The event of a question."""
     kinds = ("question", "resource_request", "collaboration_request")
     events = lambda: [event for kind in kinds for event in side.of(kind) if event.question_id == question_id]  # noqa: E731
-    return (await eventually(events, within=15))[0]
+    return (await eventually(events))[0]
 
 
 @pytest.mark.parametrize("era", ["legacy", "2026-07-28"])

@@ -132,7 +132,7 @@ async def test_a_query_is_answered_and_seen_by_the_manager(bench: Bench, side: O
     def calls() -> list[Any]:
         return [e for e in side.of("tool_call") if e.body.tool_name == name and e.event_id not in seen]
 
-    await eventually(lambda: len(calls()) == 2, within=15)
+    await eventually(lambda: len(calls()) == 2)
     assert {(event.evidence, event.body.status) for event in calls()} == {("observed", "completed")}
 
 

@@ -1,5 +1,6 @@
 """The spans of a worker-agent, as a collector receives them: complete whatever dies, and without what is nobody's."""
 
+import hashlib
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
 
@@ -11,9 +12,7 @@ from tests.support.stack import TestNats, run
 from tests.support.waiting import eventually
 from tests.support.worker_agent import OtherSide, WorkerProcess, agent_client, declare, other_side, worker_process
 
-TRACE = "0af7651916cd43dd8448eb211c80319c"
 REQUEST = "b7ad6b7169203331"
-TRACEPARENT = f"00-{TRACE}-{REQUEST}-01"
 SECRET = "s3cret-of-the-task-0123456789"
 SAID = (
     '{"type":"system","subtype":"init","session_id":"s-1","model":"sonnet","claude_code_version":"9.9.9",'
@@ -69,33 +68,43 @@ async def side(bench: Bench) -> AsyncIterator[OtherSide]:
         yield made
 
 
+def trace_of(task_id: str) -> str:
+    """Each test has a trace of its own."""
+    return hashlib.md5(task_id.encode(), usedforsecurity=False).hexdigest()
+
+
+def traceparent(task_id: str) -> str:
+    return f"00-{trace_of(task_id)}-{REQUEST}-01"
+
+
 async def ended(collector: Collector, task_id: str) -> Received:
-    await eventually(lambda: collector.of("run_attempt", mews_task_id=task_id), within=20)
+    await eventually(lambda: collector.of("run_attempt", mews_task_id=task_id))
     (whole,) = collector.of("run_attempt", mews_task_id=task_id)
     return whole
 
 
 async def test_an_attempt_is_one_tree_in_the_trace_of_its_assignment(bench: Bench, side: OtherSide) -> None:
-    await side.assign("task-tree", traceparent=TRACEPARENT, agent="claude", env={"SECRET": SECRET}, verify=["true"])
+    await side.assign(
+        "task-tree", traceparent=traceparent("task-tree"), agent="claude", env={"SECRET": SECRET}, verify=["true"]
+    )
     outcome = await side.outcome("task-tree")
     assert (outcome.status, outcome.reason) == ("completed", None)
-    whole, found = await ended(bench.collector, "task-tree"), bench.collector
+    whole, found, trace = await ended(bench.collector, "task-tree"), bench.collector, trace_of("task-tree")
     (accepted,) = found.of("accept_attempt", mews_task_id="task-tree")
-    (processed,) = found.of("process TASKS")
-    assert (processed.place[0], processed.parent_id, processed.kind) == (TRACE, REQUEST, "consumer")
+    (processed,) = found.of_trace(trace, "process TASKS")
+    assert (processed.parent_id, processed.kind) == (REQUEST, "consumer")
     assert (accepted.parent_id, whole.parent_id) == (processed.span_id, accepted.span_id)
     phases = ("prepare_attempt", "verify_result", "publish_result", "invoke_agent claude")
     for name in phases:
-        (phase,) = found.of(name, mews_task_id="task-tree")
-        assert (phase.trace_id, phase.parent_id) == (TRACE, whole.span_id), name
-    await eventually(lambda: found.of("send worker.completion"))
-    (sent,) = found.of("send worker.completion")
-    assert (sent.kind, sent.trace_id, sent.parent_id) == ("producer", TRACE, whole.span_id)
-    assert [one.parent_id for one in orphans(found.of_trace(TRACE))] == [REQUEST]
+        (phase,) = found.of_trace(trace, name)
+        assert phase.parent_id == whole.span_id, name
+    (sent,) = await eventually(lambda: found.of_trace(trace, "send worker.completion"))
+    assert (sent.kind, sent.parent_id) == ("producer", whole.span_id)
+    assert [one.parent_id for one in orphans(found.of_trace(trace))] == [REQUEST]
 
 
 async def test_an_agents_run_is_told_in_the_words_of_the_genai_conventions(bench: Bench, side: OtherSide) -> None:
-    await side.assign("task-words", traceparent=TRACEPARENT, agent="claude", env={"SECRET": SECRET})
+    await side.assign("task-words", traceparent=traceparent("task-words"), agent="claude", env={"SECRET": SECRET})
     await side.outcome("task-words")
     await ended(bench.collector, "task-words")
     (run_of_agent,) = bench.collector.of("invoke_agent claude", mews_task_id="task-words")
@@ -115,29 +124,32 @@ async def test_an_agents_run_is_told_in_the_words_of_the_genai_conventions(bench
     assert tool.failed
     # The agent's own spans, if it makes any, belong below the one of its run.
     said = [event.body.content for event in side.of("stream", "task-words")]
-    assert f"started in 00-{TRACE}-{run_of_agent.span_id}-01" in said
+    assert f"started in 00-{trace_of('task-words')}-{run_of_agent.span_id}-01" in said
 
 
 async def test_the_whole_is_told_though_the_worker_agent_died_meanwhile(bench: Bench, side: OtherSide) -> None:
-    await side.assign("task-dies", traceparent=TRACEPARENT, agent="claude", wish="linger", env={"SECRET": SECRET})
-    found = bench.collector
-    await eventually(lambda: found.of("prepare_attempt", mews_task_id="task-dies"), within=20)
+    await side.assign(
+        "task-dies", traceparent=traceparent("task-dies"), agent="claude", wish="linger", env={"SECRET": SECRET}
+    )
+    found, trace = bench.collector, trace_of("task-dies")
+    # The agent says its first words once its span has begun.
+    await side.first("stream", "task-dies")
     async with agent_client(bench.worker, "task-dies") as client:
         await client.call_tool("report_progress", {"status": "executing"})
-    before = await eventually(lambda: found.of("tools/call report_progress"))
+    (call,) = await eventually(lambda: found.of_trace(trace, "tools/call report_progress"))
     bench.worker.kill()
     bench.worker.start()
     await bench.worker.ready()
     (bench.sandbox.root / "task-dies.1" / "tree" / "go").touch()
     whole = await ended(found, "task-dies")
     (run_of_agent,) = found.of("invoke_agent claude", mews_task_id="task-dies")
-    assert before[0].parent_id == run_of_agent.span_id
+    assert call.parent_id == run_of_agent.span_id
     assert run_of_agent.parent_id == whole.span_id
     assert whole.seconds >= run_of_agent.seconds
 
 
 async def test_a_tool_call_is_told_by_its_name_and_nothing_that_it_says(bench: Bench, side: OtherSide) -> None:
-    await side.assign("task-calls", traceparent=TRACEPARENT, agent="command", command="sleep 300")
+    await side.assign("task-calls", traceparent=traceparent("task-calls"), agent="command", command="sleep 300")
     async with agent_client(bench.worker, "task-calls") as client:
         refused = await client.call_tool(
             "report_progress", {"status": "executing", "metrics": {"percent_complete": 400}}
@@ -145,10 +157,11 @@ async def test_a_tool_call_is_told_by_its_name_and_nothing_that_it_says(bench: B
         assert refused.is_error
         await client.call_tool("get_task", {})
     found = bench.collector
-    (asked,) = await eventually(lambda: found.of("tools/call get_task"))
-    wrong = await eventually(lambda: [one for one in found.of("tools/call report_progress") if one.failed])
-    assert wrong[0].attributes["error.type"] == "tool_error"
-    (rpc,) = await eventually(lambda: found.of("orchestrator/get_task"))
+    trace = trace_of("task-calls")
+    (asked,) = await eventually(lambda: found.of_trace(trace, "tools/call get_task"))
+    (wrong,) = await eventually(lambda: found.of_trace(trace, "tools/call report_progress"))
+    assert (wrong.failed, wrong.attributes["error.type"]) == (True, "tool_error")
+    (rpc,) = await eventually(lambda: found.of_trace(trace, "orchestrator/get_task"))
     assert (rpc.kind, rpc.parent_id) == ("client", asked.span_id)
     for one in found.spans:
         assert one.spec is not None, one

@@ -144,7 +144,7 @@ async def _are_in_the_log(log: asyncpg.Connection, results: Results) -> None:
         return await missing() == ([], Counter())
 
     try:
-        await eventually(complete, within=20)
+        await eventually(complete)
     except AssertionError as error:
         raise AssertionError(f"not in the log: {await missing()}") from error
 
@@ -157,7 +157,7 @@ async def _are_asked(broker: asyncpg.Connection, results: Results) -> None:
         rows = await broker.fetch("SELECT question_id, kind FROM questions")
         return asked.items() <= {row["question_id"]: row["kind"] for row in rows}.items()
 
-    await eventually(kept, within=20)
+    await eventually(kept)
 
 
 async def _are_held(broker: asyncpg.Connection, responses: Results) -> None:
@@ -166,7 +166,7 @@ async def _are_held(broker: asyncpg.Connection, responses: Results) -> None:
     async def held() -> bool:
         return expected <= {row["event_id"] for row in await broker.fetch("SELECT event_id FROM held_responses")}
 
-    await eventually(held, within=20)
+    await eventually(held)
 
 
 async def _are_learned(broker: asyncpg.Connection, results: Results) -> None:
@@ -175,7 +175,7 @@ async def _are_learned(broker: asyncpg.Connection, results: Results) -> None:
     async def learned() -> bool:
         return expected <= {row["learning_id"] for row in await broker.fetch("SELECT learning_id FROM learnings")}
 
-    await eventually(learned, within=20)
+    await eventually(learned)
 
 
 def _is_logged(name: str) -> bool:

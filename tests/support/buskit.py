@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncGenerator, Coroutine, Iterable
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from typing import Any
 
@@ -88,9 +88,12 @@ async def running(*works: Coroutine[Any, Any, None]) -> AsyncGenerator[list[asyn
 
 
 async def cancel(task: asyncio.Task[None]) -> None:
-    """Cancel a loop and wait for its end."""
-    task.cancel()
-    with suppress(asyncio.CancelledError):
+    """Cancel a loop, wait for its end, and raise what it raised."""
+    while not task.done():
+        # asyncio.wait_for of Python 3.11 swallows a cancellation that comes together with its result.
+        task.cancel()
+        await asyncio.wait({task}, timeout=1)
+    if not task.cancelled():
         await task
 
 

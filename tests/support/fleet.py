@@ -18,7 +18,7 @@ from servicekit.bus import Bus, ensure_worker_consumers
 from servicekit.ids import new_id
 from tests.support.examples import NOW
 from tests.support.producer import Producer
-from tests.support.waiting import eventually
+from tests.support.waiting import PATIENCE_S, eventually
 
 
 class HandWorker:
@@ -83,7 +83,7 @@ class HandWorker:
         finally:
             beating.cancel()
 
-    async def take(self, within: float = 5.0) -> Assignment:
+    async def take(self, within: float = PATIENCE_S) -> Assignment:
         """The next assignment, acknowledged."""
         message = (await self._tasks.fetch(1, timeout=within))[0]
         await message.ack_sync()
@@ -99,7 +99,7 @@ class HandWorker:
             return True
         return False
 
-    async def commanded(self, where: Callable[[Command], bool] = lambda _: True, within: float = 5.0) -> Command:
+    async def commanded(self, where: Callable[[Command], bool] = lambda _: True, within: float = PATIENCE_S) -> Command:
         """The next command for which `where` holds."""
         while True:
             message = (await self._commands.fetch(1, timeout=within))[0]

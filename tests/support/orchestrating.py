@@ -28,7 +28,7 @@ from tests.support.buskit import a_bus
 from tests.support.fleet import HandWorker
 from tests.support.running import running_service
 from tests.support.stack import Database, TestNats
-from tests.support.waiting import eventually
+from tests.support.waiting import PATIENCE_S, eventually
 
 # Backoffs and ticks of production would make every test of a second attempt slow. Samples come where a test asks.
 FAST = {"schedule_tick_ms": 20, "watch_tick_ms": 50, "retry_base_ms": 20, "retry_cap_ms": 100, "fleet_sample_ms": 0}
@@ -66,7 +66,7 @@ class Orchestra:
         assert answer.status_code == 200, answer.text
         return WorkerView.model_validate_json(answer.content)
 
-    async def when(self, task_id: str, holds: Callable[[TaskView], bool], within: float = 5.0) -> TaskView:
+    async def when(self, task_id: str, holds: Callable[[TaskView], bool], within: float = PATIENCE_S) -> TaskView:
         """The task, once `holds` does."""
 
         async def found() -> TaskView | None:
@@ -80,7 +80,7 @@ class Orchestra:
         assert view is not None
         return view
 
-    async def reaches(self, task_id: str, status: str, within: float = 5.0) -> TaskView:
+    async def reaches(self, task_id: str, status: str, within: float = PATIENCE_S) -> TaskView:
         """The task, once it is in this state."""
         return await self.when(task_id, lambda view: view.status == status, within)
 

@@ -24,5 +24,5 @@ async def running_service(
         async def ready() -> bool:
             return (await client.get("/readyz")).status_code == 200
 
-        await eventually(ready, within=10)
+        await eventually(ready)
         yield client

@@ -71,9 +71,9 @@ class Collector:
         """The spans of a name, as `re.fullmatch` has it, with these attributes (`_` for dots: `mews_task_id`)."""
         return [one for one in self.spans if re.fullmatch(name, one.name) and _has(one, about)]
 
-    def of_trace(self, trace_id: str) -> list[Received]:
-        """All of one trace."""
-        return [one for one in self.spans if one.trace_id == trace_id]
+    def of_trace(self, trace_id: str, name: str = ".*") -> list[Received]:
+        """Those of one trace, all or of a name."""
+        return [one for one in self.of(name) if one.trace_id == trace_id]
 
     async def receive(self, request: Request) -> Response:
         """Take what an exporter sends."""

@@ -9,10 +9,12 @@ from typing import TypeVar
 Answer = TypeVar("Answer")
 
 PAUSE_S = 0.01
+PATIENCE_S = 30.0
+"""Bounds are there to end a test that hangs, and a starved machine must not reach them: they say nothing of speed."""
 
 
 async def eventually(
-    condition: Callable[[], Answer | None] | Callable[[], Awaitable[Answer | None]], within: float = 5.0
+    condition: Callable[[], Answer | None] | Callable[[], Awaitable[Answer | None]], within: float = PATIENCE_S
 ) -> Answer:
     """Return the first true answer of `condition` (plain or async); fail the test after `within` seconds."""
     deadline = time.monotonic() + within

@@ -38,7 +38,7 @@ from servicekit.traces import shared
 from tests.support.buskit import settings_of
 from tests.support.sandbox import SandboxServer, running_sandbox
 from tests.support.stack import TestNats, run
-from tests.support.waiting import eventually
+from tests.support.waiting import PATIENCE_S, eventually
 
 WORKER = "worker-t"
 NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
@@ -154,7 +154,7 @@ class OtherSide:
                 by_id.setdefault(event.event_id, event)
         return list(by_id.values())
 
-    async def beat(self, fits: Callable[[dict[str, Any]], object], within: float = 5.0) -> dict[str, Any]:
+    async def beat(self, fits: Callable[[dict[str, Any]], object], within: float = PATIENCE_S) -> dict[str, Any]:
         """The next heartbeat that fits."""
         seen = len(self.heartbeats)
         return await eventually(lambda: next((beat for beat in self.heartbeats[seen:] if fits(beat)), None), within)
@@ -163,16 +163,16 @@ class OtherSide:
         """The events of a kind."""
         return [event for event in self.events if event.kind == kind and task_id in (None, event.task_id)]
 
-    async def first(self, kind: str, task_id: str | None = None, within: float = 15.0) -> Any:
+    async def first(self, kind: str, task_id: str | None = None, within: float = PATIENCE_S) -> Any:
         """The first event of a kind, as soon as it is there."""
         return (await eventually(lambda: self.of(kind, task_id), within))[0]
 
-    async def event(self, event_id: str, within: float = 15.0) -> Any:
+    async def event(self, event_id: str, within: float = PATIENCE_S) -> Any:
         """One event, as soon as it is there."""
         found = await eventually(lambda: [event for event in self.events if event.event_id == event_id], within)
         return found[0]
 
-    async def outcome(self, task_id: str, within: float = 20.0) -> Any:
+    async def outcome(self, task_id: str, within: float = PATIENCE_S) -> Any:
         """The outcome of a task."""
         return (await self.first("outcome", task_id, within)).body
 
@@ -382,7 +382,7 @@ async def agent_client(
     worker: WorkerProcess, task_id: str, era: str = "auto", attempt: int = 1
 ) -> AsyncGenerator[Client]:
     """A real MCP client with the token of a running attempt."""
-    record = await eventually(lambda: _running(journal_of(worker, task_id, attempt)), within=15)
+    record = await eventually(lambda: _running(journal_of(worker, task_id, attempt)))
     async with mcp_client(mcp_url(worker), record["token"], era) as client:
         yield client
 

@@ -31,6 +31,7 @@ FORCED = 1
 # New objects before the collector looks for cycles: events come by the thousand, and have none.
 GC_THRESHOLD = 50_000
 STOP_LOOP_S = 10.0
+CANCELLATIONS = 2
 # How often is asked whether loops may begin: work waits for them, and the question is cheap.
 BEGIN_POLL_S = 0.5
 BEGINNING = "beginning"
@@ -94,9 +95,7 @@ class Background:
         """Cancel the loops one after another, the last started first, each with `within_s` to finish what it has."""
         while self._tasks:
             name, task = self._tasks.popitem()
-            task.cancel()
-            _done, late = await asyncio.wait({task}, timeout=within_s)
-            if late:
+            if not await _ended(task, within_s):
                 log.error("a loop does not stop", loop=name, within_s=within_s)
 
     async def check(self) -> None:
@@ -242,3 +241,13 @@ def _config(app: FastAPI, settings: ServiceSettings) -> uvicorn.Config:
         # Open requests get half of the grace; consumers and outboxes, which close with the lifespan, the rest.
         timeout_graceful_shutdown=max(1, math.floor(settings.shutdown_grace_ms / 2000)),
     )
+
+
+async def _ended(task: asyncio.Task[None], within_s: float) -> bool:
+    # asyncio.wait_for of Python 3.11 swallows a cancellation that comes together with its result.
+    for _ in range(CANCELLATIONS):
+        task.cancel()
+        await asyncio.wait({task}, timeout=within_s / CANCELLATIONS)
+        if task.done():
+            return True
+    return False
