@@ -26,10 +26,11 @@ from servicekit.ids import new_id
 from tests.support.buskit import a_bus
 from tests.support.fleet import HandWorker
 from tests.support.orchestrating import outlast
+from tests.support.other_side import other_side
 from tests.support.service_processes import ServiceProcess, service_processes
 from tests.support.stack import Database, TestNats, TestRedis
 from tests.support.waiting import eventually
-from tests.support.worker_agent import Bench, other_side, worker_bench
+from tests.support.worker_agent import Bench, worker_bench
 
 GRACE_S = 20.0
 """SHUTDOWN_GRACE_MS is not set here: this is its default."""

@@ -20,19 +20,12 @@ from telemetry_ingest import app
 from telemetry_ingest.settings import Settings
 from tests.conftest import StackEnv
 from tests.support.chaos_clients import ReportingClient, library, wire
+from tests.support.other_side import OtherSide, declare, other_side
 from tests.support.running import running_service
 from tests.support.sandbox import SandboxServer, running_sandbox
 from tests.support.stack import Database, TestNats
 from tests.support.waiting import eventually
-from tests.support.worker_agent import (
-    OtherSide,
-    WorkerProcess,
-    declare,
-    journal_of,
-    mcp_url,
-    other_side,
-    worker_process,
-)
+from tests.support.worker_agent import WorkerProcess, journal_of, mcp_url, worker_process
 
 OUTAGE_S = float(os.environ.get("MEWS_CHAOS_OUTAGE_S", "10"))
 RATE = float(os.environ.get("MEWS_CHAOS_RATE", "500"))

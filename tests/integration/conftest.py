@@ -4,9 +4,9 @@ from collections.abc import AsyncIterator, Iterator
 
 import pytest
 
+from tests.support.other_side import OtherSide, declare, other_side
 from tests.support.sandbox import SandboxServer, running_sandbox
 from tests.support.stack import TestNats, TestPostgres, run
-from tests.support.worker_agent import OtherSide, declare, other_side
 
 
 @pytest.fixture(scope="module")

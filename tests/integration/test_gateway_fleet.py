@@ -11,11 +11,12 @@ from mcp import Client
 
 from tests.conftest import StackEnv
 from tests.support.gateway import client
+from tests.support.other_side import WORKER
 from tests.support.sandbox import SandboxServer
 from tests.support.stack import TestNats
 from tests.support.waiting import eventually
 from tests.support.whole_gateway import whole_gateway
-from tests.support.worker_agent import WORKER, WorkerProcess, worker_process
+from tests.support.worker_agent import WorkerProcess, worker_process
 
 TICKING = "while true; do echo tick >> {marks}; sleep 0.05; done"
 

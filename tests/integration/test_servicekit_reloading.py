@@ -8,8 +8,8 @@ import httpx
 import psutil
 import pytest
 
+from devstack.ports import free_port
 from tests.support.waiting import eventually
-from tests.support.worker_agent import free_port
 
 SERVICE = "reloaded"
 MAIN = """

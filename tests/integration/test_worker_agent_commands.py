@@ -9,8 +9,9 @@ import psutil
 import pytest
 
 from contracts.commands import CommandAction
+from tests.support.other_side import OtherSide, other_side
 from tests.support.waiting import eventually
-from tests.support.worker_agent import Bench, OtherSide, agent_client, journal_of, other_side, worker_bench
+from tests.support.worker_agent import Bench, agent_client, journal_of, worker_bench
 
 TICKING = "while true; do echo tick >> {marks}; sleep 0.05; done"
 

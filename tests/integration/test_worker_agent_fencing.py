@@ -9,18 +9,13 @@ import pytest
 from contracts.questions import QuestionView
 from contracts.streams import BUCKETS, CHECKPOINTS
 from servicekit.bus.objects import Objects
+from tests.support.other_side import WORKER, OtherSide
 from tests.support.repositories import commit_all, git, new_repository
 from tests.support.rpc_services import QUESTION, rpc_services
 from tests.support.sandbox import SandboxServer
 from tests.support.stack import TestNats, run
 from tests.support.waiting import eventually
-from tests.support.worker_agent import (
-    WORKER,
-    OtherSide,
-    WorkerProcess,
-    agent_client,
-    worker_process,
-)
+from tests.support.worker_agent import WorkerProcess, agent_client, worker_process
 
 WAIT = "echo up; sleep 600"
 OTHER = "worker-2"

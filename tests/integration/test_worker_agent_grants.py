@@ -10,18 +10,11 @@ from typing import Any
 import pytest
 
 from contracts.questions import Ruling
+from tests.support.other_side import OtherSide, declare, other_side
 from tests.support.sandbox import SandboxServer, running_sandbox
 from tests.support.stack import TestNats, run
 from tests.support.waiting import eventually
-from tests.support.worker_agent import (
-    OtherSide,
-    WorkerProcess,
-    agent_client,
-    declare,
-    journal_of,
-    other_side,
-    worker_process,
-)
+from tests.support.worker_agent import WorkerProcess, agent_client, journal_of, worker_process
 from worker_agent.domain import AttemptKey
 
 REPOSITORY = Path(__file__).parents[2]

@@ -10,19 +10,11 @@ import pytest
 from contracts.commands import CommandAction
 from contracts.tasks import CollaborationTerms
 from tests.support.audit_projects import write_project
+from tests.support.other_side import OtherSide, declare
 from tests.support.sandbox import SandboxServer
 from tests.support.stack import TestNats, run
 from tests.support.waiting import eventually
-from tests.support.worker_agent import (
-    OtherSide,
-    WorkerProcess,
-    agent_client,
-    declare,
-    journal_of,
-    mcp_client,
-    mcp_url,
-    worker_process,
-)
+from tests.support.worker_agent import WorkerProcess, agent_client, journal_of, mcp_client, mcp_url, worker_process
 
 PROJECT = {
     "shop.py": "def total(prices):\n    return sum(price for price in prices if price > 0)\n",

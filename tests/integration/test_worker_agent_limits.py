@@ -13,10 +13,11 @@ import httpx
 import pytest
 from mcp import Client
 
+from tests.support.other_side import OtherSide
 from tests.support.sandbox import SandboxServer
 from tests.support.stack import TestNats, run
 from tests.support.waiting import eventually
-from tests.support.worker_agent import OtherSide, WorkerProcess, agent_client, journal_of, mcp_url, worker_process
+from tests.support.worker_agent import WorkerProcess, agent_client, journal_of, mcp_url, worker_process
 
 WAIT = "echo up; sleep 600"
 MOST_CONNECTIONS, MOST_CALLS, BURST = 40, 4, 60

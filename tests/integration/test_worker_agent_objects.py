@@ -13,18 +13,10 @@ import pytest
 from contracts.streams import ARTIFACTS, BUCKETS, CHECKPOINTS
 from servicekit.bus import Bus
 from tests.support.buskit import settings_of
+from tests.support.other_side import WORKER, OtherSide, declare, other_side
 from tests.support.sandbox import SandboxServer, running_sandbox
 from tests.support.stack import TestNats, run
-from tests.support.worker_agent import (
-    WORKER,
-    OtherSide,
-    WorkerProcess,
-    agent_client,
-    declare,
-    journal_of,
-    other_side,
-    worker_process,
-)
+from tests.support.worker_agent import WorkerProcess, agent_client, journal_of, worker_process
 from worker_agent.errors import ObjectsUnavailable
 from worker_agent.objects import JetStreamObjects
 

@@ -6,7 +6,8 @@ from typing import Any
 import pytest
 
 from contracts.tasks import CollaborationTerms
-from tests.support.worker_agent import Bench, OtherSide, agent_client, journal_of, other_side, worker_bench
+from tests.support.other_side import OtherSide, other_side
+from tests.support.worker_agent import Bench, agent_client, journal_of, worker_bench
 
 REPOSITORY_TASK = {"agent": "command", "command": "echo up; sleep 600"}
 HELP = CollaborationTerms(question_id="q-9", collaboration_type="code_review", from_worker="worker-2")

@@ -8,9 +8,10 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.other_side import OtherSide, declare, other_side
 from tests.support.sandbox import running_sandbox
 from tests.support.stack import TestNats, run
-from tests.support.worker_agent import OtherSide, WorkerProcess, declare, other_side, worker_process
+from tests.support.worker_agent import WorkerProcess, worker_process
 
 KEY = "sk-of-the-worker-0123456789"
 PROGRAMS = {

@@ -7,10 +7,11 @@ from typing import Any
 import pytest
 
 from contracts.questions import QuestionState, QuestionView
+from tests.support.other_side import OtherSide, other_side
 from tests.support.rpc_services import QUESTION, Refusal, rpc_services
 from tests.support.stack import run
 from tests.support.waiting import eventually
-from tests.support.worker_agent import Bench, OtherSide, WorkerProcess, agent_client, other_side, worker_bench
+from tests.support.worker_agent import Bench, WorkerProcess, agent_client, worker_bench
 
 TASK = "task-asking"
 

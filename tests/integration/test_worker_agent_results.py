@@ -9,20 +9,12 @@ from typing import Any
 
 import pytest
 
+from tests.support.other_side import WORKER, OtherSide, declare, other_side
 from tests.support.repositories import commit_all, git, new_repository
 from tests.support.sandbox import SandboxServer
 from tests.support.stack import TestNats, run
 from tests.support.waiting import eventually
-from tests.support.worker_agent import (
-    WORKER,
-    OtherSide,
-    WorkerProcess,
-    agent_client,
-    declare,
-    journal_of,
-    other_side,
-    worker_process,
-)
+from tests.support.worker_agent import WorkerProcess, agent_client, journal_of, worker_process
 from worker_agent.objects import JetStreamObjects
 
 EDIT = "echo changed > code.txt"

@@ -5,10 +5,11 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.other_side import OtherSide, declare
 from tests.support.sandbox import SandboxServer, launch, running_sandbox
 from tests.support.stack import TestNats, run
 from tests.support.waiting import eventually
-from tests.support.worker_agent import OtherSide, declare, worker_process
+from tests.support.worker_agent import worker_process
 
 
 @pytest.fixture

@@ -8,10 +8,11 @@ import psutil
 import pytest
 
 from contracts.commands import CommandAction
+from tests.support.other_side import OtherSide
 from tests.support.sandbox import SandboxServer
 from tests.support.stack import TestNats, run
 from tests.support.waiting import eventually
-from tests.support.worker_agent import OtherSide, WorkerProcess, journal_of, worker_process
+from tests.support.worker_agent import WorkerProcess, journal_of, worker_process
 
 
 @pytest.fixture(scope="module")

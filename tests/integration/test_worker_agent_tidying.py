@@ -9,8 +9,9 @@ from typing import Any, cast
 import pytest
 
 from contracts.sandbox import EmptySource
+from tests.support.other_side import other_side
 from tests.support.waiting import eventually
-from tests.support.worker_agent import Bench, other_side, worker_bench
+from tests.support.worker_agent import Bench, worker_bench
 from worker_agent.handlers.tidying import Tidying
 from worker_agent.sandboxes import UnixSandbox
 

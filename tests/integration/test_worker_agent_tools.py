@@ -12,21 +12,12 @@ from mcp import Client, MCPError, StdioServerParameters
 
 from contracts.commands import CommandAction
 from contracts.tasks import CollaborationTerms
+from tests.support.other_side import OtherSide, other_side
 from tests.support.rpc_services import rpc_services
 from tests.support.stack import TestNats, run
 from tests.support.tool_examples import AGENT, ASKING, FULL_CALL, KIND_OF_TOOL, MINIMAL_CALL, PLANNED, SAVED, TASK
 from tests.support.waiting import eventually
-from tests.support.worker_agent import (
-    Bench,
-    OtherSide,
-    WorkerProcess,
-    agent_client,
-    journal_of,
-    mcp_client,
-    mcp_url,
-    other_side,
-    worker_bench,
-)
+from tests.support.worker_agent import Bench, WorkerProcess, agent_client, journal_of, mcp_client, mcp_url, worker_bench
 from worker_agent.mcp.tools import BY_NAME
 
 HELP = CollaborationTerms(question_id="q-9", collaboration_type="code_review", from_worker="worker-2")

@@ -6,11 +6,12 @@ from dataclasses import dataclass
 
 import pytest
 
+from tests.support.other_side import OtherSide, declare, other_side
 from tests.support.sandbox import SandboxServer, running_sandbox
 from tests.support.spans import Collector, Received, collecting, orphans
 from tests.support.stack import TestNats, run
 from tests.support.waiting import eventually
-from tests.support.worker_agent import OtherSide, WorkerProcess, agent_client, declare, other_side, worker_process
+from tests.support.worker_agent import WorkerProcess, agent_client, worker_process
 
 REQUEST = "b7ad6b7169203331"
 SECRET = "s3cret-of-the-task-0123456789"

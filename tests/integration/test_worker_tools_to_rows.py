@@ -21,12 +21,13 @@ from question_broker import app as questions
 from telemetry_ingest import app as telemetry
 from tests.conftest import StackEnv
 from tests.support.buskit import a_bus
+from tests.support.other_side import OtherSide
 from tests.support.running import running_service
 from tests.support.sandbox import SandboxServer, running_sandbox
 from tests.support.stack import Database, TestNats
 from tests.support.tool_examples import AGENT, ASKING, FULL_CALL, KIND_OF_TOOL, MINIMAL_CALL, PLANNED, SAVED
 from tests.support.waiting import eventually
-from tests.support.worker_agent import OtherSide, WorkerProcess, agent_client, worker_process
+from tests.support.worker_agent import WorkerProcess, agent_client, worker_process
 from worker_agent.mcp.tools import BY_NAME
 
 ROOMS = (

@@ -14,6 +14,7 @@ import psutil
 import pytest
 
 from contracts.tasks import FailureClass, TaskView
+from devstack.ports import free_port
 from orchestrator import app
 from servicekit.migrations import run_migrations
 from tests.support.buskit import a_bus
@@ -21,7 +22,7 @@ from tests.support.orchestrating import FAST, Orchestra, settings_for
 from tests.support.sandbox import running_sandbox
 from tests.support.stack import Database, TestNats, TestPostgres, run
 from tests.support.waiting import eventually
-from tests.support.worker_agent import WorkerProcess, free_port, worker_process
+from tests.support.worker_agent import WorkerProcess, worker_process
 
 pytestmark = pytest.mark.timeout(400)
 

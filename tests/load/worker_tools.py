@@ -26,19 +26,13 @@ from urllib.parse import urlsplit
 import psutil
 
 from contracts.commands import CommandAction
+from devstack.ports import free_port
 from tests.load.measuring import Report, percentiles
+from tests.support.other_side import declare, other_side
 from tests.support.sandbox import running_sandbox
 from tests.support.stack import TestNats
 from tests.support.waiting import eventually
-from tests.support.worker_agent import (
-    WorkerProcess,
-    declare,
-    free_port,
-    journal_of,
-    mcp_url,
-    other_side,
-    worker_process,
-)
+from tests.support.worker_agent import WorkerProcess, journal_of, mcp_url, worker_process
 
 MODERN, HANDSHAKE = "2026-07-28", "2025-06-18"
 META = {

@@ -16,10 +16,11 @@ from mcp_gateway.mcp.briefings import PROMPTS
 from mcp_gateway.mcp.table import TOOLS
 from tests.support.besieged import Besieged, bounded
 from tests.support.hostile import HEADERS, arguments_of, complaint_about, rpc, spoilt_one_by_one, texts, values
+from tests.support.other_side import other_side
 from tests.support.stack import TestNats, run
 from tests.support.tool_examples import AGENT, MINIMAL_CALL, TASK
 from tests.support.waiting import eventually
-from tests.support.worker_agent import Bench, journal_of, mcp_url, other_side, worker_bench
+from tests.support.worker_agent import Bench, journal_of, mcp_url, worker_bench
 from worker_agent.mcp.tools import BY_NAME
 
 MANAGER_TOOLS = [tool.name for tool in TOOLS]

@@ -16,11 +16,12 @@ from tests.support.coding_agents import AGENTS, BIN, CodingAgent
 from tests.support.model.script import Script, Turn
 from tests.support.model.server import create_model
 from tests.support.node import ROOT
+from tests.support.other_side import OtherSide, declare, other_side
 from tests.support.repositories import commit_all, new_repository
 from tests.support.sandbox import SandboxServer, running_sandbox
 from tests.support.serving import serving
 from tests.support.stack import TestNats
-from tests.support.worker_agent import OtherSide, declare, other_side, worker_process
+from tests.support.worker_agent import worker_process
 from worker_agent.domain import AttemptKey
 
 TRANSCRIPTS = ROOT / "tests" / "transcripts"

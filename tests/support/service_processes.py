@@ -13,12 +13,12 @@ from typing import NamedTuple
 
 import httpx
 
+from devstack.ports import free_port
 from devstack.services import SERVICES, ServiceSpec
 from servicekit.migrations import run_migrations
 from tests.support.schema import settings_of
 from tests.support.stack import Database, TestNats, TestRedis
 from tests.support.waiting import eventually
-from tests.support.worker_agent import free_port
 
 # The machine may be busy: that is no reason to fail.
 START_WITHIN_S = 300.0

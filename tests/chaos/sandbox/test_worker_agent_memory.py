@@ -12,9 +12,10 @@ import psutil
 import pytest
 
 from tests.support import attacks
+from tests.support.other_side import OtherSide, declare, other_side
 from tests.support.sandbox import SandboxServer
 from tests.support.stack import TestNats, run
-from tests.support.worker_agent import OtherSide, WorkerProcess, declare, other_side, worker_process
+from tests.support.worker_agent import WorkerProcess, worker_process
 
 MB = 1024 * 1024
 MOST_GROWTH_MB = 20
