@@ -25,7 +25,7 @@ def test_numbers_lose_what_says_nothing() -> None:
 def test_a_cell_is_one_short_line() -> None:
     assert cell("two\n  lines") == "two lines"
     assert len(cell("x" * 500)) == 60
-    assert cell(None) == cell("") == "-"
+    assert cell(None) == cell("") == cell(" \x1b[0m\n") == "-"
 
 
 def test_terminal_codes_of_a_workers_output_do_not_reach_the_reader() -> None:

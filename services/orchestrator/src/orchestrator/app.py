@@ -132,7 +132,7 @@ async def _start(
     questions = Questions(tasks, clock, policy, alarm.ring)
     background.start("questions", subscriptions.consume_questions(bus, questions, dead_letters))
     refusals = subscriptions.Refusals(dead_letters, clock)
-    background.start("refusals", loops.patiently(refusals.put_aside))
+    background.start("refusals", patiently(refusals.put_aside))
     await subscriptions.hear_heartbeats(bus, leader, refusals, clock)
     briefings = Briefings(tasks, clock, alarm.ring)
     await subscriptions.hear_workers(bus, sessions, briefings, refusals, clock)

@@ -53,10 +53,9 @@ def indented(text: str, by: str = "  ") -> list[str]:
 
 
 def cell(value: object, length: int = _CELL) -> str:
-    """A value on one line and not too long; `-` for none."""
-    if value is None or value == "":
-        return _NOTHING
-    return shorten(" ".join(printable(str(value)).split()), length)
+    """A value on one line and not too long; `-` for none, and for one of which nothing can be seen."""
+    said = "" if value is None else " ".join(printable(str(value)).split())
+    return shorten(said, length) if said else _NOTHING
 
 
 def lines_below(text: str, indent: str, length: int = _LINE) -> str:
