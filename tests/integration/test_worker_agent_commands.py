@@ -111,6 +111,23 @@ async def test_a_pause_outlives_the_worker_agent_and_so_do_its_clocks(
     assert (await side.outcome("task-long")).status == "timed_out"
 
 
+async def test_a_pause_that_comes_before_its_attempt_holds_it_back_even_after_a_crash(
+    bench: Bench, side: OtherSide
+) -> None:
+    await side.command(CommandAction.pause, task_id="task-early", attempt=1)
+    await eventually(lambda: b"task-early" in (bench.worker.data / "worker.json").read_bytes())
+    bench.worker.kill()
+    bench.worker.start()
+    await bench.worker.ready()
+    await side.assign("task-early", agent="command", command="echo up; sleep 600")
+    await side.first("progress", "task-early")
+    assert statuses(side, "task-early") == ["paused"]
+    assert side.of("stream", "task-early") == []
+    await side.command(CommandAction.resume, task_id="task-early", attempt=1)
+    await side.first("stream", "task-early")
+    assert statuses(side, "task-early") == ["paused", "initializing"]
+
+
 async def test_a_paused_attempt_can_be_cancelled(bench: Bench, side: OtherSide, tmp_path: Path) -> None:
     await begin(side, "task-stop", TICKING.format(marks=tmp_path / "marks"))
     await side.command(CommandAction.pause, task_id="task-stop")

@@ -10,6 +10,7 @@ from contracts.tasks import Limits
 from tests.support.examples import NOW
 from worker_agent.decisions.limits import AttemptLimits, limits_of
 from worker_agent.domain import AttemptKey, WorkerState
+from worker_agent.handlers.beforehand import Beforehand
 from worker_agent.handlers.commands import Commands, with_config
 from worker_agent.handlers.slots import Slots
 from worker_agent.handlers.workshop import Defaults
@@ -29,17 +30,14 @@ class Recorded:
         self.resumed: list[tuple[Any, ...]] = []
         self.changes = 0
         self.configs: list[WorkerConfig] = []
-        self.forestalled: list[AttemptKey] = []
+        self.beforehand = Beforehand()
 
     async def save_state(self, state: WorkerState) -> None:
         self.saved.append(state)
 
     async def cancel(self, *arguments: Any) -> None:
         self.cancelled.append(arguments)
-        self.forestalled.append(AttemptKey(arguments[0], arguments[1]))
-
-    def forestall(self, keys: Iterable[AttemptKey]) -> None:
-        self.forestalled += keys
+        self.beforehand.cancel(AttemptKey(arguments[0], arguments[1]))
 
     async def pause(self, *arguments: Any) -> None:
         self.paused.append(arguments)
@@ -137,4 +135,4 @@ async def test_what_was_cancelled_before_it_came_is_known_after_a_restart(told: 
     assert told.saved[-1].forestalled == [AttemptKey("t", 2)]
     kept, again = WorkerState.model_validate_json(told.saved[-1].to_json()), Recorded()
     Commands(kept, again, again, again.changed, again.configs.append)  # pyright: ignore[reportArgumentType]
-    assert again.forestalled == [AttemptKey("t", 2)]
+    assert again.beforehand.cancelled == [AttemptKey("t", 2)]

@@ -292,3 +292,5 @@ class WorkerState(Model):
     """Ids of the last commands that were obeyed."""
     forestalled: list[AttemptKey] = []
     """Attempts that were cancelled before their assignment was here, the last ones: none of them is begun."""
+    paused_before: list[AttemptKey] = []
+    """Attempts that were paused before their assignment was here: they stand still from the beginning."""

@@ -2,7 +2,6 @@
 
 import asyncio
 import secrets
-from collections.abc import Iterable
 from datetime import timedelta
 from hashlib import sha256
 
@@ -14,9 +13,10 @@ from servicekit.traces import continued, current_traceparent
 from worker_agent.decisions.admission import Verdict, admit
 from worker_agent.decisions.grants import granted
 from worker_agent.decisions.limits import limits_of
-from worker_agent.domain import AttemptKey, AttemptRecord, Cancellation, Phase, Target, ToolAccess
+from worker_agent.domain import AttemptKey, AttemptRecord, Cancellation, Pause, Phase, Target, ToolAccess
 from worker_agent.errors import SandboxUnavailable
 from worker_agent.handlers.attempt import Attempt
+from worker_agent.handlers.beforehand import Beforehand
 from worker_agent.handlers.grants import note_decision
 from worker_agent.handlers.run import Run
 from worker_agent.handlers.saving import Rescue
@@ -30,7 +30,7 @@ TOKEN_BYTES = 32
 AFTER_CRASH_S = 1.0
 # Longer than any other use of a workspace takes, such as the agents' self-test.
 ABANDONED_AFTER_S = 600.0
-MOST_FORESTALLED = 1_000
+PAUSED_BEFORE = "paused before it came"
 LEASE_OVER = "the worker-agent was away for longer than the lease"
 
 log = get_logger(__name__)
@@ -51,7 +51,7 @@ class Attempts:
         self._tasks: dict[AttemptKey, asyncio.Task[None]] = {}
         self._rescue = Rescue(workshop)
         self._tidying = Tidying(workshop)
-        self._forestalled: dict[AttemptKey, None] = {}
+        self.beforehand = Beforehand()
 
     @property
     def held(self) -> list[RunningAttempt]:
@@ -109,15 +109,17 @@ class Attempts:
             await self._attempts[key].cancel(Cancellation(reason=reason, by_manager=False))
         await self.slots.tell()
         key = AttemptKey(assignment.task_id, assignment.attempt)
-        if key in self._forestalled:
+        if key in self.beforehand.cancelled:
             log.info("assignment_ignored", task_id=key.task_id, attempt=key.attempt, why="it was cancelled before")
             return
+        now = self._workshop.clock.now()
         record = AttemptRecord(
             assignment=assignment,
             token=secrets.token_urlsafe(TOKEN_BYTES),
             traceparent=current_traceparent(),
-            accepted_at=self._workshop.clock.now(),
+            accepted_at=now,
             tools=ToolAccess(profile=self.defaults.tool_profile),
+            pause=Pause(reason=PAUSED_BEFORE, asked_at=now) if key in self.beforehand.paused else None,
         )
         attempt = self._know(record)
         try:
@@ -130,29 +132,22 @@ class Attempts:
     async def cancel(self, task_id: str, attempt: int | None, reason: str) -> None:
         """End the attempts of a task, or one of them. One that is not here yet is not begun when it comes."""
         if attempt is not None:
-            self.forestall([AttemptKey(task_id, attempt)])
+            self.beforehand.cancel(AttemptKey(task_id, attempt))
         for found in self._named(task_id, attempt):
             await found.cancel(Cancellation(reason=reason))
         await self.slots.tell()
 
-    @property
-    def forestalled(self) -> list[AttemptKey]:
-        """The last attempts that were cancelled, whether they were here or not."""
-        return list(self._forestalled)
-
-    def forestall(self, keys: Iterable[AttemptKey]) -> None:
-        """Do not begin these when their assignments come: commands and assignments come in no order."""
-        self._forestalled |= dict.fromkeys(keys)
-        for key in list(self._forestalled)[:-MOST_FORESTALLED]:
-            del self._forestalled[key]
-
     async def pause(self, task_id: str | None, attempt: int | None, reason: str) -> None:
-        """Let the attempts of a task stand still, or all."""
-        for found in self._named(task_id, attempt):
+        """Let the attempts of a task stand still, or all. One that is not here yet stands still when it comes."""
+        named = self._named(task_id, attempt)
+        for found in named:
             await found.pause(reason)
+        if not named and task_id is not None and attempt is not None:
+            self.beforehand.pause(AttemptKey(task_id, attempt))
 
     async def resume_paused(self, task_id: str | None, attempt: int | None) -> None:
         """Let the attempts of a task go on, or all."""
+        self.beforehand.resume(task_id, attempt)
         for found in self._named(task_id, attempt):
             await found.resume()
 

@@ -30,7 +30,7 @@ class Commands:
         apply_elsewhere: Callable[[WorkerConfig], None],
     ) -> None:
         self.state = state
-        attempts.forestall(state.forestalled)
+        attempts.beforehand.recall(state.forestalled, state.paused_before)
         self._attempts = attempts
         self._journal = journal
         self._changed = changed
@@ -69,13 +69,14 @@ class Commands:
             case CommandAction.cancel if command.task_id is not None:
                 reason = command.reason or "cancelled by the manager"
                 await self._attempts.cancel(command.task_id, command.attempt, reason)
-                return {"forestalled": self._attempts.forestalled}
+                return {"forestalled": self._attempts.beforehand.cancelled}
             case CommandAction.pause:
                 await self._attempts.pause(command.task_id, command.attempt, command.reason or PAUSED)
-                return {"paused": True} if command.task_id is None else {}
+                return {"paused": True} if command.task_id is None else self._paused_before()
             case CommandAction.resume:
                 await self._attempts.resume_paused(command.task_id, command.attempt)
-                return {"paused": False, "draining": False} if command.task_id is None else {}
+                whole = {"paused": False, "draining": False} if command.task_id is None else {}
+                return whole | self._paused_before()
             case CommandAction.drain:
                 return {"draining": True}
             case CommandAction.update_config:
@@ -85,6 +86,9 @@ class Commands:
             case _:
                 log.warning("command_not_known", action=command.action, task_id=command.task_id)
         return {}
+
+    def _paused_before(self) -> dict[str, object]:
+        return {"paused_before": self._attempts.beforehand.paused}
 
     async def _configure(self, command: Command) -> dict[str, object]:
         try:

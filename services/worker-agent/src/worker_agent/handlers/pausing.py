@@ -13,11 +13,15 @@ from worker_agent.errors import SandboxRefused, SandboxUnavailable
 from worker_agent.handlers.attempt import Attempt
 from worker_agent.handlers.workshop import Workshop, insist, patiently
 
+NOT_BEGUN = "initializing"
+
 log = get_logger(__name__)
 
 
 async def hold_back(attempt: Attempt) -> None:
-    """Return when no pause is in force: for an attempt whose agent is not started yet."""
+    """Return when no pause is in force, and tell of one: for an attempt whose agent is not started yet."""
+    if _is_asked(attempt):
+        await _say(attempt, now_paused(attempt.progress or Progress(status=NOT_BEGUN)))
     while attempt.record.pause is not None and not attempt.record.pause.over:
         await attempt.changes.wait()
     if attempt.record.pause is not None:
