@@ -1,6 +1,5 @@
 """Commands: obeyed once, and remembered."""
 
-from collections.abc import Iterable
 from typing import Any
 
 import pytest
