@@ -5,8 +5,11 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Annotated, Any, Generic, TypeVar, cast
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, JsonValue, StringConstraints
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, GetJsonSchemaHandler, JsonValue, StringConstraints
+from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema, core_schema
+
+from contracts.docstrings import describe
 
 SCHEMA_VERSION = "1.0"
 """Value of the `Mews-Schema` header: the major part changes when an old consumer could no longer read a message."""
@@ -101,7 +104,15 @@ FilePaths = Annotated[list[FilePath], Field(max_length=10 * MOST_ITEMS)]
 class Model(BaseModel):
     """A frozen contract. Unknown fields are ignored on the bus; an edge passes `extra="forbid"` when it validates."""
 
-    model_config = ConfigDict(frozen=True, extra="ignore", use_attribute_docstrings=True)
+    # Most processes use few of the contracts.
+    model_config = ConfigDict(frozen=True, extra="ignore", defer_build=True)
+
+    @classmethod
+    def __get_pydantic_json_schema__(cls, core_schema: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
+        """Pydantic's, with what stands below each field as its description."""
+        schema = handler(core_schema)
+        describe(cls, handler.resolve_ref_schema(schema))
+        return schema
 
     def to_json(self) -> bytes:
         """The JSON that goes on the wire: UTF-8, fields that are None left out."""
@@ -123,9 +134,6 @@ class Level(StrEnum):
 
 class Page(Model, Generic[ItemT]):
     """One page of a list; `next_cursor` is None on the last."""
-
-    # Pydantic looks for docstrings where `Page[…]` is written, and fails inside a statement of several lines.
-    model_config = ConfigDict(use_attribute_docstrings=False)
 
     items: list[ItemT]
     next_cursor: str | None = None

@@ -39,7 +39,6 @@ class ServiceSettings(BaseSettings):
         frozen=True,
         extra="ignore",
         env_ignore_empty=True,
-        use_attribute_docstrings=True,
         hide_input_in_errors=True,
     )
 

@@ -35,7 +35,7 @@ def _own_and_root() -> tuple[int, ...]:
 class Settings(BaseModel):
     """Every setting; the variable is `SANDBOX_` and the name in capitals."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+    model_config = ConfigDict(frozen=True, extra="forbid")
 
     socket: AbsolutePath
     """Path of the Unix socket; it is made with mode 0660."""

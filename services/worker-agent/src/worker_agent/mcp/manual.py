@@ -3,7 +3,7 @@
 from servicekit.manual import parameter_table
 from worker_agent.domain import ToolAccess, ToolProfile
 from worker_agent.mcp.spec import ToolSpec
-from worker_agent.mcp.tools import GROUPS, INPUT_SCHEMAS, TOOLS, may_call
+from worker_agent.mcp.tools import GROUPS, TOOLS, input_schema_of, may_call
 
 CORE = ToolAccess(profile=ToolProfile.core)
 INTRODUCTION = """# Tools of the worker
@@ -39,7 +39,7 @@ def _profile(tool: ToolSpec) -> str:
 
 
 def _chapter(tool: ToolSpec) -> list[str]:
-    return ["", f"### {tool.name}", "", tool.description, "", *parameter_table(INPUT_SCHEMAS[tool.name])]
+    return ["", f"### {tool.name}", "", tool.description, "", *parameter_table(input_schema_of(tool.name) or {})]
 
 
 def _code(subject: str) -> str:

@@ -12,7 +12,7 @@ from mcp.server.stdio import stdio_server
 from mcp.types import CallToolRequestParams, CallToolResult, ListToolsResult, PaginatedRequestParams
 
 from worker_agent.mcp.server import INSTRUCTIONS
-from worker_agent.mcp.tools import INPUT_SCHEMAS
+from worker_agent.mcp.tools import input_schema_of
 
 URL, TOKEN = "MEWS_MCP_URL", "MEWS_MCP_TOKEN"
 LONGEST_CALL_S = 7 * 86_400.0
@@ -53,5 +53,5 @@ def _forwarding(upstream: Client) -> Server[Any]:
         instructions=INSTRUCTIONS,
         on_list_tools=list_tools,
         on_call_tool=call_tool,
-        get_tool_input_schema=INPUT_SCHEMAS.get,
+        get_tool_input_schema=input_schema_of,
     )

@@ -30,7 +30,13 @@ GROUPS: Mapping[str, tuple[ToolSpec, ...]] = {
 }
 TOOLS: tuple[ToolSpec, ...] = tuple(tool for group in GROUPS.values() for tool in group)
 BY_NAME: Mapping[str, ToolSpec] = {tool.name: tool for tool in TOOLS}
-INPUT_SCHEMAS: Mapping[str, Schema] = {tool.name: input_schema(tool.body) for tool in TOOLS}
+
+
+@cache
+def input_schema_of(name: str) -> Schema | None:
+    """The whole input schema of a tool; None of one that there is not."""
+    tool = BY_NAME.get(name)
+    return input_schema(tool.body) if tool is not None else None
 
 
 def may_call(access: ToolAccess, tool: ToolSpec) -> bool:
@@ -60,7 +66,7 @@ def _whole(tool: ToolSpec) -> Tool:
         name=tool.name,
         title=tool.name.replace("_", " ").capitalize(),
         description=tool.description,
-        input_schema=INPUT_SCHEMAS[tool.name],
+        input_schema=input_schema_of(tool.name) or {},
         output_schema=output_schema(tool.result),
         annotations=ToolAnnotations(
             read_only_hint=tool.reads,
