@@ -8,6 +8,9 @@ from tests.support.running import running_service
 from tests.support.stack import Database, TestNats, TestPostgres
 from tests.support.waiting import eventually
 
+# These workers send no heartbeats, and a process may take long to start.
+SILENT = {"lease_ms": 120_000, "offline_after_ms": 120_000}
+
 
 async def test_one_of_two_replicas_leads_and_the_other_wakes_it(database: Database, nats_server: TestNats) -> None:
     # With ticks this long, only a wake-up can bring the task to its worker in time.
@@ -30,7 +33,7 @@ async def test_one_of_two_replicas_leads_and_the_other_wakes_it(database: Databa
 async def test_another_replica_takes_over_when_the_leader_is_killed(database: Database, nats_server: TestNats) -> None:
     async with (
         a_bus(nats_server) as bus,
-        replicas(database, nats_server, 2, leader_lease_ms=600, lease_ms=20_000) as (first, second),
+        replicas(database, nats_server, 2, leader_lease_ms=600, **SILENT) as (first, second),
     ):
         o = Orchestra(await first.start(), bus, database.dsn(app.SCHEMA))
         worker = await o.worker()
@@ -50,7 +53,7 @@ async def test_another_replica_takes_over_when_the_leader_is_killed(database: Da
 async def test_a_leader_that_freezes_and_wakes_up_does_no_harm(database: Database, nats_server: TestNats) -> None:
     async with (
         a_bus(nats_server) as bus,
-        replicas(database, nats_server, 2, leader_lease_ms=600, lease_ms=20_000) as (first, second),
+        replicas(database, nats_server, 2, leader_lease_ms=600, **SILENT) as (first, second),
     ):
         o = Orchestra(await first.start(), bus, database.dsn(app.SCHEMA))
         worker = await o.worker(slots=1)
@@ -77,7 +80,7 @@ async def test_an_assignment_that_was_committed_and_never_published_reaches_its_
 ) -> None:
     async with (
         a_bus(nats_server) as bus,
-        replicas(database, nats_server, 2, leader_lease_ms=600) as (doomed, heir),
+        replicas(database, nats_server, 2, leader_lease_ms=600, **SILENT) as (doomed, heir),
     ):
         o = Orchestra(await doomed.start(), bus, database.dsn(app.SCHEMA))
         worker = await o.worker()
@@ -124,7 +127,7 @@ async def test_the_program_says_what_it_can_do(database: Database, nats_server: 
 async def test_work_goes_on_after_the_database_was_away(
     postgres: TestPostgres, database: Database, nats_server: TestNats
 ) -> None:
-    async with orchestra(database, nats_server) as o:
+    async with orchestra(database, nats_server, **SILENT) as o:
         worker = await o.worker()
         begun = await o.create("begun before")
         assignment = await worker.take()

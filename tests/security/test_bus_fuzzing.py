@@ -23,7 +23,7 @@ from servicekit.metrics import LOOP_FAILURES
 from tests.support.besieged import Besieged, bounded
 from tests.support.examples import FULL, MINIMAL, event
 from tests.support.hostile import LEAKS, texts, values
-from tests.support.producer import Producer
+from tests.support.producer import Producer, is_settled
 from tests.support.waiting import eventually
 
 KINDS = sorted(MINIMAL)
@@ -180,8 +180,7 @@ async def caught_up(system: Besieged) -> None:
         for durable in stream.durables:
 
             async def done(name: str = stream.name, durable: str = durable.name) -> bool:
-                info = await system.bus.js.consumer_info(name, durable)
-                return not info.num_pending and not info.num_ack_pending
+                return await is_settled(system.bus, name, durable)
 
             try:
                 await eventually(done, CAUGHT_UP_WITHIN_S)

@@ -19,6 +19,7 @@ from servicekit.bus import (
 from servicekit.inbox import claim
 from servicekit.pg import Database as Pg
 from tests.support.buskit import event_ids, outgoing
+from tests.support.producer import is_settled
 
 DURABLE = "telemetry-ingest"
 QUICK = RetryPolicy(first_pause_s=0.05, most_pause_s=0.2, hold_s=0.3, poison_delays_s=(0.05,))
@@ -55,8 +56,7 @@ def consumer(bus: Bus, db: Pg, handler: Handler, **more: object) -> BatchConsume
 
 
 async def settled(bus: Bus) -> bool:
-    info = await bus.js.consumer_info(TELEMETRY, DURABLE)
-    return (info.num_ack_pending or 0) + (info.num_pending or 0) == 0
+    return await is_settled(bus, TELEMETRY, DURABLE)
 
 
 async def dead_letters(db: Pg) -> list[asyncpg.Record]:

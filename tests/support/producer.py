@@ -1,9 +1,12 @@
 """A worker as the bus sees it: sealed batches of events, published and acknowledged."""
 
-import asyncio
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from typing import Any
+
+from nats.js.api import ConsumerConfig
+from nats.js.errors import NotFoundError
 
 from contracts import subjects
 from contracts.batches import Batch
@@ -63,10 +66,27 @@ class Producer:
 
 
 async def settled(bus: Bus, stream: str, durable: str) -> None:
-    """Wait until a durable has nothing left to deliver or acknowledge."""
+    """Wait until a durable has all that was published, and nothing left to acknowledge."""
+    await eventually(lambda: is_settled(bus, stream, durable))
 
-    async def done() -> bool:
-        info = await bus.js.consumer_info(stream, durable)
-        return info.num_pending == 0 and info.num_ack_pending == 0
 
-    await asyncio.wait_for(eventually(done), 10)
+async def is_settled(bus: Bus, stream: str, durable: str) -> bool:
+    """Whether a durable has had all that the stream keeps for it, and has acknowledged it."""
+    info = await bus.js.consumer_info(stream, durable)
+    if info.num_pending or info.num_ack_pending:
+        return False
+    # A consumer counts what is pending a moment after the publisher has heard that it is stored.
+    delivered = info.delivered.stream_seq if info.delivered else 0
+    return delivered >= await _last_of(bus, stream, info.config)
+
+
+async def _last_of(bus: Bus, stream: str, config: ConsumerConfig) -> int:
+    subjects_of_it = config.filter_subjects or ([config.filter_subject] if config.filter_subject else [])
+    if not subjects_of_it:
+        state = (await bus.js.stream_info(stream)).state
+        return state.last_seq if state.messages else 0
+    last = 0
+    for subject in subjects_of_it:
+        with suppress(NotFoundError):
+            last = max(last, (await bus.js.get_last_msg(stream, subject)).seq or 0)
+    return last
