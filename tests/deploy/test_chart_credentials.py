@@ -3,11 +3,13 @@
 import os
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from contracts.permissions import SERVICES, Rights, rights_of_worker
+from contracts.permissions import SERVICES, Rights, lacking, rights_of_service, rights_of_worker
 from devstack.bus import claims
+from devstack.cluster.contents import Data
+from servicekit.bus.credential import rights_given_by
 from servicekit.bus.keys import Credentials, KeyPair, Role
 from tests.support.manifests.objects import Manifest, Workload, workloads
 from tests.support.manifests.rendering import Rendered
@@ -23,6 +25,15 @@ def test_every_pod_with_a_credential_waits_for_its_own_first(rendered: Rendered)
     waiting = {one.title: _first(one)["command"][-3:] for one in workloads(rendered.manifests) if _has_credential(one)}
     is_used = rendered.values["nats"]["credentials"]["enabled"]
     assert waiting == (services | worker if is_used else {})
+
+
+def test_what_the_setup_makes_is_what_pods_wait_for(rendered: Rendered, secrets: Mapping[str, Data]) -> None:
+    made = {key.removesuffix(".creds"): text for data in secrets.values() for key, text in data.items()}
+    needed = {name: rights_of_service(name) for name in SERVICES} | {WORKER: RIGHTS}
+    is_made = [name for name in needed if name in made]
+    assert is_made == (list(needed) if rendered.values["nats"]["credentials"]["enabled"] else [])
+    given = {name: rights_given_by(Credentials.parse(made[name]).jwt) for name in is_made}
+    assert {name: lacking(needed[name], given[name]) for name in is_made} == dict.fromkeys(is_made, [])
 
 
 def test_a_worker_starts_once_its_credential_has_the_rights_of_its_version(
