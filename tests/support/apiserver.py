@@ -1,8 +1,8 @@
 """A small API server of Kubernetes: the paths that the platform uses, with the answers that the real one gives.
 
 Taken from the API's conventions: optimistic locking by `resourceVersion`, preconditions of a deletion, label selectors,
-paging, `Status` objects for what fails. What is asked and answered must fit the schemas of the real ones. A StatefulSet's
-controller does its work when a test says so.
+paging, `Status` objects for what fails. What is asked and answered must fit the schemas of the real ones. The
+controller of the StatefulSet does its work when a test says so.
 """
 
 import json
