@@ -102,7 +102,7 @@ def rights_of_service(name: str) -> Rights:
 
 
 def lacking(needed: Rights, given: Rights) -> list[str]:
-    """What is needed and not given, as `publish <subject>` and `subscribe <subject>`; a pattern gives all it matches."""
+    """What is needed and not given: `publish <subject>` and `subscribe <subject>`; a pattern gives what it matches."""
     verbs = {"publish": (needed.publish, given.publish), "subscribe": (needed.subscribe, given.subscribe)}
     return [
         f"{verb} {subject}"
