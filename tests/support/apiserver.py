@@ -93,6 +93,16 @@ class ApiServer:
         status["conditions"][0]["status"] = "False"
         status["containerStatuses"] = [_container("worker-agent", {"waiting": {"reason": reason}})]
 
+    def initialise(self, name: str, container: str) -> None:
+        """An init container of a pod runs, and the others wait for its end."""
+        status = self.pods[name]["status"]
+        status["phase"], status["conditions"][0]["status"] = "Pending", "False"
+        message = f"containers with incomplete status: [{container}]"
+        why = {"reason": "ContainersNotInitialized", "message": message, "lastTransitionTime": NOW}
+        status["conditions"].append({"type": "Initialized", "status": "False"} | why)
+        status["initContainerStatuses"] = [_container(container, {"running": {"startedAt": NOW}})]
+        status["containerStatuses"] = [_container("worker-agent", {"waiting": {"reason": "PodInitializing"}})]
+
     def uid(self, name: str) -> str:
         """The identity of a pod."""
         return self.pods[name]["metadata"]["uid"]
