@@ -68,5 +68,6 @@ def test_keda_takes_other_triggers(render_with: Render) -> None:
 
 def _fleet_scales(manifests: list[Manifest]) -> bool:
     (orchestrator,) = [found for found in workloads(manifests) if found.title == "Deployment/mews-orchestrator"]
-    variables = environment(orchestrator, orchestrator.containers[0], manifests, lambda _name, _key: "")
+    (serving,) = [one for one in orchestrator.containers if not one.init]
+    variables = environment(orchestrator, serving, manifests, lambda _name, _key: "")
     return variables.get("FLEET_AUTOSCALE") == "true"

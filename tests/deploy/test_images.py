@@ -187,3 +187,15 @@ def test_a_builder_that_is_not_there_is_named(
     monkeypatch.setenv("PATH", "")
     assert images.main(["--builder", "buildah", "sandbox"]) == 1
     assert "buildah is not on PATH" in capsys.readouterr().err
+
+
+def test_docker_adds_no_attestation_which_would_make_an_index_of_an_image(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    docker, told = tmp_path / "docker", tmp_path / "told"
+    docker.write_text(f'#!/bin/sh\necho "$BUILDX_NO_DEFAULT_ATTESTATIONS $1" > {told}\nexit 3\n')
+    docker.chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path), prepend=os.pathsep)
+    assert images.main(["--bills", str(tmp_path), "tools"]) == 1
+    assert "ended with 3" in capsys.readouterr().err
+    assert told.read_text() == "1 build\n"

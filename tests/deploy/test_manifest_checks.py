@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from tests.support.apischemas import WireCheck
 from tests.support.manifests import (
     addresses,
     environment,
@@ -262,3 +263,20 @@ def test_a_loss_of_an_upgrade_is_found(complaint: str, change: Change) -> None:
     assert identity.losses(before, identity.facts(list(deepcopy(parts).values()))) == []
     change(parts)
     assert any(found.startswith(complaint) for found in identity.losses(before, identity.facts(list(parts.values()))))
+
+
+@pytest.mark.parametrize(
+    ("said", "fields"),
+    [
+        ({"kind": "Scale", "apiVersion": "autoscaling/v1", "spec": {"replicas": "3"}}, ["spec.replicas"]),
+        ({"kind": "DeleteOptions", "apiVersion": "v1", "precondition": {}}, ["'precondition'"]),
+        ({"kind": "PodList", "apiVersion": "v1", "items": [{"spec": {}}]}, ["'containers'"]),
+        ({"kind": "Status", "apiVersion": "v1", "code": 404}, []),
+    ],
+)
+def test_what_no_api_server_would_take_or_say_is_found_once(said: Manifest, fields: list[str]) -> None:
+    wire = WireCheck()
+    wire.see(said)
+    wire.see(said)
+    assert len(wire.misfits) == len(fields) * len(schemas.VERSIONS)
+    assert all(field in found for field in fields for found in wire.misfits)

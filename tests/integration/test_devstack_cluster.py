@@ -148,7 +148,8 @@ async def test_a_release_is_set_up_while_its_servers_start_and_grows_later(
 
 async def test_a_second_setup_changes_nothing_and_what_somebody_else_has_set_stays(cluster: ApiServer) -> None:
     for name, own in (("mews-redis", {"password": "bXkgb3du"}), ("mews-gateway", {"tokens": ""})):
-        cluster.secrets[name] = {"metadata": {"name": name, "resourceVersion": "1"}, "data": own}
+        meta = {"name": name, "resourceVersion": "1"}
+        cluster.secrets[name] = {"apiVersion": "v1", "kind": "Secret", "metadata": meta, "data": own}
     first = await set_up()
     assert "Secret mews-redis: is as it should be" in first
     before = json.dumps(cluster.secrets)

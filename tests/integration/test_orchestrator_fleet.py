@@ -38,13 +38,14 @@ async def fleet(cluster: ApiServer, tmp_path: Path) -> AsyncGenerator[Kubernetes
 
 async def test_a_look_shows_the_size_and_every_pod_of_the_set(cluster: ApiServer, fleet: KubernetesFleet) -> None:
     cluster.unready("mews-worker-1", "CrashLoopBackOff")
+    cluster.initialise("mews-worker-2", "credential")
     cluster.pods["mews-migrate"] = cluster.pods["mews-worker-0"] | {"metadata": {"name": "mews-migrate", "labels": {}}}
     look = await fleet.look()
     assert look.replicas == 3
     assert [(one.worker_id, one.is_ready, one.reason) for one in look.instances] == [
         ("mews-worker-0", True, None),
         ("mews-worker-1", False, "worker-agent: CrashLoopBackOff"),
-        ("mews-worker-2", True, None),
+        ("mews-worker-2", False, "containers with incomplete status: [credential]"),
     ]
     cluster.resize(0)
     cluster.settle()

@@ -1,7 +1,8 @@
 """A small API server of Kubernetes: the paths that the platform uses, with the answers that the real one gives.
 
 Taken from the API's conventions: optimistic locking by `resourceVersion`, preconditions of a deletion, label selectors,
-paging, `Status` objects for what fails. A StatefulSet's controller does its work when a test says so.
+paging, `Status` objects for what fails. What is asked and answered must fit the schemas of the real ones. The
+controller of the StatefulSet does its work when a test says so.
 """
 
 import json
@@ -18,10 +19,12 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
+from tests.support.apischemas import WireCheck
 from tests.support.certificates import Pair
 from tests.support.serving import serving
 
 TOKEN = "a-service-account-token"
+NOW = "2026-01-01T00:00:00Z"
 REASONS = {
     400: "BadRequest",
     401: "Unauthorized",
@@ -41,8 +44,9 @@ class Refused(Exception):
 
     def __init__(self, code: int, message: str, reason: str | None = None, headers: Mapping[str, str] | None = None):
         super().__init__(message)
-        body = {"kind": "Status", "apiVersion": "v1", "status": "Failure", "message": message, "code": code}
-        self.response = JSONResponse(body | {"reason": reason or REASONS[code]}, code, headers)
+        status = {"kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Failure", "message": message}
+        self.body = status | {"reason": reason or REASONS[code], "code": code}
+        self.response = JSONResponse(self.body, code, headers)
 
 
 class ApiServer:
@@ -59,8 +63,10 @@ class ApiServer:
         """What the next requests get instead of an answer."""
         self.before: deque[Any] = deque()
         """What happens before the next writing requests, as somebody else's doing."""
+        self.wire = WireCheck()
         self._version = 1_000
         self._scale_version = self._next_version()
+        self._uid = str(uuid4())
         self.url = ""
         self.settle()
 
@@ -85,7 +91,17 @@ class ApiServer:
         """A container of a pod waits."""
         status = self.pods[name]["status"]
         status["conditions"][0]["status"] = "False"
-        status["containerStatuses"] = [{"name": "worker-agent", "state": {"waiting": {"reason": reason}}}]
+        status["containerStatuses"] = [_container("worker-agent", {"waiting": {"reason": reason}})]
+
+    def initialise(self, name: str, container: str) -> None:
+        """An init container of a pod runs, and the others wait for its end."""
+        status = self.pods[name]["status"]
+        status["phase"], status["conditions"][0]["status"] = "Pending", "False"
+        message = f"containers with incomplete status: [{container}]"
+        why = {"reason": "ContainersNotInitialized", "message": message, "lastTransitionTime": NOW}
+        status["conditions"].append({"type": "Initialized", "status": "False"} | why)
+        status["initContainerStatuses"] = [_container(container, {"running": {"startedAt": NOW}})]
+        status["containerStatuses"] = [_container("worker-agent", {"waiting": {"reason": "PodInitializing"}})]
 
     def uid(self, name: str) -> str:
         """The identity of a pod."""
@@ -142,9 +158,11 @@ class ApiServer:
                 if request.method != "GET" and self.before:
                     self.before.popleft()()
                 content = await request.body()
-                body = json.loads(content) if content else {}
-                return JSONResponse(*answer(request, body))
+                body, status = answer(request, json.loads(content) if content else {})
+                self.wire.see(body)
+                return JSONResponse(body, status)
             except Refused as refused:
+                self.wire.see(refused.body)
                 return refused.response
 
         return serve
@@ -155,6 +173,7 @@ class ApiServer:
     def _patch_scale(self, request: Request, body: Object) -> tuple[Object, int]:
         _must_be_merge_patch(request)
         self._must_match(body, self._scale_version, "statefulsets.apps", self.statefulset)
+        self.wire.see(_merged(self._scale(), body))
         self.resize(body["spec"]["replicas"])
         return self._scale(), 200
 
@@ -169,6 +188,7 @@ class ApiServer:
 
     def _delete_pod(self, request: Request, body: Object) -> tuple[Object, int]:
         name = request.path_params["name"]
+        self.wire.see(body)
         pod = self.pods.get(name)
         if pod is None:
             raise Refused(404, f'pods "{name}" not found')
@@ -176,17 +196,19 @@ class ApiServer:
         if wanted not in (None, uid):
             message = f"Precondition failed: UID in precondition: {wanted}, UID in object meta: {uid}"
             raise Refused(409, f'Operation cannot be fulfilled on pods "{name}": {message}')
-        pod["metadata"]["deletionTimestamp"] = "2026-01-01T00:00:00Z"
-        return pod, 200
+        pod["metadata"] |= {"deletionTimestamp": NOW, "deletionGracePeriodSeconds": 70}
+        # In a list the items do not say what they are.
+        return {"kind": "Pod", "apiVersion": "v1"} | pod, 200
 
     def _create_secret(self, _request: Request, body: Object) -> tuple[Object, int]:
         name = body["metadata"]["name"]
+        self.wire.see(body)
         if name in self.secrets:
             raise Refused(409, f'secrets "{name}" already exists', "AlreadyExists")
         data = dict(body.get("data") or {})
         for value in data.values():
             b64decode(value, validate=True)
-        meta = body["metadata"] | {"namespace": self.namespace, "uid": str(uuid4())}
+        meta = body["metadata"] | {"namespace": self.namespace, "uid": str(uuid4()), "creationTimestamp": NOW}
         self.secrets[name] = body | {"metadata": meta | {"resourceVersion": self._next_version()}, "data": data}
         return self.secrets[name], 201
 
@@ -197,6 +219,7 @@ class ApiServer:
         _must_be_merge_patch(request)
         secret = self._known_secret(request)
         self._must_match(body, secret["metadata"]["resourceVersion"], "secrets", secret["metadata"]["name"])
+        self.wire.see(_merged(secret, body))
         secret["data"] |= body.get("data") or {}
         secret["metadata"]["resourceVersion"] = self._next_version()
         return secret, 200
@@ -219,7 +242,8 @@ class ApiServer:
             )
 
     def _scale(self) -> Object:
-        meta = {"name": self.statefulset, "namespace": self.namespace, "resourceVersion": self._scale_version}
+        meta = {"name": self.statefulset, "namespace": self.namespace, "uid": self._uid, "creationTimestamp": NOW}
+        meta["resourceVersion"] = self._scale_version
         status = {"replicas": len(self.pods), "selector": "app.kubernetes.io/component=worker"}
         spec = {"replicas": self.replicas} if self.replicas else {}
         return {"kind": "Scale", "apiVersion": "autoscaling/v1", "metadata": meta, "spec": spec, "status": status}
@@ -227,8 +251,11 @@ class ApiServer:
     def _pod(self, name: str) -> Object:
         labels = {"app.kubernetes.io/component": "worker", "statefulset.kubernetes.io/pod-name": name}
         meta = {"name": name, "namespace": self.namespace, "uid": str(uuid4()), "labels": labels}
-        status = {"phase": "Running", "conditions": [{"type": "Ready", "status": "True"}], "containerStatuses": []}
-        return {"kind": "Pod", "apiVersion": "v1", "metadata": meta, "spec": {}, "status": status}
+        meta |= {"creationTimestamp": NOW, "resourceVersion": str(self._version)}
+        ready = {"type": "Ready", "status": "True", "lastProbeTime": None, "lastTransitionTime": NOW}
+        containers = [_container("worker-agent", {"running": {"startedAt": NOW}})]
+        status = {"phase": "Running", "conditions": [ready], "containerStatuses": containers}
+        return {"metadata": meta, "spec": {"containers": [{"name": "worker-agent"}]}, "status": status}
 
     def _next_version(self) -> str:
         self._version += 1
@@ -241,6 +268,20 @@ async def an_api_server(shows: Pair | None = None, **how: Any) -> AsyncGenerator
     server = ApiServer(**how)
     async with serving(server.app(), shows) as server.url:
         yield server
+    assert server.wire.misfits == []
+
+
+def _container(name: str, state: Object) -> Object:
+    status = {"name": name, "state": state, "lastState": {}, "ready": "running" in state, "restartCount": 0}
+    return status | {"image": "mews/worker-agent:0.1.0", "imageID": ""}
+
+
+def _merged(below: Object, patch: Object) -> Object:
+    """A JSON merge patch (RFC 7396) applied."""
+    merged = {name: value for name, value in (below | patch).items() if value is not None}
+    return merged | {
+        name: _merged(below.get(name) or {}, value) for name, value in patch.items() if isinstance(value, dict)
+    }
 
 
 def _must_be_merge_patch(request: Request) -> None:

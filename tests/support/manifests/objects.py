@@ -97,7 +97,7 @@ class Workload:
 
 def title(manifest: Manifest) -> str:
     """Kind and name, for messages."""
-    return f"{manifest['kind']}/{manifest['metadata']['name']}"
+    return f"{manifest['kind']}/{manifest.get('metadata', {}).get('name', '')}"
 
 
 def read(texts: Mapping[str, str]) -> list[Manifest]:

@@ -11,6 +11,8 @@ from referencing import Registry, Resource
 from tests.support.manifests.custom import schema_of
 from tests.support.manifests.objects import Manifest, title
 
+META = frozenset({"Status", "DeleteOptions"})
+"""Kinds of all groups, which the schemas keep in one of their own."""
 VERSIONS = ("1.30", "1.36")
 """The oldest Kubernetes that the chart supports, and the newest that it is checked for."""
 
@@ -35,7 +37,8 @@ def _validator(api_version: str, kind: str, version: str) -> jsonschema.Draft202
     if custom is not None:
         return jsonschema.Draft202012Validator(custom)
     group, _, number = api_version.rpartition("/")
-    name = "-".join(part for part in (kind.lower(), group.partition(".")[0], number) if part)
+    folder = "meta" if kind in META else group.partition(".")[0]
+    name = "-".join(part for part in (kind.lower(), folder, number) if part)
     try:
         schema = utils.schema_contents(f"kubernetes-json-schema/v{version}.0-local-strict/{name}.json", version)
     except FileNotFoundError:

@@ -96,3 +96,9 @@ def test_only_services_that_answer_workers_may_answer() -> None:
         name for name in permissions.SERVICES if permissions.REPLIES in permissions.rights_of_service(name).publish
     ]
     assert set(answering) == {rpc.service for rpc in RPCS.values()}
+
+
+def test_what_a_right_lacks_is_named_with_its_verb() -> None:
+    needed = permissions.Rights(("a.*", "b"), ("c.>",))
+    assert permissions.lacking(needed, permissions.Rights(("a.>", "c"), ("c.*",))) == ["publish b", "subscribe c.>"]
+    assert permissions.lacking(needed, needed) == []

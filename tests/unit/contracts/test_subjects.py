@@ -108,3 +108,24 @@ def test_objects_lie_under_the_id_of_the_worker_that_keeps_them() -> None:
     assert _matches(meta, subjects.object_meta("B", "w1", key))
     assert _matches(chunks, subjects.object_chunk("B", "w1", key, 1, 0))
     assert not _matches(meta, subjects.object_meta("B", "w2", key))
+
+
+@pytest.mark.parametrize(
+    ("pattern", "other", "is_included"),
+    [
+        ("a.b", "a.b", True),
+        ("a.*", "a.b", True),
+        ("a.*", "a.*", True),
+        ("a.>", "a.*.c", True),
+        ("a.>", "a.b.>", True),
+        (">", "a", True),
+        ("a.b", "a.*", False),
+        ("a.*", "a.>", False),
+        ("a.*", "a.b.c", False),
+        ("a.b.*", "a.b", False),
+        ("a.>", "a", False),
+        ("a.b", "a.c", False),
+    ],
+)
+def test_a_pattern_includes_another_that_matches_nothing_beside(pattern: str, other: str, is_included: bool) -> None:
+    assert subjects.includes(pattern, other) is is_included

@@ -115,3 +115,24 @@ hooks. (list root name facts settings) */}}
 {{- if eq $name "mcp-gateway" -}}{{- $_ := set $made "AUTH_MODE" "token" -}}{{- end -}}
 {{- toYaml (merge (deepCopy $service.env) (deepCopy $root.Values.config) $made) -}}
 {{- end -}}
+
+{{/* Waits for a credential of the bus that gives what this version may need: after an upgrade the one of the version before
+is there first. (list root settings image kind name file) */}}
+{{- define "mews.credential.container" -}}
+{{- $settings := index . 1 -}}
+- name: credential
+  image: {{ include "mews.image" (list (index . 0) (index . 2) $settings.image) }}
+  imagePullPolicy: {{ (index . 0).Values.image.pullPolicy }}
+  command: [/usr/bin/tini, --, python, -m, servicekit.bus.credential, {{ index . 5 }}, {{ index . 3 }}, {{ index . 4 }}]
+  env:
+    - name: POD_NAME
+      valueFrom:
+        fieldRef: {fieldPath: metadata.name}
+  resources:
+    requests: {cpu: 10m, memory: 64Mi}
+    limits: {memory: 192Mi}
+  securityContext:
+    {{- toYaml $settings.containerSecurityContext | nindent 4 }}
+  volumeMounts:
+    - {name: bus, mountPath: /etc/mews/bus, readOnly: true}
+{{- end -}}

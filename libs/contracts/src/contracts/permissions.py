@@ -101,6 +101,17 @@ def rights_of_service(name: str) -> Rights:
     return Rights(publish, (*duties.hears, *verbs, *micro, f"{subjects.service_inbox(name)}.>"))
 
 
+def lacking(needed: Rights, given: Rights) -> list[str]:
+    """What is needed and not given: `publish <subject>` and `subscribe <subject>`; a pattern gives what it matches."""
+    verbs = {"publish": (needed.publish, given.publish), "subscribe": (needed.subscribe, given.subscribe)}
+    return [
+        f"{verb} {subject}"
+        for verb, (wanted, allowed) in verbs.items()
+        for subject in wanted
+        if not any(subjects.includes(pattern, subject) for pattern in allowed)
+    ]
+
+
 def durables_of(service: str) -> list[tuple[str, str]]:
     """Stream and name of each durable of a service: those that are called like it, or begin so."""
     return [

@@ -194,6 +194,17 @@ def belongs_to(subject: str, kind: str, worker_id: str, task_id: str | None) -> 
         return False
 
 
+def includes(pattern: str, other: str) -> bool:
+    """Whether a pattern matches all that another pattern, or subject, does."""
+    wanted = other.split(".")
+    for place, token in enumerate(pattern.split(".")):
+        if token == ">":
+            return len(wanted) > place
+        if place >= len(wanted) or wanted[place] == ">" or token not in ("*", wanted[place]):
+            return False
+    return len(wanted) == pattern.count(".") + 1
+
+
 def _token(key: str) -> str:
     """A key as one token of a subject."""
     return urlsafe_b64encode(key.encode()).rstrip(b"=").decode()

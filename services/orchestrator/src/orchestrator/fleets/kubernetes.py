@@ -177,13 +177,13 @@ def _instance(pod: Object) -> Instance:
 
 
 def _reason(status: Object, conditions: Mapping[str, Object]) -> str | None:
-    """Why a pod is not ready: what a container waits for or ended by, or why it has no node."""
+    """Why a pod is not ready: what a container waits for or ended by, or why it has no node, or what must end first."""
     for container in [*(status.get("initContainerStatuses") or ()), *(status.get("containerStatuses") or ())]:
         state = container.get("state") or {}
         why = state.get("waiting") or state.get("terminated") or {}
         if why.get("reason") not in (None, "PodInitializing", "Completed"):
             return f"{container['name']}: {why['reason']}"
-    placed = conditions.get("PodScheduled", {})
-    if placed.get("status") == "False":
-        return str(placed.get("message") or placed.get("reason"))
+    for unmet in (conditions.get("PodScheduled", {}), conditions.get("Initialized", {})):
+        if unmet.get("status") == "False":
+            return str(unmet.get("message") or unmet.get("reason"))
     return status.get("reason") or status.get("phase")
