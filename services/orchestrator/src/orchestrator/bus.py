@@ -17,8 +17,8 @@ from servicekit.clock import Clock
 from servicekit.logs import get_logger
 from servicekit.traces import TRACEPARENT, SpanKind, is_on, record
 
-GATHER_S = 0.25
-"""Marks are gathered for this long: most attempts of short tasks are closed by then and need none."""
+GATHER_S = 2.0
+"""Marks are gathered for this long: most attempts have begun or ended by then, which marks them too."""
 LONGEST_ANSWER_S = 2.0
 ANSWERS_A_LEASE = 5
 
