@@ -1,10 +1,11 @@
-"""What each service says of its readiness while one of the servers is away, and that all are ready again afterwards."""
+"""What each service says of its readiness while one of the servers is away, and that all are ready again afterwards.
 
-import asyncio
+Each is a process of its own, as the kubelet asks it: one start of all of them, for all outages.
+"""
+
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import NamedTuple
 
 import httpx
 import pytest
@@ -29,43 +30,39 @@ NEEDS: dict[str, tuple[str, str, list[str]]] = {
 }
 
 
-class Said(NamedTuple):
-    """An answer of `/readyz`: its status, and the reasons of the checks that fail."""
-
-    status: int
-    failing: dict[str, str]
-
-
 class Platform:
-    """Addresses of all that runs, by name."""
+    """All that runs, and its addresses by name."""
 
     def __init__(self, http: httpx.AsyncClient, urls: dict[str, str]) -> None:
         self._http = http
         self._urls = urls
 
-    async def readiness(self) -> dict[str, Said]:
-        """What each says now."""
-        answers = await asyncio.gather(*(self._http.get(f"{url}/readyz") for url in self._urls.values()))
-        return {name: _said(answer) for name, answer in zip(self._urls, answers, strict=True)}
+    async def becomes(self, server: str | None) -> None:
+        """Wait until each says what it must while this server is away; None: while none is."""
+        for name in self._urls:
+            try:
+                await eventually(lambda name=name: self.is_as(name, server))
+            except AssertionError as error:
+                raise AssertionError(f"without {server}, {name} says {await self._failing(name)}") from error
 
-    async def is_as(self, server: str | None) -> bool:
-        """Whether each says what it must while this server is away; None: while none is."""
+    async def is_as(self, name: str, server: str | None) -> bool:
+        """Whether a service says just what it must, and nothing besides."""
         check, words, services = NEEDS[server] if server else ("", "", [])
-        said = await self.readiness()
-        lacking = {name for name, one in said.items() if one.status == 503}
-        told = all(set(said[name].failing) == {check} and words in said[name].failing[check] for name in lacking)
-        assert all(one.status in (200, 503) for one in said.values()), said
-        return told and lacking == set(services)
+        status, failing = await self._failing(name)
+        if name not in services:
+            return (status, failing) == (200, {})
+        return status == 503 and set(failing) == {check} and words in failing[check]
 
-    async def all_live(self) -> bool:
-        """Whether each answers at all: an outage is no reason for the kubelet to kill it."""
-        answers = await asyncio.gather(*(self._http.get(f"{url}/healthz") for url in self._urls.values()))
-        return {answer.status_code for answer in answers} == {200}
+    async def holds(self, server: str) -> None:
+        """Fail unless each says what it must now, and lives: an outage is no reason for the kubelet to kill it."""
+        for name, url in self._urls.items():
+            assert await self.is_as(name, server), (server, name, await self._failing(name))
+            assert (await self._http.get(f"{url}/healthz")).status_code == 200, (server, name)
 
-
-def _said(answer: httpx.Response) -> Said:
-    checks: dict[str, str] = answer.json()["checks"]
-    return Said(answer.status_code, {name: reason for name, reason in checks.items() if reason != "ok"})
+    async def _failing(self, name: str) -> tuple[int, dict[str, str]]:
+        answer = await self._http.get(f"{self._urls[name]}/readyz")
+        checks: dict[str, str] = answer.json()["checks"]
+        return answer.status_code, {check: said for check, said in checks.items() if said != "ok"}
 
 
 @asynccontextmanager
@@ -90,11 +87,10 @@ async def test_each_service_says_which_server_it_lacks_and_is_ready_without_what
         for name, server in servers.items():
             server.stop()
             try:
-                await eventually(lambda name=name: platform.is_as(name))
-                # What was said before stands for so long; a check that is to pass has been asked again then.
+                await platform.becomes(name)
+                # What was said before stands for so long: then a check that is to pass has been asked again.
                 await outlast(2 * DEFAULT_TTL_S)
-                assert await platform.is_as(name), (name, await platform.readiness())
-                assert await platform.all_live(), name
+                await platform.holds(name)
             finally:
                 server.start()
-            await eventually(lambda: platform.is_as(None))
+            await platform.becomes(None)

@@ -32,7 +32,6 @@ LITTLE = {
     "SANDBOX_MAX_WALL_MS": "60000",
     "SANDBOX_GIT_TIMEOUT_MS": "2000",
     "SANDBOX_GRACE_MS": "100",
-    "SANDBOX_MAX_RUNNING": "1000",
 }
 
 
@@ -43,6 +42,7 @@ class Sandbox:
         self.http = http
         self.document: dict[str, Any] = http.get("/openapi.json").json()
         self._numbers = count()
+        self._last = "none"
 
     def things(self, path: str) -> dict[str, Any]:
         """Names of things that are there: a workspace with a file, and a process for who asks about one."""
@@ -52,7 +52,8 @@ class Sandbox:
         return there | ({"process_id": self._process(path)} if "{process_id}" in path else {})
 
     def _process(self, path: str) -> str:
-        process_id = f"p-{next(self._numbers)}"
+        self.http.delete(f"/v1/processes/{self._last}", params={"grace_ms": 0})
+        process_id = self._last = f"p-{next(self._numbers)}"
         argv = ["true"] if path in WAITS else READER
         asked = {"workspace": WORKSPACE, "argv": argv, "stdin_open": True, "process_id": process_id}
         started = self.http.post("/v1/processes", json=asked)

@@ -88,7 +88,7 @@ def try_out(operation: Operation, mode: schemathesis.GenerationMode, send: Send,
         assert not operation.body, operation.label
         assert mode is schemathesis.GenerationMode.NEGATIVE, operation.label
     except (FailureGroup, BaseExceptionGroup) as group:
-        return [f"{operation.label} {mode}: {failure}" for failure in group.exceptions]
+        return [f"{operation.label} {mode}: {failure!r}" for failure in group.exceptions]
     return []
 
 
