@@ -34,6 +34,7 @@ class Pair:
         self.cluster = cluster
         self.leader = leader
         self.standby = standby
+        self.reign = 1
 
     async def worker(self, place: int) -> HandWorker:
         """The worker-agent of a pod begins."""
@@ -47,18 +48,14 @@ class Pair:
         """Wait until the leader is dead, and the other leads."""
         await eventually(lambda: not self.cluster.before, TAKEOVER_S)
         await self.leader.kill()
-        before = await self.epoch()
 
-        async def another_reigns() -> bool:
-            return await self.epoch() > before
+        async def another_reigns() -> int | None:
+            epoch = (await self.o.sql("SELECT epoch FROM leader_lease"))[0]["epoch"]
+            return epoch if epoch > self.reign else None
 
-        await eventually(another_reigns, TAKEOVER_S)
+        self.reign = await eventually(another_reigns, TAKEOVER_S) or 0
         self.leader, self.standby = self.standby, self.leader
         self.o.client = self.leader.client
-
-    async def epoch(self) -> int:
-        """The number of the last reign."""
-        return (await self.o.sql("SELECT epoch FROM leader_lease"))[0]["epoch"]
 
     def writes(self) -> list[tuple[str, str]]:
         """Method and last part of the path of each request that was to change something."""
@@ -76,7 +73,7 @@ class Pair:
     async def commands(self) -> list[tuple[str, str]]:
         """Which workers were told what, as it was written down."""
         events = await self.o.told("event.worker.commanded")
-        return [(event.data["worker_id"], event.data["action"]) for event in events]
+        return [(str(event.data["worker_id"]), str(event.data["action"])) for event in events]
 
     async def nothing_meant(self) -> bool:
         """Whether nothing is to become of any worker."""

@@ -11,9 +11,8 @@ from typing import Any
 import httpx
 import pytest
 import requests
-import schemathesis
 
-from tests.support.fuzzing import BOTH, operations, requests_of, try_out
+from tests.support.fuzzing import BOTH, Case, operations, requests_of, try_out
 from tests.support.sandbox import UNPRIVILEGED_UID, running_sandbox, why_no_unprivileged_sandbox
 
 WORKSPACE = "known"
@@ -60,12 +59,14 @@ class Sandbox:
         assert started.status_code == 201, started.text
         return process_id
 
-    def send(self, case: schemathesis.Case) -> httpx.Response:
+    def send(self, case: Case) -> httpx.Response:
         """What it answers to a generated case."""
         asked = requests.Request(**case.as_transport_kwargs(base_url=str(self.http.base_url))).prepare()
         assert asked.method is not None
         assert asked.url is not None
-        return self.http.request(asked.method, asked.url, headers=dict(asked.headers), content=asked.body)
+        headers: Any = dict(asked.headers)
+        body: Any = asked.body
+        return self.http.request(asked.method, asked.url, headers=headers, content=body)
 
     def works(self) -> bool:
         """Whether it is ready, and starts processes."""

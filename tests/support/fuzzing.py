@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import schemathesis
+import schemathesis.checks
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.errors import Unsatisfiable
@@ -53,8 +54,9 @@ BODIES = (
 )
 PLAIN = "a"
 
-Operation = schemathesis.APIOperation
-Send = Callable[[schemathesis.Case], Any]
+Case = schemathesis.Case[Any]
+Operation = schemathesis.APIOperation[Any, Any, Any, Any]
+Send = Callable[[Case], Any]
 Known = Callable[[str], dict[str, Any]]
 """Makes things for an operation with this path to be about; their names, by the names of parameters and fields."""
 
@@ -65,8 +67,9 @@ def _nothing(_path: str) -> dict[str, Any]:
 
 def operations(document: dict[str, Any], but: str = "") -> Iterator[Operation]:
     """All operations of a document, but those of one path."""
-    for found in schemathesis.openapi.from_dict(document).get_all_operations():
-        operation: Any = found.ok()
+    results: Any = schemathesis.openapi.from_dict(document).get_all_operations()
+    for result in results:
+        operation: Operation = result.ok()
         if operation.path != but:
             yield operation
 
@@ -77,7 +80,7 @@ def try_out(operation: Operation, mode: schemathesis.GenerationMode, send: Send,
     # Bodies are slow to make, and are spoilt one field after the other elsewhere.
     @bounded(0.2 if operation.body else 0.5)
     @given(case=operation.as_strategy(generation_mode=mode), is_there=st.booleans())
-    def one(case: schemathesis.Case, is_there: bool) -> None:
+    def one(case: Case, is_there: bool) -> None:
         if is_there:
             _point(case, known(operation.path))
         case.validate_response(send(case), checks=CHECKS)
@@ -92,7 +95,7 @@ def try_out(operation: Operation, mode: schemathesis.GenerationMode, send: Send,
     return []
 
 
-def _point(case: schemathesis.Case, known: dict[str, Any]) -> None:
+def _point(case: Case, known: dict[str, Any]) -> None:
     for name in known.keys() & (case.path_parameters or {}).keys():
         case.path_parameters[name] = known[name]
     if isinstance(case.body, dict):
