@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from devstack.environments import World, url_of
+from devstack.environments import HOST, World, url_of
 from devstack.parts import build_parts
 from devstack.paths import Layout
 from devstack.ports import free_port
@@ -16,7 +16,7 @@ from devstack.supervision.graph import Node, Step, Unit
 from devstack.system import make_world
 from tests.chaos.disks import Disk, make_disk
 from tests.chaos.keeping import Keeper
-from tests.chaos.plan import Tempo
+from tests.chaos.plan import SERVICES, Tempo
 from tests.chaos.wire import Wire, balance
 
 ORCHESTRATOR = "orchestrator"
@@ -31,6 +31,8 @@ class Cluster:
 
     world: World
     keeper: Keeper
+    replicas: list[int]
+    """Ports of the orchestrators."""
     wires: Mapping[str, Wire]
     disks: Mapping[str, Disk]
     workers: int
@@ -46,6 +48,11 @@ class Cluster:
     def home(self) -> Path:
         """The folder in which everything lies."""
         return self.world.layout.root
+
+    def addresses(self) -> dict[str, str]:
+        """Where each service itself answers, by its name."""
+        own = {f"{ORCHESTRATOR}-{number}": f"http://{HOST}:{port}" for number, port in enumerate(self.replicas, 1)}
+        return {name: own.get(name) or url_of(self.world, name) for name in SERVICES}
 
     def worker_names(self) -> list[str]:
         """The ids of all workers."""
@@ -70,7 +77,7 @@ async def running_cluster(
         for wire in (*wires.values(), front):
             await wire.start()
         await keeper.start({ORCHESTRATOR: f"{ORCHESTRATOR}-1"})
-        yield Cluster(world, keeper, wires, disks, workers, tempo, skew)
+        yield Cluster(world, keeper, replicas, wires, disks, workers, tempo, skew)
     finally:
         for wire in wires.values():
             wire.mend()

@@ -15,6 +15,7 @@ from tests.chaos.errands import Errand
 from tests.chaos.injecting import Injected
 from tests.chaos.keeping import End, Stop, alive, marked_with
 from tests.chaos.manager import Told
+from tests.chaos.watching import Look
 
 MARK = re.compile(r"u-[0-9a-f]{16}")
 TASKS = """
@@ -160,6 +161,7 @@ class Evidence:
     runs: Sequence[Run] = ()
     ends: Sequence[End] = ()
     stops: Sequence[Stop] = ()
+    looks: Sequence[Look] = ()
     dead_letters: Mapping[str, Sequence[str]] = field(default_factory=dict[str, Sequence[str]])
     shown: Mapping[str, Sequence[str]] = field(default_factory=dict[str, Sequence[str]])
     """Task to the ids of the reports that the manager sees of it in the live streams; some tasks only."""

@@ -65,6 +65,8 @@ class Kept:
             await self.may_run.wait()
             # In a thread first: what a killed server leaves may take seconds to end.
             await asyncio.to_thread(self.managed.clear_remains)
+            if not self.may_run.is_set():
+                continue
             self.managed.launch()
             process = self.managed.process
             looking = asyncio.create_task(self._look())

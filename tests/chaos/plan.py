@@ -14,9 +14,14 @@ SERVICES = (
     "question-broker",
     "mcp-gateway",
 )
+CI_SEEDS, CI_MINUTES = (1, 2, 3), 3.0
 SHORT_MINUTES = 5.0
 WARM_UP_S = 4.0
 LONGEST_CALM_S = 150.0
+SHORTEST_REST, LONGEST_REST = 0.5, 1.5
+"""Between faults that last, in rests of the tempo."""
+OUTAGE_S = 60.0
+"""How long every server may be away: in each run long enough one is, and the next seed takes another."""
 
 
 class Fault(StrEnum):
@@ -98,8 +103,17 @@ def make_plan(
     random, tempo = Random(f"faults {seed}"), tempo_of(minutes)
     whole_s = minutes * 60
     faults_s = max(whole_s * 2 / 3, whole_s - LONGEST_CALM_S)
-    found = [*_one_by_one(random, tempo, faults_s, workers, only), *_kills(random, tempo, faults_s, workers, only)]
+    found = [
+        *_one_by_one(random, seed, tempo, faults_s, workers, only),
+        *_kills(random, tempo, faults_s, workers, only),
+        *_losses(seed, tempo, faults_s, only),
+    ]
     return Plan(seed, tempo, faults_s, tuple(sorted(found, key=lambda one: one.at_s)), skewed)
+
+
+def server_of(seed: int) -> str:
+    """The server that is away for OUTAGE_S: three seeds in a row take each once."""
+    return SERVERS[seed % len(SERVERS)]
 
 
 def victims(fault: Fault, workers: int) -> tuple[str, ...]:
@@ -119,44 +133,62 @@ def victims(fault: Fault, workers: int) -> tuple[str, ...]:
     }[fault]
 
 
-def _one_by_one(random: Random, tempo: Tempo, until_s: float, workers: int, only: Sequence[Fault]) -> list[Injection]:
+def _one_by_one(
+    random: Random, seed: int, tempo: Tempo, until_s: float, workers: int, only: Sequence[Fault]
+) -> list[Injection]:
     """Faults that last, with a rest between them; each kind comes before any comes again."""
-    lasting = [fault for fault in only if fault is not Fault.kill]
+    lasting = [fault for fault in only if fault not in (Fault.kill, Fault.redis_lost)]
     found: list[Injection] = []
     deck: list[tuple[Fault, str]] = []
     at_s = WARM_UP_S
+    whole = _turn_of_the_whole_outage(random, tempo, until_s, lasting)
     while lasting:
-        deck = deck or _deck(random, lasting, workers, is_first=not found)
+        deck = deck or _deck(random, _kinds(lasting, has_outage=whole is not None and not found), lasting, workers)
         fault, victim = deck.pop()
         lasts_s = _lasts(random, fault, tempo)
+        if len(found) == whole:
+            deck.append((fault, victim))
+            fault, victim, lasts_s = Fault.outage, server_of(seed), OUTAGE_S
         if at_s + lasts_s > until_s:
             break
-        if fault is Fault.redis_lost:
-            found.append(Injection(until_s - tempo.longest_s, fault, victim))
-            continue
         found.append(Injection(round(at_s, 2), fault, victim, lasts_s))
-        at_s += lasts_s + random.uniform(0.5, 1.5) * tempo.rest_s
+        at_s += lasts_s + random.uniform(SHORTEST_REST, LONGEST_REST) * tempo.rest_s
     return found
 
 
-def _deck(random: Random, faults: Sequence[Fault], workers: int, *, is_first: bool) -> list[tuple[Fault, str]]:
-    """Each kind of fault once with a victim of its own, outages and freezes once for each server."""
-    cards = [(fault, random.choice(victims(fault, workers))) for fault in faults if fault is not Fault.redis_lost]
-    cards += [(Fault.outage, server) for server in SERVERS if Fault.outage in faults]
+def _turn_of_the_whole_outage(random: Random, tempo: Tempo, until_s: float, only: Sequence[Fault]) -> int | None:
+    """How many other faults come before the outage of OUTAGE_S; None if it has no room, or is not asked for."""
+    room_s = until_s - WARM_UP_S - OUTAGE_S
+    if room_s < 0 or Fault.outage not in only:
+        return None
+    return random.randint(0, int(room_s // (tempo.longest_s + LONGEST_REST * tempo.rest_s)))
+
+
+def _kinds(faults: Sequence[Fault], *, has_outage: bool) -> list[Fault]:
+    return [fault for fault in faults if fault is not Fault.outage or not has_outage]
+
+
+def _deck(random: Random, kinds: Sequence[Fault], faults: Sequence[Fault], workers: int) -> list[tuple[Fault, str]]:
+    """Each kind once, drawn from the end; before them outages of each server and some more freezes."""
+    first = [(fault, random.choice(victims(fault, workers))) for fault in kinds]
+    more = [(Fault.outage, server) for server in SERVERS if Fault.outage in faults]
     if Fault.freeze in faults:
-        cards += [(Fault.freeze, random.choice(SERVICES[:2])), (Fault.freeze, f"worker-{random.randint(1, workers)}")]
-    if is_first and Fault.redis_lost in faults and random.random() < 0.5:
-        cards.append((Fault.redis_lost, "redis"))
-    random.shuffle(cards)
-    return cards
+        more += [(Fault.freeze, random.choice(SERVICES[:2])), (Fault.freeze, f"worker-{random.randint(1, workers)}")]
+    random.shuffle(first)
+    random.shuffle(more)
+    return more + first
 
 
 def _lasts(random: Random, fault: Fault, tempo: Tempo) -> float:
-    if fault is Fault.redis_lost:
-        return 0.0
     if fault is Fault.rolling:
         return tempo.longest_s
     return round(random.uniform(0.3, 1.0) * tempo.longest_s, 2)
+
+
+def _losses(seed: int, tempo: Tempo, until_s: float, only: Sequence[Fault]) -> list[Injection]:
+    """Redis is lost for good in every other run, when little else is still to come."""
+    is_lost = Fault.redis_lost in only and Random(f"redis {seed}").random() < 0.5
+    return [Injection(until_s - tempo.longest_s, Fault.redis_lost, "redis")] if is_lost else []
 
 
 def _kills(random: Random, tempo: Tempo, until_s: float, workers: int, only: Sequence[Fault]) -> list[Injection]:

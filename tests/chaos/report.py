@@ -52,6 +52,8 @@ def figures(e: Evidence) -> dict[str, Any]:
         "manager_retries": e.told.retries,
         "faults": dict(Counter(f"{one.fault}" for one in e.injected)),
         "processes_ended": len(e.ends),
+        "looks_at_readiness": len(e.looks),
+        "looks_not_ready": sum(look.status not in (200, None) for look in e.looks),
     }
 
 

@@ -23,6 +23,7 @@ from tests.chaos.injecting import Injector
 from tests.chaos.invariants import Violation, check, may_heal
 from tests.chaos.manager import Gateway, Manager, Refused, Told
 from tests.chaos.plan import LONGEST_CALM_S, Plan
+from tests.chaos.watching import Watch
 
 LOOK_EVERY_S = 2.0
 SHOWN_TASKS = 5
@@ -59,13 +60,18 @@ class Round:
         self._manager = Manager(self._gateway, self._journal)
         self._echo = Echo(cluster.world, plan.seed)
         self._injector = Injector(cluster, plan, self._echo)
+        self._watch = Watch(cluster.addresses())
         self._slots: dict[str, int] = {}
 
     async def run(self) -> Outcome:
         """Do all of it."""
         begun = time.monotonic()
         try:
-            async with _beside(self._echo.run()), _beside(self._manager.answer_all()):
+            async with (
+                _beside(self._echo.run()),
+                _beside(self._manager.answer_all()),
+                _beside(self._watch.run()),
+            ):
                 await self._harm()
                 calm_since = time.monotonic()
                 evidence, violations = await self._until_calm()
@@ -117,6 +123,7 @@ class Round:
             alive=alive,
             ends=self._cluster.keeper.ends,
             stops=self._injector.stops,
+            looks=list(self._watch.looks),
             **read,
         )
         return together(self._earlier, mine)
@@ -158,6 +165,7 @@ def together(earlier: Evidence | None, later: Evidence) -> Evidence:
         errands=[*earlier.errands, *later.errands],
         injected=[*earlier.injected, *later.injected],
         stops=[*earlier.stops, *later.stops],
+        looks=[*earlier.looks, *later.looks],
     )
 
 

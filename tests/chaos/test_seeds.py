@@ -13,11 +13,13 @@ from typing import Any
 
 import pytest
 
+from tests.chaos.plan import CI_MINUTES, CI_SEEDS
+
 ROOT = Path(__file__).resolve().parents[2]
-MINUTES = os.environ.get("MEWS_CHAOS_MINUTES", "3")
+MINUTES = os.environ.get("MEWS_CHAOS_MINUTES", str(CI_MINUTES))
 TASKS = os.environ.get("MEWS_CHAOS_TASKS", "300")
 WORKERS = os.environ.get("MEWS_CHAOS_WORKERS", "8")
-SEEDS = os.environ.get("MEWS_CHAOS_SEEDS", "1,2,3").split(",")
+SEEDS = os.environ.get("MEWS_CHAOS_SEEDS", ",".join(map(str, CI_SEEDS))).split(",")
 LONGEST_S = 3_600
 STARVED = frozenset({"closed_for_a_reason", "ended_as_it_should"})
 """What alone does not hold where a process gets no processor for longer than a lease: it looks like one that died."""

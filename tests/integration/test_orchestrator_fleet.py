@@ -194,6 +194,10 @@ async def _nothing_meant(world: World) -> bool:
     return not await world.intentions()
 
 
+async def _means(world: World, worker_id: str) -> bool:
+    return await world.intentions() == [worker_id]
+
+
 async def _unknown(world: World) -> FleetView | None:
     """The fleet as it is shown while the API server is away; the leader's own look may have met the refusal."""
     world.cluster.refusals.append(Refused(503, "starting"))
@@ -329,6 +333,29 @@ async def test_the_fleet_grows_with_the_queue_and_shrinks_from_its_end_once_that
         assert (await back.commanded(lambda one: one.action != "drain")).action == "resume"
         assert {(await one.take()).task_id for one in (first, back)} == {task.task_id for task in tasks}
         assert await world.intentions() == ["mews-worker-2"]
+
+
+async def test_a_worker_that_comes_after_its_place_was_to_be_given_up_is_told_to_drain(
+    database: Database, nats_server: TestNats, cluster: ApiServer, tmp_path: Path
+) -> None:
+    bounds = {"fleet_autoscale": True, "fleet_min_workers": 2, "fleet_max_workers": 3}
+    async with a_world(database, nats_server, cluster, tmp_path, **bounds) as world:
+
+        def refuse() -> None:
+            cluster.before.append(refuse)
+            raise Refused(503, "starting")
+
+        # Nobody is known there, so the place is given up at once: the API server has it wait.
+        cluster.before.append(refuse)
+        await eventually(lambda: _means(world, "mews-worker-2"))
+        worker = await world.start(2)
+        assert (await worker.commanded()).action == "drain"
+        cluster.before.clear()
+        await world.becomes(2, "draining")
+        await worker.beat(draining=True)
+        await eventually(lambda: cluster.replicas == 2)
+        told = await world.o.told("event.worker.commanded", at_least=1)
+        assert [event.data["action"] for event in told] == ["drain"]
 
 
 async def test_what_a_scaled_away_worker_had_is_moved_once_it_is_neither_there_nor_heard(

@@ -4,8 +4,10 @@ No answer is a server's error, none tells of the inside, and the service lives o
 """
 
 import json
+import re
 from collections.abc import Iterator
 from typing import Any
+from urllib.parse import urlsplit
 
 import httpx
 import pytest
@@ -16,6 +18,7 @@ from mcp_gateway.mcp.briefings import PROMPTS
 from mcp_gateway.mcp.table import TOOLS
 from tests.support.besieged import Besieged, bounded
 from tests.support.hostile import HEADERS, arguments_of, complaint_about, rpc, spoilt_one_by_one, texts, values
+from tests.support.odd_requests import odd_requests, status_of, to_port, to_socket
 from tests.support.other_side import other_side
 from tests.support.stack import TestNats, run
 from tests.support.tool_examples import AGENT, MINIMAL_CALL, TASK
@@ -28,6 +31,7 @@ MANAGER_TOOLS = [tool.name for tool in TOOLS]
 LAST = ("end_session", "report_completion")
 WORKER_TOOLS = [*(name for name in BY_NAME if name not in LAST), *LAST]
 # A tool that waits is not made to wait: how long it may is the caller's to say.
+TROUBLE = re.compile(r"Traceback|unexpected error|Exception in ASGI")
 AT_ONCE = {"wait": False, "wait_ms": 0}
 
 
@@ -107,6 +111,28 @@ def try_out(endpoint: Endpoint, name: str, honest: dict[str, Any]) -> None:
 def test_every_tool_of_a_manager_bears_any_arguments(system: Besieged, manager: Endpoint, name: str) -> None:
     try_out(manager, name, {"task_id": "task-1", "question_id": "q-1", "description": "do it", "answer": "yes"})
     system.run(system.all_ready())
+
+
+PROBES = ("/healthz", "/readyz", "/metrics", "/openapi.json", "/nowhere")
+
+
+@pytest.mark.parametrize("door", ["probes", "tools", "tools without a token", "sandbox"])
+def test_no_request_of_any_form_breaks_a_worker_or_its_sandbox(bench: Bench, door: str) -> None:
+    port, token = urlsplit(mcp_url(bench.worker)).port or 0, run(eventually(lambda: journal_of(bench.worker, TASK)))
+    connect, paths, host, headers = {
+        "probes": (to_port(bench.worker.http_port), PROBES, "localhost", ()),
+        "tools": (to_port(port), ("/mcp", "/"), f"127.0.0.1:{port}", (f"Authorization: Bearer {token['token']}",)),
+        "tools without a token": (to_port(port), ("/mcp",), f"127.0.0.1:{port}", ()),
+        "sandbox": (to_socket(str(bench.sandbox.socket)), ("/v1/workspaces", "/healthz"), "sandbox", ()),
+    }[door]
+    answers = [(request, status_of(connect, request)) for request in odd_requests(paths, host, *headers)]
+    broken = [(request[:300], status) for request, status in answers if status is None or status >= 500]
+    assert not broken, broken
+    # Something was let in where somebody may be, or all this shows nothing.
+    assert (200 in {status for _, status in answers}) is ("without" not in door)
+    run(bench.worker.ready())
+    for log in (bench.worker.log, bench.sandbox.log):
+        assert not (found := [line for line in log.read_text().splitlines() if TROUBLE.search(line)]), found[:3]
 
 
 @pytest.mark.parametrize("name", WORKER_TOOLS)

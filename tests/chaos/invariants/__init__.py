@@ -43,6 +43,7 @@ INVARIANTS: Mapping[str, Check] = {
         processes.nothing_left,
         processes.nothing_refused,
         processes.services_stay,
+        processes.outages_told,
         processes.doors_stay_open,
     )
 }

@@ -14,6 +14,9 @@ from tests.chaos.invariants import HEAL, INVARIANTS, check, may_heal
 from tests.chaos.keeping import End, Stop
 from tests.chaos.manager import Told
 from tests.chaos.plan import Fault
+from tests.chaos.watching import Look
+
+GATEWAY, ORCHESTRATOR = "mcp-gateway", "orchestrator-1"
 
 Change = Callable[[Evidence], Evidence]
 
@@ -42,7 +45,11 @@ def sound() -> Evidence:
             tried={"q1": ["a-1", "a-2"]},
             answered={"q1": ["a-1"]},
         ),
-        injected=[Injected(Fault.kill, "worker-1", 20.0, 21.0)],
+        injected=[
+            Injected(Fault.kill, "worker-1", 20.0, 21.0),
+            Injected(Fault.outage, "postgres", 100.0, 160.0),
+            Injected(Fault.outage, "redis", 200.0, 260.0),
+        ],
         lease_s=8.0,
         tasks=[
             Task("t1", "k1", "completed", attempt=2, burned=1, claimed=U["done"], counted=U["done"]),
@@ -69,6 +76,7 @@ def sound() -> Evidence:
         runs=[_first_run(), _second_run(), _run("t2", 1, 46.0, [])],
         ends=[End("worker-1", 20.0, -9, wanted=True)],
         stops=[Stop("orchestrator-1", 60.0, 1.5, forced=False, code=0)],
+        looks=[*_looks(ORCHESTRATOR, 106.0, 503, "schema"), *_looks(GATEWAY, 106.0, 200), *_looks(GATEWAY, 206.0, 200)],
         dead_letters={"telemetry": []},
         shown={"t1": [U["two"]]},
         unsent={"orchestrator": 0},
@@ -78,6 +86,10 @@ def sound() -> Evidence:
 def _logged(name: str, seq: int, attempt: int = 2, *, stale: bool = False) -> Logged:
     kind, worker = KINDS.get(name, "milestone"), f"worker-{attempt}"
     return Logged(EVENT[name], kind, worker, "t1", attempt, seq, stale, marks=(U[name],))
+
+
+def _looks(service: str, at: float, status: int | None, *failing: str) -> list[Look]:
+    return [Look(service, at + second, at + second + 0.1, status, frozenset(failing)) for second in range(10)]
 
 
 def _run(task_id: str, attempt: int, at: float, lines: Sequence[dict[str, Any]]) -> Run:
@@ -210,6 +222,10 @@ NOT_SOUND: list[tuple[str, str, Change]] = [
     ("services_stay", "a service ended by itself", _with("ends", 0, wanted=False)),
     ("services_stay", "a service did not stop in time", _with("stops", 0, forced=True)),
     ("services_stay", "a service failed while it stopped", _with("stops", 0, code=1)),
+    ("outages_told", "a service says that it is ready without PostgreSQL", _with("looks", 9, status=200, failing=())),
+    ("outages_told", "a service does not say what it lacks", _with("looks", 9, failing=frozenset({"loops"}))),
+    ("outages_told", "a service does not answer", lambda e: replace(e, looks=_looks(ORCHESTRATOR, 106.0, None))),
+    ("outages_told", "a service is not ready without Redis", lambda e: replace(e, looks=_looks(GATEWAY, 206.0, 503))),
     (
         "doors_stay_open",
         "an agent was turned away and taken again",
@@ -250,6 +266,25 @@ def test_what_was_saved_after_its_attempt_was_closed_need_not_be_handed_out() ->
     )
     run = replace(e.runs[0], lines=(*e.runs[0].lines, *late))
     assert "checkpoints_kept" not in {one.invariant for one in check(replace(e, runs=[run, *e.runs[1:]]))}
+
+
+@pytest.mark.parametrize(
+    ("looks", "why"),
+    [
+        (_looks(ORCHESTRATOR, 96.0, 200)[:9], "the outage may not be seen yet"),
+        (_looks(ORCHESTRATOR, 159.95, 200), "it is over before the answer is there"),
+        (_looks(ORCHESTRATOR, 106.0, None)[:4], "there are too few looks to tell"),
+        ([*_looks(GATEWAY, 206.0, 503)[:5], *_looks(GATEWAY, 216.0, 200)[:5]], "it was ready most of the time"),
+    ],
+)
+def test_a_look_that_shows_nothing_is_no_violation(looks: list[Look], why: str) -> None:
+    assert check(replace(sound(), looks=looks)) == [], why
+
+
+@pytest.mark.parametrize("victim", [GATEWAY, "nats"])
+def test_a_service_that_another_fault_has_hit_need_not_be_ready(victim: str) -> None:
+    e = _more("injected", Injected(Fault.kill, victim, 195.0, 196.0))(sound())
+    assert check(replace(e, looks=_looks(GATEWAY, 206.0, 503, "bus"))) == []
 
 
 def test_a_task_may_fail_when_faults_used_up_its_attempts() -> None:

@@ -3,10 +3,14 @@ from itertools import pairwise
 import pytest
 
 from tests.chaos.errands import Behaviour, make_errands
-from tests.chaos.plan import SHORT, Fault, make_plan, victims
+from tests.chaos.plan import CI_MINUTES, CI_SEEDS, OUTAGE_S, SERVERS, SHORT, Fault, Injection, Plan, make_plan, victims
 
 SEEDS = range(30)
 LONG_MINUTES = 20
+
+
+def whole_outages(plan: Plan) -> list[Injection]:
+    return [one for one in plan.injections if one.fault is Fault.outage and one.lasts_s == OUTAGE_S]
 
 
 @pytest.mark.parametrize("minutes", [3, LONG_MINUTES])
@@ -31,6 +35,21 @@ def test_a_long_run_has_every_fault_and_each_server_is_away(seed: int) -> None:
     plan = make_plan(seed, LONG_MINUTES, 8)
     assert {one.fault for one in plan.injections} >= set(Fault) - {Fault.redis_lost}
     assert {one.victim for one in plan.injections if one.fault is Fault.outage} == {"nats", "postgres", "redis"}
+
+
+def test_the_seeds_of_ci_take_each_server_away_for_its_whole_time_and_have_every_fault() -> None:
+    plans = [make_plan(seed, CI_MINUTES, 8) for seed in CI_SEEDS]
+    assert sorted(one.victim for plan in plans for one in whole_outages(plan)) == sorted(SERVERS)
+    assert {one.fault for plan in plans for one in plan.injections} == set(Fault)
+    for plan in plans:
+        lost_s = min((one.at_s for one in plan.injections if one.fault is Fault.redis_lost), default=plan.faults_s)
+        assert all(one.at_s + OUTAGE_S <= lost_s for one in whole_outages(plan))
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_each_run_that_is_long_enough_has_one_whole_outage(seed: int) -> None:
+    for minutes, many in ((1, 0), (2, 1), (CI_MINUTES, 1), (LONG_MINUTES, 1)):
+        assert len(whole_outages(make_plan(seed, minutes, 8))) == many
 
 
 def test_redis_is_lost_for_good_with_some_seeds_and_not_with_others() -> None:

@@ -33,6 +33,7 @@ LATER = NOW + timedelta(seconds=11)
 POLICY = ScalePolicy(least=1, most=5, up_after_ms=5_000, down_after_ms=60_000)
 IDLE = Standing(status=WorkerStatus.online, is_silent=False, unsent=0, quiet_s=0)
 BUSY = IDLE._replace(live=1)
+TOLD = IDLE._replace(status=WorkerStatus.draining)
 DRAINED = IDLE._replace(is_draining=True)
 SILENT = BUSY._replace(is_silent=True)
 RESTART = Intention("w-1", FleetAction.restart, "one", NOW, "manager", until=NOW)
@@ -99,14 +100,16 @@ def test_where_agents_outlive_their_worker_nobody_waits() -> None:
         (2, [], IDLE, []),
         (4, [], IDLE, [Scale(4, "v1")]),
         (1, [], IDLE, [Drain("w-1", ONE)]),
-        (1, [REMOVE], BUSY, []),
-        (1, [REMOVE], IDLE, [Scale(1, "v1", gives_up=REMOVE)]),
-        (1, [REMOVE], IDLE._replace(unsent=3), []),
-        (1, [REMOVE], IDLE._replace(unsent=None), []),
-        (1, [REMOVE], IDLE._replace(unsent=None, is_silent=True, quiet_s=60), []),
-        (1, [REMOVE], IDLE._replace(unsent=3, is_silent=True, quiet_s=60), []),
-        (1, [REMOVE], IDLE._replace(unsent=3, is_silent=True, quiet_s=3_600), [Scale(1, "v1", gives_up=REMOVE)]),
-        (1, [REMOVE], IDLE._replace(is_silent=True, quiet_s=60), [Scale(1, "v1", gives_up=REMOVE)]),
+        (1, [REMOVE], BUSY, [Drain("w-1", ONE)]),
+        (1, [REMOVE], IDLE, [Drain("w-1", ONE)]),
+        (1, [REMOVE], TOLD._replace(live=1), []),
+        (1, [REMOVE], TOLD, [Scale(1, "v1", gives_up=REMOVE)]),
+        (1, [REMOVE], TOLD._replace(unsent=3), []),
+        (1, [REMOVE], TOLD._replace(unsent=None), []),
+        (1, [REMOVE], TOLD._replace(unsent=None, is_silent=True, quiet_s=60), []),
+        (1, [REMOVE], TOLD._replace(unsent=3, is_silent=True, quiet_s=60), []),
+        (1, [REMOVE], TOLD._replace(unsent=3, is_silent=True, quiet_s=3_600), [Scale(1, "v1", gives_up=REMOVE)]),
+        (1, [REMOVE], TOLD._replace(is_silent=True, quiet_s=60), [Scale(1, "v1", gives_up=REMOVE)]),
         (1, [REMOVE], UNKNOWN, [Scale(1, "v1", gives_up=REMOVE)]),
         (2, [REMOVE], IDLE, [Finish(REMOVE)]),
         (3, [REMOVE], IDLE, [Finish(REMOVE), Scale(3, "v1")]),

@@ -1,6 +1,6 @@
 """When the keeper of the fleet acts at all, and what stops a step: on a clock that is wound by hand."""
 
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import datetime
@@ -52,8 +52,11 @@ class Records:
 
     async def fleet(self, since: datetime) -> list[Member]:
         del since
-        workers = (Worker(f"w-{n}", WorkerStatus.online, frozenset(), frozenset(), 1, {}) for n in range(2))
-        return [Member(worker, "inc", (), None) for worker in workers]
+        # Whoever is to give up its place was told to drain.
+        told = {one.worker_id: WorkerStatus.draining for one in self.meant if one.action is FleetAction.remove}
+        names = [f"w-{n}" for n in range(2)]
+        workers = (Worker(name, told.get(name, WorkerStatus.online), frozenset(), frozenset(), 1, {}) for name in names)
+        return [Member(worker, "inc", (), told.get(worker.worker_id)) for worker in workers]
 
     async def experience(self, since: datetime) -> list[Any]:
         del since
@@ -144,14 +147,16 @@ class Link:
 class Scene:
     """A leader that keeps two workers."""
 
-    def __init__(self, policy: ScalePolicy | None = None) -> None:
+    def __init__(self, policy: ScalePolicy | None = None, meant: Sequence[Intention] = ()) -> None:
         self.clock, self.link, self.records, self.pods = FakeClock(NOW), Link(), Records(), Pods()
+        self.records.meant += meant
         store: Any = self.records
         pods: Any = self.pods
         self.leader = Leader(store, self.clock, LEASE_S * 1000, OFFLINE_S * 1000)
+        changed = self.leader.note_fleet_change
         traits = FleetTraits("kubernetes", "w", ends_agents=True, drain_ms=0)
         self.keeper = FleetKeeper(
-            store, self.leader, pods, traits, self.link, self.clock, RetryPolicy(), policy, _nothing
+            store, self.leader, pods, traits, self.link, self.clock, RetryPolicy(), policy, changed
         )
 
     async def reign(self) -> "Scene":
@@ -210,8 +215,7 @@ async def test_a_busy_worker_that_falls_silent_within_its_lease_is_not_ended_for
 async def test_a_place_is_given_up_only_if_that_is_so_still_when_earlier_steps_are_done(
     meant: list[Intention], live: list[LiveAttempt], sizes: list[int]
 ) -> None:
-    scene = await Scene(FOLLOWING).reign()
-    scene.records.meant = [restart(0), REMOVE]
+    scene = await Scene(FOLLOWING, [restart(0), REMOVE]).reign()
 
     def meanwhile() -> None:
         scene.records.meant, scene.records.live = meant, live
@@ -232,8 +236,7 @@ async def test_a_restart_that_is_called_off_while_others_are_ended_does_not_happ
 async def test_a_new_leader_waits_for_the_word_of_a_worker_that_its_disk_is_empty_before_it_gives_up_its_place() -> (
     None
 ):
-    scene = await Scene(FOLLOWING).reign()
-    scene.records.meant = [REMOVE]
+    scene = await Scene(FOLLOWING, [REMOVE]).reign()
     await scene.keeper.tick()
     scene.beat(1, spool_events=5_000)
     await scene.keeper.tick()
@@ -282,11 +285,10 @@ async def test_who_no_longer_leads_shows_no_size_of_the_fleet(scene: Scene) -> N
 async def test_a_leader_that_froze_after_its_epoch_was_checked_changes_nothing_when_it_wakes_up(
     meant: Intention,
 ) -> None:
-    scene = Scene(FOLLOWING)
+    scene = Scene(FOLLOWING, [meant])
     until = scene.clock.monotonic() + 10
     await scene.leader.reign(Leadership(1, until))
     scene.beat(1)
-    scene.records.meant = [meant]
     scene.records.meanwhile = lambda: scene.clock.advance(11)
     await scene.keeper.tick()
     assert (scene.pods.looks, scene.pods.ended, scene.pods.sizes, scene.leader.epoch) == (1, [], [], None)

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from sandbox import confine
-from sandbox.errors import FileMissing, NotAFile, PathEscapes, SandboxError
+from sandbox.errors import FileMissing, NameTooLong, NotAFile, PathEscapes, SandboxError
 
 Open = Callable[[str], bytes]
 
@@ -62,9 +62,14 @@ def test_a_loop_of_links_is_refused(root: Path, read: Open) -> None:
 
 @pytest.mark.parametrize(
     ("path", "error"),
-    [("absent", FileMissing), ("inner/absent", FileMissing), ("inner/file/x", NotAFile)],
+    [
+        ("absent", FileMissing),
+        ("inner/absent", FileMissing),
+        ("inner/file/x", NotAFile),
+        ("x" * 256, NameTooLong),
+    ],
 )
-def test_what_is_not_there_is_said_to_be_missing(read: Open, path: str, error: type[SandboxError]) -> None:
+def test_what_cannot_be_there_as_it_is_named_is_said_to_be_so(read: Open, path: str, error: type[SandboxError]) -> None:
     with pytest.raises(error):
         read(path)
 

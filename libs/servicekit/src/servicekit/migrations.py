@@ -90,8 +90,13 @@ def schema_check(database: Database, package: str) -> Callable[[], Awaitable[Non
     head, known = head_revision(package), _known(script)
 
     async def check() -> None:
-        async with database.acquire() as connection:
-            current = await current_revision(connection)
+        try:
+            async with database.acquire() as connection:
+                current = await current_revision(connection)
+        except Exception as error:
+            if not is_transient(error):
+                raise
+            raise NotReady(f"PostgreSQL is away: {str(error) or type(error).__name__}") from error
         if current is None:
             raise NotReady(f"schema {database.schema} was never migrated; run `migrate`")
         if current != head and current in known:

@@ -10,7 +10,7 @@ from contextlib import asynccontextmanager
 from fastapi import FastAPI
 
 from sandbox import problems, protections
-from sandbox.api import files, health, processes, workspaces
+from sandbox.api import document, files, health, processes, workspaces
 from sandbox.api.services import Services
 from sandbox.processes import disk, sampler
 from sandbox.processes.table import ProcessTable
@@ -54,11 +54,19 @@ def create_app(services: Services) -> FastAPI:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
 
-    app = FastAPI(title="mews sandbox", lifespan=lifespan, docs_url=None, redoc_url=None)
+    app = FastAPI(
+        title="mews sandbox",
+        lifespan=lifespan,
+        docs_url=None,
+        redoc_url=None,
+        redirect_slashes=False,
+        responses=document.PROBLEMS,
+    )
     app.state.services = services
     for router in (health.router, workspaces.router, processes.router, files.router):
         app.include_router(router)
     problems.install(app)
+    document.describe(app)
     return app
 
 

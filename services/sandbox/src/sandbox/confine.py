@@ -13,12 +13,13 @@ from collections.abc import Generator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from sandbox.errors import FileMissing, NotAFile, PathEscapes
+from sandbox.errors import FileMissing, NameTooLong, NotAFile, PathEscapes
 
 SYS_OPENAT2 = 437  # the same on every architecture
 RESOLVE_NO_MAGICLINKS = 0x02
 RESOLVE_BENEATH = 0x08
 ATTEMPTS = 20
+MOST_SHOWN = 100
 ALWAYS = os.O_CLOEXEC | os.O_NOCTTY | os.O_NONBLOCK
 FOLDER = os.O_RDONLY | os.O_DIRECTORY
 
@@ -49,7 +50,7 @@ def open_below(root: int, parts: Sequence[str], flags: int) -> int:
 
     Raises `PathEscapes`, `FileMissing` or `NotAFile`, or `OSError` for what else the file system says.
     """
-    with _explained("/".join(parts) or "."):
+    with explained("/".join(parts) or "."):
         if has_openat2():
             return _open_by_kernel(root, parts, flags)
         return open_by_walking(root, parts, flags)
@@ -78,7 +79,7 @@ def folder_below(root: int, parts: Sequence[str]) -> Generator[int]:
 def make_folders(root: int, parts: Sequence[str]) -> None:
     """Make the folders of this path that are not there yet."""
     for depth in range(1, len(parts) + 1):
-        with folder_below(root, parts[: depth - 1]) as parent, _explained("/".join(parts[:depth])):
+        with folder_below(root, parts[: depth - 1]) as parent, explained("/".join(parts[:depth])):
             try:
                 os.mkdir(parts[depth - 1], mode=0o755, dir_fd=parent)
             except FileExistsError:
@@ -132,7 +133,8 @@ def _open_by_kernel(root: int, parts: Sequence[str], flags: int) -> int:
 
 
 @contextmanager
-def _explained(path: str) -> Generator[None]:
+def explained(path: str) -> Generator[None]:
+    """Tell what the file system says of a path in this sandbox's words, where it is about the path."""
     try:
         yield
     except OSError as error:
@@ -142,6 +144,10 @@ def _explained(path: str) -> Generator[None]:
             raise FileMissing(f"there is no {path!r}") from error
         if error.errno in (errno.ENOTDIR, errno.EISDIR, errno.ENXIO):
             raise NotAFile(f"{path!r} is not of the kind that is needed") from error
+        if error.errno == errno.ENAMETOOLONG:
+            raise NameTooLong(
+                f"{path[:MOST_SHOWN]!r}… is longer than a file's name can be; use a shorter one"
+            ) from error
         raise
 
 

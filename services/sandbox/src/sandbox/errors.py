@@ -173,6 +173,12 @@ class LimitTooHigh(Invalid):
     code = "limit_too_high"
 
 
+class NameTooLong(Invalid):
+    """A name in the path, or the whole path, is longer than the file system allows."""
+
+    code = "name_too_long"
+
+
 class BadCursor(Invalid):
     """The cursor was not given out by this list."""
 

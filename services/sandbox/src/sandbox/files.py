@@ -42,7 +42,7 @@ def read(root: Path, path: str, *, offset: int, length: int | None, most_bytes: 
             wanted = max(0, about.st_size - offset) if length is None else length
             if wanted > most_bytes:
                 raise FileTooLarge(f"{path!r}: {wanted} bytes asked for, at most {most_bytes} are given at a time")
-            return os.pread(descriptor, wanted, offset)
+            return os.pread(descriptor, wanted, min(offset, about.st_size))
         finally:
             os.close(descriptor)
 
@@ -130,10 +130,11 @@ def _write_new(folder: int, name: str, content: bytes, mode: int) -> None:
 
 def _replace(folder: int, temporary: str, name: str) -> None:
     try:
-        os.replace(temporary, name, src_dir_fd=folder, dst_dir_fd=folder)
-    except IsADirectoryError:
+        with confine.explained(name):
+            os.replace(temporary, name, src_dir_fd=folder, dst_dir_fd=folder)
+    except NotAFile:
         raise NotAFile(f"{name!r} is a folder") from None
-    except FileNotFoundError:
+    except FileMissing:
         raise FileMissing(f"the folder of {name!r} was removed meanwhile") from None
 
 

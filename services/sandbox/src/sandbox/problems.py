@@ -77,10 +77,17 @@ def _field_error(found: Any) -> FieldError:
     location = [str(part) for part in found["loc"] if part not in ("body", "query", "path")]
     expected = found.get("ctx", {}).get("expected")
     allowed = [part.strip(" '") for part in str(expected).replace(" or ", ", ").split(",")] if expected else []
-    value = None if found["type"] == "missing" else str(found.get("input"))[:MOST_SHOWN]
-    return FieldError(field=".".join(location) or "body", message=found["msg"], value=value, allowed=allowed)
+    value = None if found["type"] == "missing" else _told(str(found.get("input"))[:MOST_SHOWN])
+    return FieldError(
+        field=_told(".".join(location)) or "body", message=_told(found["msg"]), value=value, allowed=allowed
+    )
 
 
 def _response(status: HTTPStatus, code: str, detail: str, wrong: Sequence[FieldError] = ()) -> Response:
-    problem = Problem(title=status.phrase, status=status, code=code, detail=detail, errors=list(wrong))
+    problem = Problem(title=status.phrase, status=status, code=code, detail=_told(detail), errors=list(wrong))
     return Response(problem.to_json(), status_code=status, media_type=MEDIA_TYPE)
+
+
+def _told(text: str) -> str:
+    """What was sent as it can be sent back: JSON may hold half of a surrogate pair, and UTF-8 cannot."""
+    return text.encode(errors="replace").decode()

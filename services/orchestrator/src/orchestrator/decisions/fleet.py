@@ -129,11 +129,15 @@ def steps_of_size(
     if target > active:
         grow: list[Step] = [Scale(target, look.version)] if target > look.replicas else []
         return [*(Finish(one) for one in leaving), *grow]
+    standing = standings.get(last, UNKNOWN)
+    drain = Drain(last, next((one for one in look.instances if one.worker_id == last), None))
+    if leaving and standing.status is WorkerStatus.online:
+        # It came after its place was to be given up, and nobody has told it.
+        return [drain]
     if leaving:
-        may_go = _may_go(standings.get(last, UNKNOWN))
-        return [Scale(look.replicas - 1, look.version, gives_up=leaving[0])] if may_go else []
+        return [Scale(look.replicas - 1, look.version, gives_up=leaving[0])] if _may_go(standing) else []
     if target < active and not any(one.worker_id == last for one in intentions):
-        return [Drain(last, next((one for one in look.instances if one.worker_id == last), None))]
+        return [drain]
     return []
 
 

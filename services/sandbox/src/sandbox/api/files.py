@@ -8,6 +8,7 @@ from fastapi import APIRouter, Query, Request, Response, status
 from contracts.base import Page
 from contracts.sandbox import FileEntry, WorkspaceName
 from sandbox import files
+from sandbox.api.document import A_FILE, BYTES, answers_with
 from sandbox.api.services import LARGEST_PAGE, MB, ServicesOf, body_of
 from sandbox.workspaces.layout import Area
 
@@ -32,7 +33,7 @@ async def list_files(
     return await asyncio.to_thread(files.entries, root, listing)
 
 
-@router.get("/{workspace}/{path:path}")
+@router.get("/{workspace}/{path:path}", response_class=Response, responses=answers_with(BYTES))
 async def read(
     workspace: WorkspaceName,
     path: str,
@@ -45,10 +46,10 @@ async def read(
     root = services.workspaces.find(workspace).area(area)
     most = services.settings.max_transfer_mb * MB
     content = await asyncio.to_thread(files.read, root, path, offset=offset, length=length, most_bytes=most)
-    return Response(content, media_type="application/octet-stream")
+    return Response(content, media_type=BYTES)
 
 
-@router.put("/{workspace}/{path:path}", status_code=status.HTTP_201_CREATED)
+@router.put("/{workspace}/{path:path}", status_code=status.HTTP_201_CREATED, openapi_extra=A_FILE)
 async def write(
     workspace: WorkspaceName,
     path: str,

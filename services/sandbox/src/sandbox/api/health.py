@@ -15,7 +15,7 @@ async def healthz() -> dict[str, str]:
     return {"status": "ok"}
 
 
-@router.get("/readyz")
+@router.get("/readyz", responses={503: {"model": SandboxReadiness}})
 async def readyz(services: ServicesOf, response: Response) -> SandboxReadiness:
     """Whether it can start processes, and which protections are on."""
     state = readiness(services.settings, services.host)

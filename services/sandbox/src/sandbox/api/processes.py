@@ -23,6 +23,7 @@ from contracts.sandbox import (
     StreamName,
     WorkspaceName,
 )
+from sandbox.api.document import answers_with
 from sandbox.api.services import LARGEST_PAGE, MB, ServicesOf
 from sandbox.processes.past import Past
 from sandbox.processes.run import Run
@@ -59,7 +60,7 @@ async def describe(process_id: ProcessId, services: ServicesOf) -> Process:
     return services.processes.get(process_id).view()
 
 
-@router.get("/{process_id}/output")
+@router.get("/{process_id}/output", response_class=StreamingResponse, responses=answers_with(OUTPUT_MEDIA_TYPE))
 async def output(
     process_id: ProcessId,
     services: ServicesOf,

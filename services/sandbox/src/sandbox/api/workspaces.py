@@ -12,6 +12,8 @@ from fastapi.responses import StreamingResponse
 from contracts.base import Page
 from contracts.sandbox import (
     ARCHIVE_MEDIA_TYPES,
+    BUNDLE_MEDIA_TYPE,
+    CHANGES_MEDIA_TYPE,
     Checkout,
     CheckoutRequest,
     PublishRequest,
@@ -21,10 +23,10 @@ from contracts.sandbox import (
     WorkspaceName,
     WorkspacePublished,
 )
+from sandbox.api.document import A_SOURCE, JSON, answers_with
 from sandbox.api.services import LARGEST_PAGE, MB, Services, ServicesOf, body_of, body_on_disk
 from sandbox.errors import BundleTooLarge, UnsupportedMedia, WorkspaceExists
 
-JSON = "application/json"
 PART = 1024 * 1024
 
 router = APIRouter(prefix="/v1/workspaces")
@@ -40,7 +42,7 @@ async def list_workspaces(
     return Page[str](items=page, next_cursor=page[-1] if len(rest) > limit else None)
 
 
-@router.put("/{name}", responses={201: {"model": Workspace}})
+@router.put("/{name}", responses={201: {"model": Workspace}}, openapi_extra=A_SOURCE)
 async def create(name: WorkspaceName, request: Request, services: ServicesOf, response: Response) -> Workspace:
     """Make a workspace from what the body says, or from the archive that it is."""
     new = await _create(name, request, services)
@@ -80,7 +82,14 @@ async def publish(name: WorkspaceName, asked: PublishRequest, services: Services
     return await services.workspaces.publish(name, asked)
 
 
-@router.get("/{name}/bundle", responses={204: {"description": "The source has all of it."}})
+@router.get(
+    "/{name}/bundle",
+    response_class=StreamingResponse,
+    responses={
+        **answers_with(BUNDLE_MEDIA_TYPE, CHANGES_MEDIA_TYPE),
+        204: {"description": "The source has all of it."},
+    },
+)
 async def bundle(name: WorkspaceName, services: ServicesOf) -> Response:
     """What the source does not have: a git bundle, or without git an archive of the changed files."""
     with ExitStack() as stack:

@@ -25,6 +25,8 @@ from sandbox.protections import Host
 from sandbox.settings import Settings
 from sandbox.workspaces.layout import Layout
 
+LONGEST_CURSOR = 20
+
 log = logging.getLogger(__name__)
 
 
@@ -186,6 +188,6 @@ async def _end(runs: Sequence[Run | Past], grace_ms: int) -> None:
 def _number(cursor: str | None) -> int:
     if cursor is None:
         return 0
-    if not cursor.isascii() or not cursor.isdigit():
+    if not cursor.isascii() or not cursor.isdigit() or len(cursor) > LONGEST_CURSOR:
         raise BadCursor("cursor is not one that this list gave out")
     return int(cursor)

@@ -25,7 +25,10 @@ def copy_folder(source: Path, target: Path, *, leave_out: Path, most_mb: int, mo
     """
     if not source.is_dir():
         raise BadSource(f"{source} is not a folder that the sandbox can read")
-    measured = measure(source, leave_out=leave_out)
+    try:
+        measured = measure(source, leave_out=leave_out)
+    except OSError as error:
+        raise BadSource(f"{source} cannot be read: {_first(error)}") from error
     _check(*measured, most_mb, most_files)
 
     def ignore(folder: str, names: list[str]) -> set[str]:

@@ -113,10 +113,6 @@ def _is_leaving(parts: Parts) -> bool:
 
 
 def _add_checks(readiness: Readiness, parts: Parts, introduced: asyncio.Event) -> None:
-    async def bus() -> None:
-        if not parts.bus.ready:
-            raise NotReady("the bus is away, or its streams are not declared yet")
-
     async def sandbox() -> None:
         found = await parts.workshop.sandbox.ready()
         if not found.ready:
@@ -126,6 +122,6 @@ def _add_checks(readiness: Readiness, parts: Parts, introduced: asyncio.Event) -
         if not introduced.is_set():
             raise NotReady("the agents are not tried yet")
 
-    readiness.add("bus", bus)
+    readiness.add("bus", parts.bus.check)
     readiness.add("sandbox", sandbox)
     readiness.add("registered", registered)
