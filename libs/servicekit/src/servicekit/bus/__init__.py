@@ -1,7 +1,7 @@
 """The bus: NATS core for what may be lost, JetStream for what may not."""
 
 # First: it decides what nats-py loads.
-import servicekit.bus.plain  # noqa: F401  # isort: skip
+import servicekit.bus.plain  # noqa: F401  # pyright: ignore[reportUnusedImport]  # isort: skip
 from servicekit.bus.connection import Bus
 from servicekit.bus.consuming import BatchConsumer, foreign_event
 from servicekit.bus.deadletters import (

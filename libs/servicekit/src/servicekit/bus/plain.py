@@ -4,6 +4,7 @@ That is a sixth of the time in which a service starts, and of its memory.
 """
 
 import sys
+from importlib import import_module
 
 _AIOHTTP = "aiohttp"
 
@@ -11,6 +12,6 @@ if _AIOHTTP not in sys.modules and "nats" not in sys.modules:
     # As if it were not installed, which nats-py allows for. See the documentation of `sys.modules`.
     sys.modules[_AIOHTTP] = None  # pyright: ignore[reportArgumentType]
     try:
-        import nats.aio.transport  # noqa: F401
+        import_module("nats.aio.transport")
     finally:
         del sys.modules[_AIOHTTP]
