@@ -2,8 +2,8 @@ from datetime import UTC, datetime, timedelta
 
 from analytics_query.decisions.ledger import Ledger
 from analytics_query.domain.retention import Kept
-from analytics_query.domain.rollups import Figures, Key
-from analytics_query.domain.vocabulary import SYSTEM, Dimension, Resolution
+from analytics_query.domain.rollups import Figures, Key, total
+from analytics_query.domain.vocabulary import RESOLUTIONS, SYSTEM, Dimension, Resolution
 
 AT = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 SYSTEM_ALONE = ((Dimension.system, SYSTEM),)
@@ -28,6 +28,23 @@ def test_an_entry_counts_at_each_resolution_that_is_kept_of_its_dimension() -> N
         key(Resolution.hour, 2, 3, dimension=Dimension.repository, entity="r"): {"n": 1},
         key(Resolution.day, 2, dimension=Dimension.repository, entity="r"): {"n": 1},
     }
+
+
+def test_the_total_of_an_entity_is_what_its_roll_ups_of_any_resolution_come_to() -> None:
+    ledger = Ledger()
+    for hours in (0, 1, 30):
+        ledger.count((*SYSTEM_ALONE, *REPOSITORY), AT + timedelta(hours=hours), "n", 2)
+        ledger.count(REPOSITORY, AT + timedelta(hours=hours), "n")
+        ledger.spread(SYSTEM_ALONE, AT + timedelta(hours=hours), "ms", 12.5)
+        ledger.last((*SYSTEM_ALONE, *REPOSITORY), AT + timedelta(hours=hours), "coverage", hours, "a")
+    ledger.sign = -1
+    ledger.count(SYSTEM_ALONE, AT, "n", 2)
+    for dimension, entity in ((Dimension.system, SYSTEM), (Dimension.repository, "r"), (Dimension.worker, "w")):
+        for resolution in RESOLUTIONS[dimension]:
+            rollups = ledger.rollups().items()
+            found = [one for place, one in rollups if place[:3] == (dimension, entity, resolution)]
+            assert ledger.total(dimension, entity) == total(found)
+    assert ledger.total(Dimension.system, SYSTEM).counts == {"n": 4}
 
 
 def test_what_is_taken_away_and_entered_again_leaves_nothing_to_write() -> None:

@@ -1,5 +1,6 @@
 """Single figures from handmade roll-ups: values, intervals, baselines, evidence."""
 
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import numpy as np
@@ -7,7 +8,7 @@ import pytest
 
 from analytics_query.decisions.reports import bottlenecks, catalogue, errors, resources, system, tasks, trust, workers
 from analytics_query.decisions.reports.definitions import Definition, Two, figures_of
-from analytics_query.decisions.reports.evident import spread_of
+from analytics_query.decisions.reports.evident import names_of, spread_of
 from analytics_query.decisions.reports.recipes import Mean, Portion, Quantile, Rate, Total
 from analytics_query.decisions.reports.trends import series_of
 from analytics_query.domain.rollups import Figures, Key, Last, Rollup
@@ -164,3 +165,19 @@ def test_quantiles_of_a_thousand_values_are_near_those_of_numpy() -> None:
 def test_empty_distributions_are_passed_over() -> None:
     figures = Figures(spreads={"x@verified": Spread(), "x@reported": spread(1)}, lasts={"y": Last(1, "a", 2.0)})
     assert spread_of(figures, "x@")[1] == "reported"
+
+
+def test_a_figure_without_its_interval_is_the_same_figure() -> None:
+    shown = [one for some in catalogue.SUBJECTS.values() for one in some if isinstance(one, Definition)]
+    names = {name for one in shown for metric in one.recipe.spreads for name, _ in names_of(metric, None)}
+    figures = Figures(
+        counts={"attempts_ended": 9, "attempts_completed": 7, "attempts_failed": 2, "events": 50, "claims": 8},
+        spreads={name: spread(*range(1, 41)) for name in names},
+        lasts={"queue_depth": Last(1, "a", 2.0)},
+    )
+    with_interval = 0
+    for one in shown:
+        whole, bare = one.recipe.reckon(figures, 24), one.recipe.reckon(figures, 24, bare=True)
+        with_interval += whole.interval != bare.interval
+        assert replace(bare, interval=whole.interval) == whole, one.name
+    assert with_interval > 20

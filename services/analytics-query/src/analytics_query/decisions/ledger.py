@@ -85,6 +85,14 @@ class Ledger:
             if self._kept.has(key.resolution, key.bucket_s)
         }
 
+    def total(self, dimension: Dimension, entity: str) -> Figures:
+        """All that is entered of an entity: what its roll-ups of any one resolution come to, without making them."""
+        together = Figures()
+        for (entities, _, _), figures in self._groups.items():
+            for _ in range(entities.count((dimension, entity))):
+                together.merge(figures)
+        return together
+
     def _at(self, entities: Iterable[Entity], at: datetime) -> Figures:
         # One after the other come many figures of the same entities and time.
         if self._found is not None and self._found[0] is entities and self._found[1] is at:

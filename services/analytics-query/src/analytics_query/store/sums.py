@@ -9,7 +9,7 @@ from functools import lru_cache
 import orjson
 
 from analytics_query.decisions.cover import Stretch, ceiling_of, cover
-from analytics_query.domain.rollups import SPREADS, Figures, Key, Rollup
+from analytics_query.domain.rollups import LASTS, SPREADS, Figures, Key, Rollup
 from analytics_query.domain.vocabulary import RESOLUTIONS, WIDTH, Dimension, Entity, Resolution, bucket_of
 from analytics_query.ports import Busiest, Stretched
 from analytics_query.store.kept import KeptAnswers, KeptSums, Part, Run, Sum, Versions, stretches_of
@@ -17,25 +17,28 @@ from analytics_query.store.rows import columns
 from servicekit.pg import Connection, Database
 
 # OFFSET 0 keeps the planner from joining whole tables: each part is one short range of the primary key.
-ROWS = """
+ROWS = f"""
     (
-        SELECT *, string_to_array(without, ',') AS names
+        SELECT *, string_to_array(without, ',') AS names,
+            array_remove(string_to_array(without, ','), '{LASTS}') AS distributions
         FROM unnest($1::text[], $2::text[], $3::timestamptz[], $4::timestamptz[], $5::text[], $6::jsonb[])
             WITH ORDINALITY AS asked (dimension, resolution, since, until, without, entities, place)
         OFFSET 0
     ) AS run
     CROSS JOIN LATERAL jsonb_array_elements_text(run.entities) WITH ORDINALITY AS part (entity, place)
     CROSS JOIN LATERAL (
-        SELECT {columns} FROM rollups
+        SELECT {{columns}} FROM rollups
         WHERE rollups.dimension = run.dimension AND rollups.entity = part.entity
             AND rollups.resolution = run.resolution
             AND rollups.bucket >= run.since AND rollups.bucket < run.until
         OFFSET 0
     ) AS found
 """
+# Taking anything out of a document writes all of it anew, unless there is nothing to take out.
 SUMMANDS = f"""
-    SELECT run.place, part.place, found.version, found.figures - run.names AS figures,
-        CASE WHEN '{SPREADS}' = ANY (run.names) THEN '{{}}' ELSE found.spreads - run.names END AS spreads
+    SELECT run.place, part.place, found.version,
+        CASE WHEN '{LASTS}' = ANY (run.names) THEN found.figures - '{LASTS}' ELSE found.figures END AS figures,
+        CASE WHEN '{SPREADS}' = ANY (run.names) THEN '{{}}' ELSE found.spreads - run.distributions END AS spreads
     FROM {ROWS.format(columns="xmin::text::bigint AS version, figures, spreads")}
 """
 # Nothing that a row holds aside is looked at.

@@ -24,7 +24,7 @@ from analytics_query.decisions.statistics.ranked import Ranked
 from analytics_query.domain.documents import AttemptDocument, AttemptKey, TaskDocument
 from analytics_query.domain.rollups import Figures, total
 from analytics_query.domain.spreads import Spread
-from analytics_query.domain.vocabulary import Dimension, joined
+from analytics_query.domain.vocabulary import SYSTEM, Dimension, joined
 from contracts.analytics import Figure, Finding, Row, Section
 from contracts.base import Level
 from contracts.decided import TaskAbout
@@ -75,8 +75,7 @@ def figures_of_attempt(key: AttemptKey, document: AttemptDocument) -> Figures:
     ledger = Ledger()
     for credit in CREDITS:
         credit(key, document, ledger)
-    entered = (figures for place, figures in ledger.rollups().items() if _is_of(place, Dimension.worker, key.worker_id))
-    return total(entered)
+    return ledger.total(Dimension.worker, key.worker_id)
 
 
 def figures_of_task(task_id: str, document: TaskDocument | None, attempts: Attempts) -> Figures:
@@ -85,8 +84,8 @@ def figures_of_task(task_id: str, document: TaskDocument | None, attempts: Attem
     if document is not None:
         for credit in TASK_CREDITS:
             credit(document, ledger)
-    own = [figures for place, figures in ledger.rollups().items() if _is_of(place, Dimension.system, None)]
-    return total([*own, *(figures_of_attempt(key, one) for key, one in attempts.items() if key.task_id == task_id)])
+    own = ledger.total(Dimension.system, SYSTEM)
+    return total([own, *(figures_of_attempt(key, one) for key, one in attempts.items() if key.task_id == task_id)])
 
 
 def classes_of(known: Tasks, attempts: Attempts) -> list[str]:
@@ -258,11 +257,6 @@ def _notes(about: TaskAbout | None, usual: Ranked) -> list[str]:
     if usual.count < MINIMUM:
         return [f"Fewer than {MINIMUM} completed attempts of {name} to compare with."]
     return [f"Compared with {counted(usual.count, 'completed attempt')} of {name}."]
-
-
-def _is_of(place: Any, dimension: Dimension, entity: str | None) -> bool:
-    """Whether a roll-up is the day's of that entity: each resolution holds everything once."""
-    return place.dimension is dimension and place.resolution == "day" and (entity is None or place.entity == entity)
 
 
 def summed(known: Tasks, attempts: Attempts, names: Sequence[str]) -> Figures:

@@ -50,7 +50,7 @@ class Definition:
     def figure(self, two: Two) -> Figure:
         """The figure of an entity, with the same figure of the time before as its baseline."""
         reckoned = self.recipe.reckon(two.now, two.hours)
-        before = self.recipe.reckon(two.before, two.hours_before, reckoned.evidence)
+        before = self.recipe.reckon(two.before, two.hours_before, reckoned.evidence, bare=True)
         enough = reckoned.samples >= self.minimum
         return figure_of(
             self,

@@ -4,6 +4,7 @@ A metric that is written with a final `@` is kept by evidence, under its name wi
 """
 
 from collections.abc import Iterable
+from functools import cache
 
 from analytics_query.decisions.statistics.proportions import Share
 from analytics_query.domain.rollups import Figures
@@ -24,18 +25,14 @@ def share_of(
 
 def counted(figures: Figures, metrics: tuple[str, ...], evidence: str | None) -> int:
     """The sum of counts; those kept by evidence at the given level."""
-    return sum(
-        figures.counts.get(metric + (evidence or "") if metric.endswith("@") else metric, 0) for metric in metrics
-    )
+    counts = figures.counts
+    return sum([counts.get(name, 0) for name in _counted_as(metrics, evidence)])
 
 
 def level_of(figures: Figures, metrics: tuple[str, ...]) -> str | None:
     """The best level of evidence at which any of the counts is not zero."""
-    by_evidence = [metric for metric in metrics if metric.endswith("@")]
-    if not by_evidence:
-        return None
-    for level in LEVELS:
-        if any(figures.counts.get(metric + level) for metric in by_evidence):
+    for level, names in _levels(metrics):
+        if any(map(figures.counts.get, names)):
             return level
     return None
 
@@ -59,8 +56,21 @@ def kept_as(metrics: Iterable[str]) -> frozenset[str]:
     return frozenset(name for metric in metrics for name, _ in names_of(metric, None))
 
 
-def names_of(metric: str, evidence: str | None) -> list[tuple[str, str | None]]:
+@cache
+def names_of(metric: str, evidence: str | None) -> tuple[tuple[str, str | None], ...]:
     """The names under which a metric is kept, with the level of each, best first."""
     if not metric.endswith("@"):
-        return [(metric, None)]
-    return [(metric + level, level) for level in ((evidence,) if evidence else LEVELS)]
+        return ((metric, None),)
+    return tuple((metric + level, level) for level in ((evidence,) if evidence else LEVELS))
+
+
+@cache
+def _counted_as(metrics: tuple[str, ...], evidence: str | None) -> tuple[str, ...]:
+    return tuple(metric + (evidence or "") if metric.endswith("@") else metric for metric in metrics)
+
+
+@cache
+def _levels(metrics: tuple[str, ...]) -> tuple[tuple[str, tuple[str, ...]], ...]:
+    """By level, best first, the names of the counts that are kept by evidence."""
+    by_evidence = [metric for metric in metrics if metric.endswith("@")]
+    return tuple((level, tuple(metric + level for metric in by_evidence)) for level in LEVELS if by_evidence)

@@ -107,6 +107,9 @@ KNOWN = frozenset().union(
 )
 """Distributions that roll-ups of groups hold; what is not named here is read in any case."""
 
+WORTHWHILE = 0.2
+"""Share of the distributions from which on it costs less to leave them out than to read them."""
+
 
 @cache
 def left_out(reads: Reads) -> tuple[str, ...]:
@@ -114,7 +117,10 @@ def left_out(reads: Reads) -> tuple[str, ...]:
     lasts = () if reads.lasts else (LASTS,)
     if reads.spreads is None:
         return lasts
-    return (*(sorted(KNOWN - reads.spreads) if reads.spreads else (SPREADS,)), *lasts)
+    if not reads.spreads:
+        return SPREADS, *lasts
+    rest = KNOWN - reads.spreads
+    return (*(sorted(rest) if len(rest) >= WORTHWHILE * len(KNOWN) else ()), *lasts)
 
 
 def of_system(wanted: Collection[str]) -> list[Need]:

@@ -41,10 +41,10 @@ class Portion:
         """Whether what it rests on is kept by evidence."""
         return self.of[0].endswith("@")
 
-    def reckon(self, figures: Figures, hours: float, evidence: str | None = None) -> Reckoned:
-        """The figure of so many hours; with `evidence` from that level alone."""
+    def reckon(self, figures: Figures, hours: float, evidence: str | None = None, *, bare: bool = False) -> Reckoned:
+        """The figure of so many hours; with `evidence` from that level alone, `bare` perhaps without its interval."""
         share, level = share_of(figures, self.hits, self.of, evidence)
-        interval = wilson(share).scaled(100)
+        interval = UNKNOWN if bare and not self.lower_bound else wilson(share).scaled(100)
         value = None if share.value is None else 100 * share.value
         return Reckoned(interval.low if self.lower_bound else value, share.of, interval, level)
 
@@ -73,8 +73,8 @@ class Used:
         """Whether what it rests on is kept by evidence."""
         return self.amount.endswith("@")
 
-    def reckon(self, figures: Figures, hours: float, evidence: str | None = None) -> Reckoned:
-        """The figure of so many hours; with `evidence` from that level alone."""
+    def reckon(self, figures: Figures, hours: float, evidence: str | None = None, *, bare: bool = False) -> Reckoned:
+        """The figure of so many hours; with `evidence` from that level alone, `bare` perhaps without its interval."""
         level = evidence or level_of(figures, (self.amount,))
         amount = counted(figures, (self.amount,), level)
         if amount <= 0:
@@ -109,8 +109,8 @@ class Total:
         """Whether what it rests on is kept by evidence."""
         return self.metrics[0].endswith("@")
 
-    def reckon(self, figures: Figures, hours: float, evidence: str | None = None) -> Reckoned:
-        """The figure of so many hours; with `evidence` from that level alone."""
+    def reckon(self, figures: Figures, hours: float, evidence: str | None = None, *, bare: bool = False) -> Reckoned:
+        """The figure of so many hours; with `evidence` from that level alone, `bare` perhaps without its interval."""
         level = evidence or level_of(figures, (self.of,) if self.of else self.metrics)
         count = counted(figures, self.metrics, level)
         of = counted(figures, (self.of,), level) if self.of else 0
@@ -140,13 +140,13 @@ class Rate:
         """Whether what it rests on is kept by evidence."""
         return False
 
-    def reckon(self, figures: Figures, hours: float, evidence: str | None = None) -> Reckoned:
-        """The figure of so many hours; with `evidence` from that level alone."""
+    def reckon(self, figures: Figures, hours: float, evidence: str | None = None, *, bare: bool = False) -> Reckoned:
+        """The figure of so many hours; with `evidence` from that level alone, `bare` perhaps without its interval."""
         if hours <= 0:
             return NOTHING
         count = counted(figures, self.metrics, None)
         scale = HOURS_PER[self.unit] / hours
-        return Reckoned(count * scale, count, poisson(count).scaled(scale))
+        return Reckoned(count * scale, count, UNKNOWN if bare else poisson(count).scaled(scale))
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,13 +171,13 @@ class Mean:
         """Whether what it rests on is kept by evidence."""
         return self.metric.endswith("@")
 
-    def reckon(self, figures: Figures, hours: float, evidence: str | None = None) -> Reckoned:
-        """The figure of so many hours; with `evidence` from that level alone."""
+    def reckon(self, figures: Figures, hours: float, evidence: str | None = None, *, bare: bool = False) -> Reckoned:
+        """The figure of so many hours; with `evidence` from that level alone, `bare` perhaps without its interval."""
         spread, level = spread_of(figures, self.metric, evidence)
         mean = spread.mean
         if mean is None:
             return NOTHING
-        interval = Ranked.of(spread).mean_interval(mean).scaled(self.scale)
+        interval = UNKNOWN if bare else Ranked.of(spread).mean_interval(mean).scaled(self.scale)
         return Reckoned(mean * self.scale, spread.count, interval, level)
 
 
@@ -203,12 +203,14 @@ class Quantile:
         """Whether what it rests on is kept by evidence."""
         return self.metric.endswith("@")
 
-    def reckon(self, figures: Figures, hours: float, evidence: str | None = None) -> Reckoned:
-        """The figure of so many hours; with `evidence` from that level alone."""
+    def reckon(self, figures: Figures, hours: float, evidence: str | None = None, *, bare: bool = False) -> Reckoned:
+        """The figure of so many hours; with `evidence` from that level alone, `bare` perhaps without its interval."""
         spread, level = spread_of(figures, self.metric, evidence)
         ranked = Ranked.of(spread)
         value = ranked.quantile(self.q)
-        return NOTHING if value is None else Reckoned(value, ranked.count, ranked.quantile_interval(self.q), level)
+        if value is None:
+            return NOTHING
+        return Reckoned(value, ranked.count, UNKNOWN if bare else ranked.quantile_interval(self.q), level)
 
 
 @dataclass(frozen=True, slots=True)
@@ -232,8 +234,8 @@ class Newest:
         """Whether what it rests on is kept by evidence."""
         return self.metric.endswith("@")
 
-    def reckon(self, figures: Figures, hours: float, evidence: str | None = None) -> Reckoned:
-        """The figure of so many hours; with `evidence` from that level alone."""
+    def reckon(self, figures: Figures, hours: float, evidence: str | None = None, *, bare: bool = False) -> Reckoned:
+        """The figure of so many hours; with `evidence` from that level alone, `bare` perhaps without its interval."""
         levels = names_of(self.metric, evidence)
         found = [(figures.lasts[name], level) for name, level in levels if name in figures.lasts]
         return Reckoned(found[0][0].value, 1, evidence=found[0][1]) if found else NOTHING
@@ -262,14 +264,14 @@ class Per:
         """Whether what it rests on is kept by evidence."""
         return self.metrics[0].endswith("@")
 
-    def reckon(self, figures: Figures, hours: float, evidence: str | None = None) -> Reckoned:
-        """The figure of so many hours; with `evidence` from that level alone."""
+    def reckon(self, figures: Figures, hours: float, evidence: str | None = None, *, bare: bool = False) -> Reckoned:
+        """The figure of so many hours; with `evidence` from that level alone, `bare` perhaps without its interval."""
         of = figures.counts.get(self.of, 0)
         level = evidence or level_of(figures, self.metrics)
         if not of or (self.by_evidence and level is None):
             return NOTHING
         count = counted(figures, self.metrics, level)
-        interval = poisson(count).scaled(self.scale / of) if self.scale >= 1 else UNKNOWN
+        interval = UNKNOWN if bare or self.scale < 1 else poisson(count).scaled(self.scale / of)
         return Reckoned(count / of * self.scale, of, interval, level)
 
 

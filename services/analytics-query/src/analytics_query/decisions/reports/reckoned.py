@@ -38,6 +38,6 @@ class Recipe(Protocol):
         """Whether what it rests on is kept by evidence."""
         ...
 
-    def reckon(self, figures: Figures, hours: float, evidence: str | None = None) -> Reckoned:
-        """The figure of so many hours; with `evidence` from that level alone."""
+    def reckon(self, figures: Figures, hours: float, evidence: str | None = None, *, bare: bool = False) -> Reckoned:
+        """The figure of so many hours; with `evidence` from that level alone, `bare` perhaps without its interval."""
         ...

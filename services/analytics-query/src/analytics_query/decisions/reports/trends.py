@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from analytics_query.decisions.reports.definitions import Definition, Named, is_wanted, rounded
 from analytics_query.decisions.reports.evident import LEVELS
-from analytics_query.decisions.reports.reckoned import Reckoned
+from analytics_query.decisions.reports.reckoned import Recipe, Reckoned
 from analytics_query.decisions.statistics.intervals import Interval
 from analytics_query.decisions.statistics.robust import theil_sen
 from analytics_query.decisions.time_ranges import TimeRange
@@ -27,6 +27,15 @@ class Trend(NamedTuple):
 
     of: str
     told_as: Named
+
+
+class Time(NamedTuple):
+    """When a roll-up is of."""
+
+    at: datetime
+    """Its beginning."""
+    hours: float
+    """How many hours of it have passed: the newest one is not over."""
 
 
 def _trend(of: str, unit: str, group: str, better: str) -> Trend:
@@ -59,8 +68,9 @@ def series_of(
     now: datetime,
 ) -> list[Series]:
     """The figures of these names over time up to now; those without any point are left out."""
+    times = [_time(one, now) for one in rollups]
     made = [
-        _series(definition, rollups, now)
+        _series(definition, rollups, times)
         for definition in definitions
         if definition.name in names and is_wanted(definition.groups, wanted)
     ]
@@ -89,13 +99,12 @@ def _told(trend: Trend, series: Series) -> Figure | None:
     return trend.told_as.figure(None, reckoned=reckoned)
 
 
-def _series(definition: Definition, rollups: Sequence[Rollup], now: datetime) -> Series:
+def _series(definition: Definition, rollups: Sequence[Rollup], times: Sequence[Time]) -> Series:
     resolution = rollups[0].key.resolution if rollups else Resolution.hour
-    level = _level(definition, rollups)
-    reckoned = [(one.key.bucket_s, definition.recipe.reckon(one.figures, _hours(one, now), level)) for one in rollups]
+    reckoned, level = _reckoned(definition.recipe, rollups, times)
     points = [
-        Point(at=datetime.fromtimestamp(bucket_s, UTC), value=value, samples=max(0, one.samples))
-        for bucket_s, one in reckoned
+        Point(at=time.at, value=value, samples=max(0, one.samples))
+        for time, one in zip(times, reckoned, strict=True)
         if (value := rounded(one.value)) is not None
     ]
     evidence = Evidence(level) if level else definition.claimed
@@ -104,16 +113,22 @@ def _series(definition: Definition, rollups: Sequence[Rollup], now: datetime) ->
     )
 
 
-def _hours(rollup: Rollup, now: datetime) -> float:
-    """How many hours of its time have passed: that of the newest one is not over."""
+def _reckoned(recipe: Recipe, rollups: Sequence[Rollup], times: Sequence[Time]) -> tuple[list[Reckoned], str | None]:
+    """The figure of each, all at one level of evidence: the best that any of them has."""
+    places = list(zip(rollups, times, strict=True))
+    best = [recipe.reckon(one.figures, time.hours, bare=True) for one, time in places]
+    if not recipe.by_evidence:
+        return best, None
+    found = {one.evidence for one in best}
+    level = next((level for level in LEVELS if level in found), None)
+    return [
+        known if known.evidence == level else recipe.reckon(one.figures, time.hours, level, bare=True)
+        for known, (one, time) in zip(best, places, strict=True)
+    ], level
+
+
+def _time(rollup: Rollup, now: datetime) -> Time:
     width_s = WIDTH[rollup.key.resolution].total_seconds()
     passed_s = now.timestamp() - rollup.key.bucket_s
-    return (min(width_s, passed_s) if passed_s > 0 else width_s) / 3_600
-
-
-def _level(definition: Definition, rollups: Sequence[Rollup]) -> str | None:
-    """One level of evidence for all points: the best that any of them has."""
-    if not definition.recipe.by_evidence:
-        return None
-    found = {definition.recipe.reckon(one.figures, 1).evidence for one in rollups}
-    return next((level for level in LEVELS if level in found), None)
+    hours = (min(width_s, passed_s) if passed_s > 0 else width_s) / 3_600
+    return Time(datetime.fromtimestamp(rollup.key.bucket_s, UTC), hours)

@@ -66,7 +66,7 @@ def _u_statistic(one: Ranked, other: Ranked) -> tuple[float, int]:
 
 
 def _ties(ranked: Ranked) -> int:
-    return sum(times**3 - times for times in ranked.times)
+    return sum([times * (times * times - 1) for times in ranked.times if times > 1])
 
 
 def _p_value(u: float, ties: int, n: int, m: int) -> float:
