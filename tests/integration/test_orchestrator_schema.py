@@ -1,5 +1,6 @@
 """The orchestrator's schema: as the models say, with the reference's columns, and its invariants in the database."""
 
+import asyncio
 from collections.abc import AsyncGenerator
 
 import asyncpg
@@ -10,6 +11,7 @@ from orchestrator.tables import NAMES
 from servicekit.migrations import run_migrations
 from tests.support.schema import schema_differences, settings_of
 from tests.support.stack import Database
+from tests.support.waiting import eventually
 
 REFERENCE = {
     "tasks": "task_id description status priority assigned_worker created_at started_at completed_at "
@@ -151,3 +153,25 @@ async def test_no_worker_holds_more_than_its_slots_and_one_helping_task(conn: as
     assert broken(refused.value) == "attempts_within_slots"
     # What runs already goes on when a worker has fewer slots than before.
     await conn.execute("UPDATE workers SET slots_total = 0")
+
+
+async def test_two_that_place_at_once_do_not_give_a_worker_more_than_its_slots(
+    conn: asyncpg.Connection, database: Database
+) -> None:
+    for task_id in ("t1", "t2"):
+        await conn.execute(TASK, task_id, "queued")
+    other = await asyncpg.connect(database.dsn(app.SCHEMA))
+
+    async def waits() -> bool:
+        return await conn.fetchval("SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted") == 1
+
+    try:
+        async with conn.transaction():
+            await conn.execute(BEGIN, "t1", 1)
+            second = asyncio.create_task(other.execute(BEGIN, "t2", 1))
+            await eventually(waits)
+        with pytest.raises(asyncpg.CheckViolationError) as refused:
+            await second
+    finally:
+        await other.close()
+    assert broken(refused.value) == "attempts_within_slots"

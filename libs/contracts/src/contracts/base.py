@@ -104,8 +104,7 @@ FilePaths = Annotated[list[FilePath], Field(max_length=10 * MOST_ITEMS)]
 class Model(BaseModel):
     """A frozen contract. Unknown fields are ignored on the bus; an edge passes `extra="forbid"` when it validates."""
 
-    # Most processes use few of the contracts.
-    model_config = ConfigDict(frozen=True, extra="ignore", defer_build=True)
+    model_config = ConfigDict(frozen=True, extra="ignore")
 
     @classmethod
     def __get_pydantic_json_schema__(cls, core_schema: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
