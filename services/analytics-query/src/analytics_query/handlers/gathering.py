@@ -40,7 +40,7 @@ async def gather(
     named = [need if need.entities is not None else need._replace(entities=_most(need, busiest)) for need in asked]
     long = period.length >= VERY_LONG
     summed = [
-        _stretched(need, period, position, long and wish.entities is None)
+        _stretched(need, period, position, long and (wish.entities is None or len(wish.entities) > 1))
         for wish, need in zip(asked, named, strict=True)
         if need.span is not Span.series and need.entities
     ]
