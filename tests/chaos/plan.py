@@ -70,7 +70,7 @@ class Tempo:
     between_kills_s: float
 
 
-SHORT = Tempo(10_000, 1_000, 5_000, 2_000, longest_s=9.0, rest_s=2.5, between_kills_s=9.0)
+SHORT = Tempo(15_000, 1_000, 7_500, 2_000, longest_s=13.5, rest_s=2.5, between_kills_s=9.0)
 LONG = Tempo(30_000, 5_000, 15_000, 3_000, longest_s=60.0, rest_s=8.0, between_kills_s=20.0)
 
 

@@ -31,6 +31,11 @@ pytestmark = [pytest.mark.chaos, pytest.mark.timeout(2 * LONGEST_S + 60)]
 def report(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     """What a run of all seeds came to; a seed for which the machine may have been too slow has run once more."""
     found = run(SEEDS, tmp_path_factory.mktemp("chaos") / "report.json")
+    told: set[str] = set()
+    for outcome in found["rounds"]:
+        # A round finds what the ones before have left in the same databases, too.
+        outcome["violations"] = [one for one in outcome["violations"] if one["what"] not in told]
+        told |= {one["what"] for one in outcome["violations"]}
     for number, seed in enumerate(SEEDS):
         if may_have_starved(found["rounds"][number]):
             print(f"an attempt was lost without a fault; once more, to tell a slow machine from a defect: seed {seed}")

@@ -101,7 +101,7 @@ def closed_for_a_reason(e: Evidence) -> Iterator[str]:
         if attempt.state not in ("lost", "failed", "refused") or attempt.task_id not in errands:
             continue
         errand = errands[attempt.task_id]
-        if was_to_fail(errand, attempt) or any(explains(fault, attempt, e.lease_s) for fault in e.injected):
+        if was_to_fail(errand, attempt) or any(explains(fault, attempt, e) for fault in e.injected):
             continue
         which = f"attempt {attempt.attempt} of {errand.behaviour} {attempt.task_id} on {attempt.worker_id}"
         yield f"{which} is {attempt.state}: {attempt.reason}"

@@ -268,6 +268,15 @@ def test_what_was_saved_after_its_attempt_was_closed_need_not_be_handed_out() ->
     assert "checkpoints_kept" not in {one.invariant for one in check(replace(e, runs=[run, *e.runs[1:]]))}
 
 
+@pytest.mark.parametrize(("server", "is_explained"), [("postgres", True), ("nats", True), ("redis", False)])
+def test_what_a_fault_did_is_heard_of_once_the_servers_are_back_that_tell_it(server: str, is_explained: bool) -> None:
+    e = sound()
+    killed, away = Injected(Fault.kill, "worker-1", 20.0, 21.0), Injected(Fault.outage, server, 12.0, 72.0)
+    late = replace(e.attempts[0], ended_at=80.0)
+    found = check(replace(e, injected=[killed, away], attempts=[late, *e.attempts[1:]]))
+    assert ("closed_for_a_reason" not in {one.invariant for one in found}) == is_explained
+
+
 @pytest.mark.parametrize(
     ("looks", "why"),
     [
