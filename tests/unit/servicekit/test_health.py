@@ -2,7 +2,7 @@ import asyncio
 
 import pytest
 
-from servicekit.health import SOON_S, NotReady, Readiness, once
+from servicekit.health import ADVICE_TIMEOUT_S, SOON_S, NotReady, Readiness, once
 from tests.support.fakes import FakeClock
 from tests.support.samples import sample
 from tests.support.waiting import eventually
@@ -77,6 +77,26 @@ async def test_each_check_says_its_own_reason() -> None:
         "broken": "KeyError",
         "stuck": "no answer within 0.01 s",
     }
+
+
+async def test_what_is_only_shown_makes_no_service_unready_and_no_answer_late() -> None:
+    readiness = Readiness(FakeClock(), ttl_s=0, timeout_s=3_600)
+
+    async def away() -> None:
+        raise NotReady("it is away")
+
+    async def stuck() -> None:
+        await asyncio.Event().wait()
+
+    readiness.add("bell", away, advisory=True)
+    readiness.add("horn", stuck, advisory=True)
+    report = await readiness.report()
+    assert report.ready
+    assert report.checks == {"bell": "it is away", "horn": f"no answer within {ADVICE_TIMEOUT_S} s"}
+    assert sample("mews_readiness_check_failing", check="bell") is None
+
+    readiness.add("schema", away)
+    assert not (await readiness.report()).ready
 
 
 async def test_a_name_is_given_once() -> None:
