@@ -73,7 +73,7 @@ def text(result: Any) -> str:
 async def grant(side: OtherSide, task: str, state: str = "applied") -> Any:
     """The first event that tells of a grant in a state."""
     return await eventually(
-        lambda: next((event for event in side.of("grant", task) if event.body.state == state), None), within=15
+        lambda: next((event for event in side.of("grant", task) if event.body.state == state), None)
     )
 
 

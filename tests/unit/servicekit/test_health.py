@@ -5,7 +5,7 @@ import pytest
 from servicekit.health import ADVICE_TIMEOUT_S, SOON_S, NotReady, Readiness, once
 from tests.support.fakes import FakeClock
 from tests.support.samples import sample
-from tests.support.waiting import eventually
+from tests.support.waiting import PATIENCE_S, eventually
 
 
 async def test_answers_are_kept_for_a_while() -> None:
@@ -123,7 +123,7 @@ async def test_a_check_that_hangs_even_when_cancelled_does_not_hold_up_the_answe
                 continue
 
     readiness.add("stubborn", stubborn)
-    async with asyncio.timeout(2):
+    async with asyncio.timeout(PATIENCE_S):
         for _ in range(3):
             assert not (await readiness.report()).ready
     assert len(begun) == 1
