@@ -12,7 +12,7 @@ import pytest
 from tests.support.audit_projects import SHOP, SMALL, write_project
 from tests.support.auditing import Ended, end, run_auditor, start_auditor
 from tests.support.mcp_recorder import Recorder, serve_recorder
-from tests.support.waiting import eventually
+from tests.support.waiting import PATIENCE_S, eventually
 
 
 @pytest.fixture
@@ -160,7 +160,7 @@ async def test_a_signal_ends_it_with_all_it_started(tmp_path: Path, recorder: Re
         started = psutil.Process(process.pid).children(recursive=True)
         assert len(started) >= 2
         process.send_signal(signal.SIGTERM)
-        assert await asyncio.wait_for(process.wait(), 5) == 143
+        assert await asyncio.wait_for(process.wait(), PATIENCE_S) == 143
     finally:
         await end(process)
     gone, alive = psutil.wait_procs(started, timeout=5)

@@ -18,7 +18,7 @@ from devstack.servers.postgres import Postgres
 from devstack.services import SERVICES
 from tests.support.stack import TestNats, TestRedis
 from tests.support.standins import environment_with_standins
-from tests.support.waiting import eventually
+from tests.support.waiting import PATIENCE_S, eventually
 
 EVERYTHING = {"nats", "redis", "postgres", *(service.name for service in SERVICES)}
 
@@ -130,7 +130,7 @@ async def test_ctrl_c_ends_a_system_in_the_foreground(mews: Mews):
 
     await eventually(is_ready)
     process.send_signal(signal.SIGINT)
-    async with asyncio.timeout(15):
+    async with asyncio.timeout(PATIENCE_S):
         out, err = await process.communicate()
     assert (process.returncode, err) == (0, b"")
     assert b"system: ready" in out

@@ -18,7 +18,7 @@ from orchestrator.domain import Instance
 from orchestrator.errors import FleetAway, FleetRefused
 from orchestrator.fleets.local import LocalFleet
 from servicekit.clock import SystemClock
-from tests.support.waiting import eventually
+from tests.support.waiting import PATIENCE_S, eventually
 
 
 class Program(Managed):
@@ -48,7 +48,7 @@ async def a_machine(folder: Path, *programs: Program) -> AsyncIterator[LocalFlee
     async with FleetDoor(supervisor.members, leave_within_s=0.2).open(folder / "fleet.sock"):
         run = asyncio.create_task(supervisor.run(stop))
         try:
-            async with asyncio.timeout(5):
+            async with asyncio.timeout(PATIENCE_S):
                 await supervisor.ready.wait()
             yield LocalFleet(str(folder / "fleet.sock"))
         finally:

@@ -17,7 +17,7 @@ from devstack.state import Member, Phase
 from devstack.supervision.graph import Node, Step, Unit
 from devstack.supervision.supervisor import Supervisor
 from servicekit.clock import SystemClock
-from tests.support.waiting import eventually
+from tests.support.waiting import PATIENCE_S, eventually
 
 
 class Sleeper(Managed):
@@ -53,12 +53,12 @@ async def running(under_test: Supervisor) -> AsyncIterator[None]:
     stop = asyncio.Event()
     run = asyncio.create_task(under_test.run(stop))
     try:
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(PATIENCE_S):
             await under_test.ready.wait()
         yield
     finally:
         stop.set()
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(PATIENCE_S):
             await run
 
 
@@ -106,7 +106,7 @@ async def test_stopping_during_the_start_leaves_no_process_either(tmp_path: Path
     run = asyncio.create_task(under_test.run(stop))
     process = await eventually(lambda: hung.process)
     stop.set()
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(PATIENCE_S):
         await run
     assert identify(process.pid) is None
 
@@ -115,7 +115,7 @@ async def test_a_part_that_never_starts_ends_the_whole_with_the_end_of_its_log(t
     base = Sleeper("base", tmp_path)
     under_test = supervisor([unit(base), unit(Sleeper("broken", tmp_path, crash=True), "base")])
     with pytest.raises(DevstackError, match=r"broken failed 3 times to start[\s\S]*cannot"):
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(PATIENCE_S):
             await under_test.run(asyncio.Event())
     assert base.process is None
 

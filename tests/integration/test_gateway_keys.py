@@ -27,7 +27,7 @@ from tests.support.gateway import gateway
 from tests.support.schema import schema_differences, settings_of
 from tests.support.stack import Database, TestPostgres
 from tests.support.upstreams import World, upstreams
-from tests.support.waiting import eventually
+from tests.support.waiting import PATIENCE_S, eventually
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -134,7 +134,7 @@ async def test_a_revoked_key_lets_nobody_in_at_any_replica_and_closes_what_it_ha
     assert revoked.json()["revoked_by"] == "admin"
     assert await status(replicas.caller(issued.token)) == 401, "at the replica that was told, at once"
     await eventually(answers(elsewhere, 401))
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(PATIENCE_S):
         assert "has ended" in (await listening).body["error"]["message"]
     again = await replicas.rest("POST", f"/v1/keys/{issued.key.key_id}/revoke")
     assert again.json() == revoked.json()

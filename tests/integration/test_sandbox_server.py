@@ -15,7 +15,7 @@ import pytest
 
 from contracts.sandbox import OutputEnd
 from tests.support.sandbox import SandboxClient, running_sandbox
-from tests.support.waiting import eventually
+from tests.support.waiting import PATIENCE_S, eventually
 
 LARGEST_MB = 80
 NOBODY = 65534
@@ -98,7 +98,7 @@ async def test_term_ends_all_processes_and_their_streams_and_leaves_no_socket() 
 
             following = asyncio.create_task(last())
             server.process.send_signal(signal.SIGTERM)
-            end = await asyncio.wait_for(following, 10)
+            end = await asyncio.wait_for(following, PATIENCE_S)
             assert await asyncio.to_thread(server.process.wait, 10) == 0
         assert end.process.reason == "cancelled"
         assert not process.is_running()

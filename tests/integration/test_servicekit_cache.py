@@ -1,4 +1,7 @@
+import pytest
+
 from servicekit.cache import Cache, is_away
+from servicekit.health import NotReady
 from servicekit.settings import ServiceSettings
 from tests.support.stack import TestRedis
 
@@ -14,9 +17,11 @@ async def test_a_cache_is_made_while_redis_is_away_and_outlives_its_absence(redi
     assert not await answers(cache)
     redis_server.start()
     assert await answers(cache)
+    await cache.ready()
     redis_server.kill()
     assert not await answers(cache)
-    assert not await answers(cache)
+    with pytest.raises(NotReady, match="Redis is away: "):
+        await cache.ready()
     redis_server.start()
     assert await answers(cache)
     await cache.close()

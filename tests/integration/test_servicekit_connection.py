@@ -1,8 +1,6 @@
 """The connection and publishing, on a real broker."""
 
 import asyncio
-import os
-import signal
 from pathlib import Path
 
 import nats.errors
@@ -16,9 +14,11 @@ from servicekit.bus import (
     declare_streams,
     publish_batches,
 )
+from servicekit.bus.publishing import WINDOW_MESSAGES
 from servicekit.settings import ServiceSettings
 from tests.support.buskit import a_bus, batch, outgoing
 from tests.support.orchestrating import frozen
+from tests.support.samples import Counted
 from tests.support.stack import TestNats
 from tests.support.waiting import eventually
 
@@ -62,10 +62,8 @@ async def test_an_outage_fails_a_publication_at_once_and_not_after_a_timeout(nat
     async with a_bus(nats_server) as bus:
         await declare_streams(bus.js)
         nats_server.kill()
-        loop = asyncio.get_running_loop()
-        began = loop.time()
-        assert await publish_batches(bus, [outgoing(batch(1))], ack_timeout_s=30) == [False]
-        assert loop.time() - began < 5
+        # Longer than a test may take.
+        assert await publish_batches(bus, [outgoing(batch(1))], ack_timeout_s=3_600) == [False]
 
 
 async def test_a_broker_that_is_silent_is_waited_for_once_and_not_for_every_window(nats_server: TestNats) -> None:
@@ -73,14 +71,12 @@ async def test_a_broker_that_is_silent_is_waited_for_once_and_not_for_every_wind
         await declare_streams(bus.js)
         assert await publish_batches(bus, [outgoing(batch(1))]) == [True]
         messages = [Outgoing("worker.plan.w", str(n), b"{}") for n in range(2_000)]
-        began = asyncio.get_running_loop().time()
-        pid = nats_server.info.pid or 0
-        os.kill(pid, signal.SIGSTOP)
-        try:
+        counted = Counted()
+        with frozen(nats_server.info.pid or 0):
             assert not any(await publish_batches(bus, messages, ack_timeout_s=0.5))
-        finally:
-            os.kill(pid, signal.SIGCONT)
-        assert asyncio.get_running_loop().time() - began < 1.5
+        # Each window that is waited for in vain is counted.
+        waited_for = counted("mews_bus_publish_failures_total", reason="no acknowledgement")
+        assert waited_for == WINDOW_MESSAGES < len(messages)
 
 
 async def test_a_broker_that_was_frozen_is_heard_again_at_once_though_a_flush_was_given_up(

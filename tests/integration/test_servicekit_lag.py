@@ -9,7 +9,7 @@ from tests.support.buskit import a_bus, batch, connected, running, settings_of
 from tests.support.consuming import DURABLE, Handler, consumer, publish, settled
 from tests.support.samples import Counted, sample
 from tests.support.stack import Database, TestNats
-from tests.support.waiting import eventually
+from tests.support.waiting import PATIENCE_S, eventually
 
 OF_IT = {"stream": TELEMETRY, "durable": DURABLE}
 
@@ -38,7 +38,7 @@ async def test_messages_that_wait_and_those_in_hand_are_shown_while_the_durable_
 async def test_who_may_not_ask_does_not(nats_server: TestNats) -> None:
     of_others = sample("mews_bus_consumer_pending", **OF_IT)
     async with a_bus(nats_server) as worker:
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(PATIENCE_S):
             await watch_lag(worker, TELEMETRY, DURABLE)
         assert sample("mews_bus_consumer_pending", **OF_IT) == of_others
 

@@ -16,7 +16,7 @@ from fastapi import FastAPI, Request
 
 from tests.support.serving import serving
 from tests.support.stack import Database, TestPostgres, TestRedis
-from tests.support.waiting import eventually
+from tests.support.waiting import PATIENCE_S, eventually
 
 ROOT = Path(__file__).parents[2]
 
@@ -220,7 +220,7 @@ async def command(*arguments: str, **env: str) -> tuple[int, str]:
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.STDOUT,
     )
-    out, _ = await asyncio.wait_for(process.communicate(), 20)
+    out, _ = await asyncio.wait_for(process.communicate(), PATIENCE_S)
     return process.returncode or 0, out.decode()
 
 

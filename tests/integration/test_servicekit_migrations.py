@@ -11,7 +11,7 @@ from servicekit.pg import Database as Pg
 from servicekit.settings import ServiceSettings
 from tests.support.schema import schema_differences
 from tests.support.stack import Database, TestPostgres
-from tests.support.waiting import eventually
+from tests.support.waiting import PATIENCE_S, eventually
 
 FIRST = """
 revision = "0001"
@@ -135,7 +135,7 @@ async def test_a_migration_gives_way_to_a_lock_and_gets_through_later(
 
     await eventually(waits)
     await transaction.rollback()
-    assert await asyncio.wait_for(run, 10) == "0002"
+    assert await asyncio.wait_for(run, PATIENCE_S) == "0002"
     await blocker.close()
 
 
@@ -154,7 +154,7 @@ async def test_migrations_wait_for_the_server(postgres: TestPostgres, database: 
         assert not ended
     finally:
         postgres.start()
-    assert await asyncio.wait_for(run, 10) == "0001"
+    assert await asyncio.wait_for(run, PATIENCE_S) == "0001"
 
 
 async def test_tables_that_differ_from_the_migrations_are_told(

@@ -10,7 +10,7 @@ import pytest
 
 from contracts.commands import CommandAction
 from tests.support.other_side import OtherSide, other_side
-from tests.support.waiting import eventually
+from tests.support.waiting import PATIENCE_S, eventually
 from tests.support.worker_agent import Bench, agent_client, journal_of, worker_bench
 
 TICKING = "while true; do echo tick >> {marks}; sleep 0.05; done"
@@ -75,7 +75,7 @@ async def test_a_paused_attempt_hears_of_it_stands_still_and_goes_on_where_it_wa
     await call(bench, "task-pause", "report_progress", {"status": "testing", "metrics": {"percent_complete": 30}})
     listening = asyncio.create_task(hear(bench, "task-pause", 20_000))
     await side.command(CommandAction.pause, task_id="task-pause", reason="lunch")
-    (heard,) = await asyncio.wait_for(listening, 15)
+    (heard,) = await asyncio.wait_for(listening, PATIENCE_S)
     assert heard["kind"] == "pause"
     assert "lunch" in heard["text"]
     await eventually(lambda: "paused" in statuses(side, "task-pause"))
@@ -162,7 +162,7 @@ async def test_an_answer_that_nobody_waits_for_is_told_once(bench: Bench, side: 
     await call(bench, "task-answer", "ask_manager", question)
     listening = asyncio.create_task(hear(bench, "task-answer", 20_000))
     await side.answer(await side.first("question", "task-answer"), "the first")
-    (told,) = await asyncio.wait_for(listening, 15)
+    (told,) = await asyncio.wait_for(listening, PATIENCE_S)
     assert (told["kind"], told["text"].split(": ")[1]) == ("answer", "the first")
     assert await hear(bench, "task-answer") == []
 

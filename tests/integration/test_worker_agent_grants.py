@@ -1,5 +1,6 @@
 """Requests for resources: granted by the worker's policy or by the manager, applied to a running agent, and ended."""
 
+import asyncio
 import io
 import os
 import zipfile
@@ -20,7 +21,13 @@ from worker_agent.domain import AttemptKey
 REPOSITORY = Path(__file__).parents[2]
 TOOLS = REPOSITORY / ".mews" / "tools" / "bin"
 WAIT = "echo up; sleep 600"
-ENV = {"MAX_CONCURRENT_TASKS": "30", "GRANT_PROCESSES": "50", "GRANT_DEPENDENCIES": "mews-*", "MAX_OPEN_QUESTIONS": "2"}
+ENV = {
+    "MAX_CONCURRENT_TASKS": "30",
+    "GRANT_PROCESSES": "50",
+    "GRANT_RUN_MS": "120000",
+    "GRANT_DEPENDENCIES": "mews-*",
+    "MAX_OPEN_QUESTIONS": "2",
+}
 
 
 @pytest.fixture(scope="module")
@@ -66,7 +73,7 @@ def text(result: Any) -> str:
 async def grant(side: OtherSide, task: str, state: str = "applied") -> Any:
     """The first event that tells of a grant in a state."""
     return await eventually(
-        lambda: next((event for event in side.of("grant", task) if event.body.state == state), None), within=15
+        lambda: next((event for event in side.of("grant", task) if event.body.state == state), None)
     )
 
 
@@ -87,10 +94,21 @@ async def test_what_the_policy_allows_holds_at_once_and_is_seen(
 
 
 async def test_an_agent_with_more_time_outlives_its_own_limit(worker: WorkerProcess, side: OtherSide) -> None:
-    await up(side, "task-time", "echo up; sleep 8; echo late", run_ms=6_000)
-    result = await request(worker, "task-time", "compute", "+6 seconds")
-    assert result.structured_content["grant"]["after"] == "12000"
-    assert (await side.outcome("task-time", within=30)).status == "completed"
+    status, result = await given_more_time(worker, side, 4_000)
+    if status != "completed":
+        # A starved machine may need longer to ask than the agent has.
+        status, result = await given_more_time(worker, side, 60_000)
+    assert status == "completed"
+    granted = result.structured_content["grant"]
+    assert int(granted["after"]) - int(granted["before"]) == 60_000
+
+
+async def given_more_time(worker: WorkerProcess, side: OtherSide, run_ms: int) -> tuple[str, Any]:
+    """How an agent ended that works longer than it may, and what was said when it asked for more."""
+    task = f"task-time-{run_ms}"
+    await up(side, task, f"echo up; sleep {run_ms // 1_000 + 2}; echo late", run_ms=run_ms)
+    asked: list[Any] = await asyncio.gather(request(worker, task, "compute", "+60 seconds"), return_exceptions=True)
+    return (await side.outcome(task, within=120)).status, asked[0]
 
 
 async def test_what_is_there_already_asks_nobody(worker: WorkerProcess, side: OtherSide) -> None:

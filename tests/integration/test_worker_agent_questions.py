@@ -10,7 +10,7 @@ from contracts.questions import QuestionState, QuestionView
 from tests.support.other_side import OtherSide, other_side
 from tests.support.rpc_services import QUESTION, Refusal, rpc_services
 from tests.support.stack import run
-from tests.support.waiting import eventually
+from tests.support.waiting import PATIENCE_S, eventually
 from tests.support.worker_agent import Bench, WorkerProcess, agent_client, worker_bench
 
 TASK = "task-asking"
@@ -69,11 +69,11 @@ async def test_a_question_waits_for_its_answer_and_shows_that_it_waits(
     async with agent_client(worker, TASK, era) as client:
         asking = asyncio.create_task(client.call_tool("ask_manager", question, progress_callback=progress))
         event = await eventually(
-            lambda: next((e for e in side.of("question") if e.body.question == question["question"]), None), within=15
+            lambda: next((e for e in side.of("question") if e.body.question == question["question"]), None)
         )
         assert event.body.options == ["a", "b"]
         await side.answer(event, "b")
-        result = await asyncio.wait_for(asking, 10)
+        result = await asyncio.wait_for(asking, PATIENCE_S)
     assert text(result) == "The manager answered: b"
     assert result.structured_content["state"] == "answered"
     assert heard[0] == "waiting for the manager's answer"
@@ -105,11 +105,9 @@ async def test_a_request_waits_for_what_is_decided_and_shows_it(
     asking = asyncio.create_task(call(worker, name, arguments))
     kind = "resource_request" if name == "request_resources" else "collaboration_request"
     wanted = arguments.get("amount_needed", arguments.get("task_description"))
-    event = await eventually(
-        lambda: next((e for e in side.of(kind) if wanted in e.body.to_dict().values()), None), within=15
-    )
+    event = await eventually(lambda: next((e for e in side.of(kind) if wanted in e.body.to_dict().values()), None))
     await side.answer(event, given.get("answer"), **given)
-    result = await asyncio.wait_for(asking, 10)
+    result = await asyncio.wait_for(asking, PATIENCE_S)
     assert words in text(result)
     structured = result.structured_content
     assert structured["state"] == "answered"
@@ -135,7 +133,7 @@ async def test_an_answer_that_is_here_needs_no_service(worker: WorkerProcess, si
     assert open_still.structured_content["state"] == "open"
     waiting = asyncio.create_task(call(worker, "get_answer", {"question_id": question_id, "wait_ms": 20_000}))
     await side.answer(await asked(side, question_id), "yes", additional_context="since today")
-    result = await asyncio.wait_for(waiting, 10)
+    result = await asyncio.wait_for(waiting, PATIENCE_S)
     assert text(result) == "The manager answered: yes\nsince today"
     again = await call(worker, "get_answer", {"question_id": question_id})
     assert again.structured_content["answer"] == "yes"
@@ -194,7 +192,7 @@ async def test_an_unknown_question_is_refused_in_the_brokers_own_words(bench: Be
 async def test_a_service_that_is_away_is_named_with_what_to_do_meanwhile(
     worker: WorkerProcess, name: str, arguments: dict[str, Any], service: str
 ) -> None:
-    result = await asyncio.wait_for(call(worker, name, arguments), 10)
+    result = await asyncio.wait_for(call(worker, name, arguments), PATIENCE_S)
     assert result.is_error
     assert f"the {service} does not answer" in text(result)
     assert "try later" in text(result)
@@ -207,7 +205,7 @@ async def test_a_service_that_never_answers_is_given_up_within_the_deadline(benc
 
     async with rpc_services(bench.nats) as services:
         services.instead["get_task"] = sleep
-        result = await asyncio.wait_for(call(bench.worker, "get_task", {}), 10)
+        result = await asyncio.wait_for(call(bench.worker, "get_task", {}), PATIENCE_S)
     assert "[service_unavailable]" in text(result)
 
 

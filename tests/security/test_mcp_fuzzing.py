@@ -6,6 +6,7 @@ No answer is a server's error, none tells of the inside, and the service lives o
 import json
 import re
 from collections.abc import Iterator
+from contextlib import closing
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -23,13 +24,14 @@ from tests.support.other_side import other_side
 from tests.support.stack import TestNats, run
 from tests.support.tool_examples import AGENT, MINIMAL_CALL, TASK
 from tests.support.waiting import eventually
-from tests.support.worker_agent import Bench, journal_of, mcp_url, worker_bench
+from tests.support.worker_agent import Bench, WorkerProcess, journal_of, mcp_url, worker_bench
 from worker_agent.mcp.tools import BY_NAME
 
 MANAGER_TOOLS = [tool.name for tool in TOOLS]
-# These end the attempt or have the worker leave, and are tried last, when nothing else needs the attempt.
-LAST = ("end_session", "report_completion")
-WORKER_TOOLS = [*(name for name in BY_NAME if name not in LAST), *LAST]
+# These end the attempt and have the worker leave: they are tried on an attempt of their own. The worker stays, since it
+# has another.
+ENDING = ("report_completion", "end_session")
+WORKER_TOOLS = [name for name in BY_NAME if name not in ENDING]
 # A tool that waits is not made to wait: how long it may is the caller's to say.
 TROUBLE = re.compile(r"Traceback|unexpected error|Exception in ASGI")
 AT_ONCE = {"wait": False, "wait_ms": 0}
@@ -66,22 +68,26 @@ def manager(system: Besieged) -> Iterator[Endpoint]:
 def bench(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bench]:
     folder = tmp_path_factory.mktemp("bench")
     with worker_bench(folder, COMPLETION_LINGER_MS="600000", RPC_TIMEOUT_MS="50", ANSWER_WAIT_MS="50") as made:
-        run(assign(made.nats))
+        run(assign(made.nats, TASK))
         yield made
 
 
-async def assign(nats: TestNats) -> None:
+async def assign(nats: TestNats, task_id: str) -> None:
     async with other_side(nats) as side:
-        await side.assign(TASK, agent="command", command=AGENT)
-        await side.first("stream", TASK)
+        await side.assign(task_id, agent="command", command=AGENT)
+        await side.first("stream", task_id)
 
 
 @pytest.fixture(scope="module")
 def worker(bench: Bench) -> Iterator[Endpoint]:
-    record = run(eventually(lambda: journal_of(bench.worker, TASK)))
-    endpoint = Endpoint(mcp_url(bench.worker), Authorization=f"Bearer {record['token']}")
-    yield endpoint
-    endpoint.close()
+    with closing(endpoint_of(bench, TASK)) as endpoint:
+        yield endpoint
+
+
+def endpoint_of(bench: Bench, task_id: str) -> Endpoint:
+    """The worker's tools as the agent of a task has them."""
+    record = run(eventually(lambda: journal_of(bench.worker, task_id)))
+    return Endpoint(mcp_url(bench.worker), Authorization=f"Bearer {record['token']}")
 
 
 def at_once(arguments: Any, schema: dict[str, Any]) -> Any:
@@ -138,8 +144,19 @@ def test_no_request_of_any_form_breaks_a_worker_or_its_sandbox(bench: Bench, doo
 @pytest.mark.parametrize("name", WORKER_TOOLS)
 def test_every_tool_of_a_worker_bears_any_arguments(bench: Bench, worker: Endpoint, name: str) -> None:
     try_out(worker, name, MINIMAL_CALL.get(name, {}))
-    assert bench.worker.process is not None
-    assert bench.worker.process.poll() is None
+    assert lives(bench.worker)
+
+
+def test_the_tools_that_end_an_attempt_bear_any_arguments(bench: Bench) -> None:
+    run(assign(bench.nats, "task-ending"))
+    with closing(endpoint_of(bench, "task-ending")) as endpoint:
+        for name in ENDING:
+            try_out(endpoint, name, MINIMAL_CALL[name])
+    assert lives(bench.worker)
+
+
+def lives(worker: WorkerProcess) -> bool:
+    return worker.process is not None and worker.process.poll() is None
 
 
 def test_every_resource_and_prompt_bears_any_name_and_arguments(system: Besieged, manager: Endpoint) -> None:

@@ -5,7 +5,7 @@ import sys
 from pathlib import Path
 
 from devstack.processes import ProcessId, all_pids, identify, is_alive, send, spawn, stop, until_ended
-from tests.support.waiting import eventually
+from tests.support.waiting import PATIENCE_S, eventually
 
 FAMILY = """
 import signal, subprocess, sys
@@ -56,7 +56,7 @@ async def test_the_end_of_a_process_is_noticed(tmp_path: Path):
         process = started(child)
         waiting = asyncio.create_task(until_ended(process))
         child.kill()
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(PATIENCE_S):
             await waiting
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(PATIENCE_S):
         await until_ended(process)

@@ -2,10 +2,10 @@ import asyncio
 
 import pytest
 
-from servicekit.health import SOON_S, NotReady, Readiness, once
+from servicekit.health import ADVICE_TIMEOUT_S, SOON_S, NotReady, Readiness, once
 from tests.support.fakes import FakeClock
 from tests.support.samples import sample
-from tests.support.waiting import eventually
+from tests.support.waiting import PATIENCE_S, eventually
 
 
 async def test_answers_are_kept_for_a_while() -> None:
@@ -79,6 +79,26 @@ async def test_each_check_says_its_own_reason() -> None:
     }
 
 
+async def test_what_is_only_shown_makes_no_service_unready_and_no_answer_late() -> None:
+    readiness = Readiness(FakeClock(), ttl_s=0, timeout_s=3_600)
+
+    async def away() -> None:
+        raise NotReady("it is away")
+
+    async def stuck() -> None:
+        await asyncio.Event().wait()
+
+    readiness.add("bell", away, advisory=True)
+    readiness.add("horn", stuck, advisory=True)
+    report = await readiness.report()
+    assert report.ready
+    assert report.checks == {"bell": "it is away", "horn": f"no answer within {ADVICE_TIMEOUT_S} s"}
+    assert sample("mews_readiness_check_failing", check="bell") is None
+
+    readiness.add("schema", away)
+    assert not (await readiness.report()).ready
+
+
 async def test_a_name_is_given_once() -> None:
     readiness = Readiness(FakeClock())
 
@@ -103,7 +123,7 @@ async def test_a_check_that_hangs_even_when_cancelled_does_not_hold_up_the_answe
                 continue
 
     readiness.add("stubborn", stubborn)
-    async with asyncio.timeout(2):
+    async with asyncio.timeout(PATIENCE_S):
         for _ in range(3):
             assert not (await readiness.report()).ready
     assert len(begun) == 1

@@ -304,6 +304,18 @@ async def test_readiness_says_what_is_missing(settings: ServiceSettings) -> None
         assert (await http.get("/healthz")).json() == {"status": "ok", "service": "carts"}
 
 
+async def test_readiness_shows_what_is_away_and_not_needed(settings: ServiceSettings) -> None:
+    async def absent() -> None:
+        raise NotReady("no bell")
+
+    readiness = Readiness(FakeClock())
+    readiness.add("bell", absent, advisory=True)
+    async with client(settings, readiness) as http:
+        response = await http.get("/readyz")
+    assert response.status_code == 200
+    assert response.json() == {"status": "ready", "service": "carts", "checks": {"bell": "no bell"}}
+
+
 async def test_requests_are_measured_by_route_template(http: httpx.AsyncClient) -> None:
     await http.get("/v1/carts/some-id")
     await http.get("/nowhere")

@@ -5,7 +5,7 @@ import pytest
 from servicekit.health import NotReady, Readiness
 from servicekit.lifecycle import Background, Backoff
 from tests.support.fakes import FakeClock
-from tests.support.waiting import eventually
+from tests.support.waiting import PATIENCE_S, eventually
 
 QUICK = Backoff(first_s=0.001, most_s=0.002, forget_after_s=0.05)
 
@@ -56,7 +56,7 @@ async def test_what_waits_to_begin_can_be_stopped() -> None:
 
     background = Background(begin_when=never)
     background.start("loop", forever)
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(PATIENCE_S):
         await background.stop()
 
 
@@ -133,7 +133,7 @@ async def test_a_loop_that_does_not_stop_is_left_behind() -> None:
     background = Background()
     background.start("stubborn", stubborn)
     await asyncio.sleep(0)
-    async with asyncio.timeout(1):
+    async with asyncio.timeout(PATIENCE_S):
         await background.stop(within_s=0.01)
     released.set()
 

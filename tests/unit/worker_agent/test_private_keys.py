@@ -3,12 +3,12 @@
 from base64 import b64encode
 from hashlib import sha512
 from json import dumps, loads
-from time import process_time
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.support.growth import grows_with_its_length
 from worker_agent.decisions.private_keys import PrivateKeys
 
 MATERIAL = b64encode(b"".join(sha512(bytes([n])).digest() for n in range(6))).decode()
@@ -110,14 +110,4 @@ def test_output_after_a_begin_that_nothing_followed_is_left_alone() -> None:
 )
 def test_the_time_grows_with_the_length_and_no_faster(unit: str) -> None:
     head = f"{DASHES}BEGIN PRIVATE KEY{DASHES}\n"
-    short, long = (_seconds(head + unit * (size // len(unit))) for size in (8_000, 64_000))
-    assert long < max(short, 0.000_5) * 24
-
-
-def _seconds(text: str) -> float:
-    best = 1.0
-    for _ in range(3):
-        start = process_time()
-        PrivateKeys().mask(text)
-        best = min(best, process_time() - start)
-    return best
+    assert grows_with_its_length(lambda text: PrivateKeys().mask(head + text), unit, 8_000, 0.000_5)

@@ -4,6 +4,7 @@ import asyncio
 
 import pytest
 
+from tests.support.waiting import PATIENCE_S
 from worker_agent.handlers import workshop
 from worker_agent.handlers.workshop import keep_up
 
@@ -16,5 +17,5 @@ async def test_a_keeper_that_fails_begins_anew_until_its_work_is_over(monkeypatc
         if failures:
             raise failures.pop()
 
-    await asyncio.wait_for(keep_up(work, "task-1"), 5)
+    await asyncio.wait_for(keep_up(work, "task-1"), PATIENCE_S)
     assert failures == []

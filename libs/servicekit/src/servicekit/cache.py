@@ -7,8 +7,10 @@ from redis.asyncio import Redis
 from redis.asyncio.retry import Retry
 from redis.backoff import ExponentialWithJitterBackoff
 from redis.exceptions import ConnectionError as RedisConnectionError
+from redis.exceptions import RedisError
 from redis.exceptions import TimeoutError as RedisTimeoutError
 
+from servicekit.health import NotReady
 from servicekit.settings import ServiceSettings
 
 MAX_CONNECTIONS = 32
@@ -45,6 +47,13 @@ class Cache:
     async def check(self) -> None:
         """Ask for a sign of life; raises what went wrong."""
         await self.client.ping()
+
+    async def ready(self) -> None:
+        """A readiness check: raises NotReady unless Redis gives a sign of life."""
+        try:
+            await self.check()
+        except (RedisError, OSError) as error:
+            raise NotReady(f"Redis is away: {str(error) or type(error).__name__}") from error
 
     async def close(self) -> None:
         """Close all connections."""

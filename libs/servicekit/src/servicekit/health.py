@@ -13,6 +13,8 @@ DEFAULT_TTL_S = 1.0
 SOON_S = 0.05
 """How long a report stands that says what is missing: whoever waits for it wants to go on at once."""
 DEFAULT_TIMEOUT_S = 2.0
+ADVICE_TIMEOUT_S = 0.5
+"""How long a check is waited for on which readiness does not depend: it must not make the answer late."""
 MAX_REASON = 300
 
 
@@ -38,11 +40,13 @@ class Report:
     """The answer of every check: None, or the reason why not."""
 
     checks: Mapping[str, str | None] = field(default_factory=dict[str, str | None])
+    advisory: frozenset[str] = frozenset()
+    """Those that are only shown."""
 
     @property
     def ready(self) -> bool:
-        """Whether no check has a reason against it."""
-        return not any(self.checks.values())
+        """Whether no check that must pass has a reason against it."""
+        return not any(reason for name, reason in self.checks.items() if name not in self.advisory)
 
 
 class Readiness:
@@ -53,16 +57,21 @@ class Readiness:
         self._ttl_s = ttl_s
         self._timeout_s = timeout_s
         self._checks: dict[str, Check] = {}
+        self._advisory: frozenset[str] = frozenset()
         self._asked: dict[str, asyncio.Future[None]] = {}
         self._report = Report()
         self._asked_at = float("-inf")
         self._asking = asyncio.Lock()
 
-    def add(self, name: str, check: Check) -> None:
-        """Ask `check` from now on, under a name that is not taken yet."""
+    def add(self, name: str, check: Check, *, advisory: bool = False) -> None:
+        """Ask `check` from now on, under a name that is not taken yet.
+
+        What an advisory one says is shown, and the service is ready all the same: what it asks for costs speed alone.
+        """
         if name in self._checks:
             raise ValueError(f"there is already a readiness check called {name!r}")
         self._checks[name] = check
+        self._advisory |= {name} if advisory else frozenset()
         self._asked_at = float("-inf")
 
     async def report(self) -> Report:
@@ -72,7 +81,7 @@ class Readiness:
             if self._clock.monotonic() - self._asked_at >= stands_s:
                 asked_at = self._clock.monotonic()
                 reasons = await asyncio.gather(*(self._ask(name) for name in self._checks))
-                self._report = Report(dict(zip(self._checks, reasons, strict=True)))
+                self._report = Report(dict(zip(self._checks, reasons, strict=True)), self._advisory)
                 _show(self._report)
                 self._asked_at = asked_at
             return self._report
@@ -80,16 +89,18 @@ class Readiness:
     async def _ask(self, name: str) -> str | None:
         # One that hangs is cancelled but not waited for, since the end of a hanging connection may hang as well.
         asked = self._asked.pop(name, None) or asyncio.ensure_future(self._checks[name]())
-        await asyncio.wait({asked}, timeout=self._timeout_s)
+        within_s = min(self._timeout_s, ADVICE_TIMEOUT_S) if name in self._advisory else self._timeout_s
+        await asyncio.wait({asked}, timeout=within_s)
         if not asked.done():
             asked.cancel()
             self._asked[name] = asked
         if not asked.done() or asked.cancelled():
-            return f"no answer within {self._timeout_s:g} s"
+            return f"no answer within {within_s:g} s"
         error = asked.exception()
         return None if error is None else (str(error) or type(error).__name__)[:MAX_REASON]
 
 
 def _show(report: Report) -> None:
-    for name, reason in report.checks.items():
-        CHECK_FAILING.labels(name).set(reason is not None)
+    # The metric says what keeps a service from being ready.
+    for name in report.checks.keys() - report.advisory:
+        CHECK_FAILING.labels(name).set(report.checks[name] is not None)

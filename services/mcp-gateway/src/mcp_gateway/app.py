@@ -123,7 +123,7 @@ def create_app(
             # Last to end: whatever is still called has its entry written.
             Background() as recording,
             _admission(settings, clock, app.state.key_ring) as app.state.admission,
-            _limits(settings, clock) as app.state.limits,
+            _limits(settings, clock, readiness) as app.state.limits,
             open_dead_letters(settings) as others,
             sessions.run(),
             Background() as background,
@@ -208,7 +208,7 @@ async def _admission(settings: Settings, clock: Clock, ring: KeyRing) -> AsyncGe
 
 
 @asynccontextmanager
-async def _limits(settings: Settings, clock: Clock) -> AsyncGenerator[Limits]:
+async def _limits(settings: Settings, clock: Clock, readiness: Readiness) -> AsyncGenerator[Limits]:
     if settings.auth_mode is AuthMode.local:
         yield Unlimited()
         return
@@ -217,6 +217,7 @@ async def _limits(settings: Settings, clock: Clock) -> AsyncGenerator[Limits]:
     from servicekit.cache import Cache
 
     cache = Cache.connect(settings)
+    readiness.add("redis", cache.ready, advisory=True)
     try:
         yield SharedLimits(
             RedisBuckets(cache, settings.rate_limit_answers_within_ms / 1000),

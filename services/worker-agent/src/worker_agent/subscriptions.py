@@ -16,6 +16,7 @@ from contracts.questions import Answer
 from contracts.tasks import Assignment
 from servicekit.bus import BatchConsumer, Bus, Received
 from servicekit.logs import get_logger
+from servicekit.metrics import DEAD_LETTERS
 from servicekit.traces import TRACEPARENT, nearest, span
 from worker_agent.handlers.attempts import Attempts
 from worker_agent.handlers.commands import Commands
@@ -30,7 +31,14 @@ log = get_logger(__name__)
 
 
 class LoggedDeadLetters:
-    """A worker has no database: what it cannot read is told in its log, whole unless it is long, without secrets."""
+    """A worker has no database: what it cannot read is counted, and told in its log, whole unless it is long, without
+    secrets."""
+
+    def __init__(self, service: str, stream: str) -> None:
+        self._service = service
+        # Shown before there is any: else nobody sees the first one come.
+        for cause in DeadLetterCause:
+            DEAD_LETTERS.labels(service, stream, cause.value)
 
     def attend(self, durable: str, again: object) -> None:
         """Nothing is tried again."""
@@ -49,12 +57,14 @@ class LoggedDeadLetters:
         durable: str | None = None,
         event_id: str | None = None,
     ) -> None:
-        """Tell it."""
+        """Count and tell it."""
+        DEAD_LETTERS.labels(self._service, stream, cause.value).inc()
         text = ENVIRONMENT.sub(r"\1{}", payload.decode(errors="replace"))[:SHOWN]
-        log.error("dead_letter", stream=stream, subject=subject, reason=reason, payload=text, delivery=delivery)
+        told = {"cause": cause.value, "reason": reason, "payload": text, "delivery": delivery}
+        log.error("dead_letter", stream=stream, subject=subject, **told)
 
 
-def assignments(bus: Bus, worker_id: str, attempts: Attempts) -> Callable[[], Awaitable[None]]:
+def assignments(bus: Bus, service: str, worker_id: str, attempts: Attempts) -> Callable[[], Awaitable[None]]:
     """The loop that takes assignments."""
 
     async def handle(received: list[Received[Assignment]]) -> None:
@@ -65,8 +75,8 @@ def assignments(bus: Bus, worker_id: str, attempts: Attempts) -> Callable[[], Aw
     def validate(_subject: str, assignment: Any) -> str | None:
         return None if assignment.worker_id == worker_id else f"it is for {assignment.worker_id}, not {worker_id}"
 
-    consumer = BatchConsumer(bus, streams.TASKS, worker_id, ASSIGNMENT, handle, LoggedDeadLetters(), validate=validate)
-    return consumer.run
+    letters = LoggedDeadLetters(service, streams.TASKS)
+    return BatchConsumer(bus, streams.TASKS, worker_id, ASSIGNMENT, handle, letters, validate=validate).run
 
 
 def _accepting(one: Received[Assignment]) -> AbstractContextManager[object]:
@@ -81,7 +91,7 @@ def _accepting(one: Received[Assignment]) -> AbstractContextManager[object]:
 
 
 def commands_and_answers(
-    bus: Bus, worker_id: str, attempts: Attempts, commands: Commands
+    bus: Bus, service: str, worker_id: str, attempts: Attempts, commands: Commands
 ) -> Callable[[], Awaitable[None]]:
     """The loop that obeys commands and hands answers on."""
 
@@ -98,5 +108,5 @@ def commands_and_answers(
         wrong = [item for item in batch.events if not isinstance(item, kind) or item.worker_id != worker_id]
         return f"{len(wrong)} of its items are not for {subject}" if wrong else None
 
-    consumer = BatchConsumer(bus, streams.COMMANDS, worker_id, MESSAGE, handle, LoggedDeadLetters(), validate=validate)
-    return consumer.run
+    letters = LoggedDeadLetters(service, streams.COMMANDS)
+    return BatchConsumer(bus, streams.COMMANDS, worker_id, MESSAGE, handle, letters, validate=validate).run

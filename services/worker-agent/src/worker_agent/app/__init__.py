@@ -76,7 +76,7 @@ def _start_loops(background: Background, parts: Parts, introduced: asyncio.Event
         parts.clock,
         settings.heartbeat_ms / 1000,
     )
-    take = subscriptions.assignments(parts.bus, settings.worker_id, attempts)
+    take = subscriptions.assignments(parts.bus, SERVICE, settings.worker_id, attempts)
     leave = partial(parts.outbound.end_session, settings.worker_id, parts.incarnation, "drained")
     retention_s, memory_s = settings.workspace_retention_ms / 1000, settings.attempt_memory_ms / 1000
     budget = settings.workspace_budget_mb * MEBIBYTE
@@ -85,7 +85,8 @@ def _start_loops(background: Background, parts: Parts, introduced: asyncio.Event
     background.start("clean", partial(loops.clean, attempts, retention_s, memory_s, budget))
     background.start("drain", partial(loops.leave_when_drained, commands, attempts, parts.spool, leave))
     background.start("introduce", partial(introduce, parts, introduced))
-    background.start("commands", subscriptions.commands_and_answers(parts.bus, settings.worker_id, attempts, commands))
+    obey = subscriptions.commands_and_answers(parts.bus, SERVICE, settings.worker_id, attempts, commands)
+    background.start("commands", obey)
     background.start("tasks", partial(loops.take_tasks, take, commands, parts.changes))
 
 
