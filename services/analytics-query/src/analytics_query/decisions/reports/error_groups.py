@@ -87,10 +87,14 @@ def groups_in(reading: Reading, known: Iterable[KnownGroup], severities: Collect
 
 def among(groups: Sequence[MetGroup], total: int) -> list[MetGroup]:
     """The groups where it is known how many errors they have together: none has more, or less than others leave."""
-    most = sum(group.count for group in groups)
-    return _sorted(
-        replace(one, count=min(one.count, total), least=max(one.least, total - most + one.count)) for one in groups
-    )
+    others = total - sum(group.count for group in groups)
+
+    def narrowed(group: MetGroup) -> MetGroup:
+        most = min(group.count, total)
+        # Groups that are too old may be gone while their errors are still counted.
+        return replace(group, count=most, least=min(most, max(group.least, others + group.count)))
+
+    return _sorted(map(narrowed, groups))
 
 
 def by_severity(figures: Figures, severities: Collection[str] = ()) -> dict[str, int]:
