@@ -216,7 +216,8 @@ def test_analytics_tell_how_many_are_not_listed(answers: Answers) -> None:
 
 
 @pytest.mark.parametrize(
-    ("ids", "kind"), zip(COMPARED, (EntityType.repository, EntityType.agent, EntityType.worker), strict=False)
+    ("ids", "kind"),
+    [*zip(COMPARED[:3], (EntityType.repository, EntityType.agent, EntityType.worker), strict=True)],
 )
 def test_whatever_is_named_is_compared_with_its_like(answers: Answers, ids: tuple[str, ...], kind: EntityType) -> None:
     found = answers.reports[" ".join(ids)]
