@@ -58,7 +58,7 @@ class Telling:
 
     def attempt(self, worker_id: str, repository: str, agent: str) -> None:
         about: dict[str, Any] = {"task_id": f"task-{worker_id}", "attempt": 1, "worker_id": worker_id}
-        data = {"repository": repository, "agent": agent}
+        data: dict[str, Any] = {"repository": repository, "agent": agent}
         for kind, at in ((DecidedKind.task_assigned, LONG_AGO), (DecidedKind.task_completed, LATELY)):
             self.items.append(DecidedEvent(event_id=new_event_id(), kind=kind, occurred_at=at, data=data, **about))
 
@@ -115,7 +115,7 @@ async def _ask(database: Database) -> Answers:
     sources = Sources(PostgresSums(pg, 0), PostgresRollups(pg), documents, PostgresRecords(pg))
     about = (NOW, await documents.position(), sources)
     for name, given in ERRORS.items():
-        more = {**dict.fromkeys(FILTERS), "severities": (), "include_recovery": False} | given
+        more: dict[str, Any] = {**dict.fromkeys(FILTERS), "severities": (), "include_recovery": False} | given
         period = time_range(more.pop("time_range", DAY), NOW)
         asked = Asked("errors", period, more=tuple(more.items()))
         answers.errors[name] = await analyze_errors(asked, None, *about, 99.0)

@@ -61,7 +61,7 @@ async def analyze_errors(
         since=period.since,
         until=period.until,
         time_range=period.name,
-        total=totals.count,
+        total=totals.most,
         by_severity=totals.by_severity,
         by_type=error_groups.by_type(groups),
         groups=shown,
@@ -123,7 +123,7 @@ def _counted(
     if worker_id is None:
         return groups, errors.totals_in(reading.system, severities)
     totals = errors.totals_in(reading.two(Dimension.worker, worker_id), severities)
-    return (groups if len(known) > MOST_GROUPS else error_groups.among(groups, totals.count)), totals
+    return (groups if len(known) > MOST_GROUPS else error_groups.among(groups, totals.most)), totals
 
 
 async def _shown(

@@ -88,8 +88,8 @@ def budget_section(two: Two, objective_percent: float) -> Section:
 class Totals(NamedTuple):
     """How many errors there were in all."""
 
-    count: int
-    """Where of a worker or a task it is not known, the most that there can be."""
+    most: int
+    """How many; where of a worker or a task it is not known, the most that there can be."""
     least: int
     """The least that there can be."""
     by_severity: dict[str, int]
@@ -100,7 +100,7 @@ class Totals(NamedTuple):
     @property
     def is_exact(self) -> bool:
         """Whether it is known how many there were."""
-        return self.count == self.least
+        return self.most == self.least
 
 
 def totals_in(two: Two, severities: Collection[str]) -> Totals:
@@ -122,7 +122,7 @@ def totals_of(groups: Sequence[MetGroup]) -> Totals:
 
 def summary_of(groups: Sequence[MetGroup], totals: Totals, period: TimeRange, budget: ErrorBudget | None) -> list[str]:
     """What matters about the errors of a time, in words."""
-    if not totals.count:
+    if not totals.most:
         return ["No error was reported in this time."]
     said = [_opening(groups, totals), *_most_frequent(groups, totals)]
     new = [group.known for group in groups if group.known.first_seen >= period.since]
@@ -137,7 +137,7 @@ def summary_of(groups: Sequence[MetGroup], totals: Totals, period: TimeRange, bu
 
 
 def _opening(groups: Sequence[MetGroup], totals: Totals) -> str:
-    many = f"{_between(totals.least, totals.count, 'error')} in {'' if _all_exact(groups) else 'at most '}"
+    many = f"{_between(totals.least, totals.most, 'error')} in {'' if _all_exact(groups) else 'at most '}"
     change = "" if totals.before is None else f", against {totals.before:,} in the time before"
     unknown = "" if totals.is_exact else "; how many of their errors in this time are of the worker or task is not kept"
     return f"{many}{counted(len(groups), 'group')}{change}{unknown}."
@@ -147,7 +147,7 @@ def _most_frequent(groups: Sequence[MetGroup], totals: Totals) -> list[str]:
     if not groups:
         return []
     first = groups[0]
-    share = f", {100 * min(first.count, totals.count) / totals.count:.0f} %" if first.is_exact else ""
+    share = f", {100 * min(first.count, totals.most) / totals.most:.0f} %" if first.is_exact else ""
     many = f"{first.count:,}" if first.is_exact else f"{first.least:,} to {first.count:,}"
     return [f"Most frequent: {first.known.error_type} ({many}{share}): {_line(first.known.message)}"]
 
