@@ -21,7 +21,7 @@ from analytics_query.handlers.gathering import Sources
 from analytics_query.handlers.projecting import Projector
 from analytics_query.handlers.reports import analytics_report, performance_report, quality_report
 from analytics_query.handlers.warming import TIME_RANGES, Warmth
-from analytics_query.ports import Busiest, Stretched
+from analytics_query.ports import Busiest, Leading, Stretched
 from analytics_query.store import (
     PLANNER,
     PostgresDocuments,
@@ -112,18 +112,18 @@ async def test_the_busiest_are_those_with_most_of_a_count_or_of_a_distributions_
     by_entity = {entity: one for (_, entity), one in figures.items()}
     counts = {metric for one in by_entity.values() for metric in one.counts}
     spreads = {metric for one in by_entity.values() for metric in one.spreads}
-    expected: dict[tuple[str, bool], list[str]] = {}
+    expected: dict[tuple[str, bool], Leading | None] = {}
     for metric, is_spread in [(name, False) for name in counts] + [(name, True) for name in spreads]:
         numbers = {
             entity: one.spreads.get(metric, Spread()).count if is_spread else one.counts.get(metric, 0)
             for entity, one in by_entity.items()
         }
-        most = min(numbers, key=lambda entity: (-numbers[entity], entity))
-        expected[metric, is_spread] = [most] if numbers[most] > 0 else []
+        most, many = min(numbers, key=lambda entity: (-numbers[entity], entity)), sum(n > 0 for n in numbers.values())
+        expected[metric, is_spread] = Leading([most], many) if many else None
     assert any(len([one for one in by_entity.values() if name in one.counts]) < len(by_entity) for name in counts)
     for (metric, is_spread), first in expected.items():
         asked = Busiest(Dimension.worker, metric, is_spread, SINCE, UNTIL, Resolution.hour, 1)
-        assert (await sums.busiest([asked])).get(Dimension.worker, []) == first, metric
+        assert (await sums.busiest([asked])).get(Dimension.worker) == first, metric
 
 
 class Whole(PostgresSums):

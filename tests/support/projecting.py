@@ -1,7 +1,7 @@
 """Projections in memory, and what two projections must have in common."""
 
 import copy
-from collections.abc import AsyncGenerator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Collection, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -22,6 +22,7 @@ from analytics_query.handlers.projecting import Projector
 from analytics_query.ports import Position
 from contracts import streams
 from contracts.batches import Batch, ItemT
+from contracts.events.recovery import Severity
 from servicekit.bus import Received
 from servicekit.inbox import producer_name
 from tests.support.examples import NOW
@@ -198,6 +199,14 @@ class Memory:
                 oldest[key.resolution] = datetime.fromtimestamp(key.bucket_s, UTC)
         return first_of(oldest)
 
+    async def dimensions(self, entities: Sequence[str], among: Collection[Dimension]) -> dict[str, set[Dimension]]:
+        """As `ports.Rollups`."""
+        found: dict[str, set[Dimension]] = {}
+        for key in self.state.rollups:
+            if key.entity in entities and key.dimension in among:
+                found.setdefault(key.entity, set()).add(key.dimension)
+        return found
+
     async def entities(
         self, dimension: Dimension, since: datetime, until: datetime, by_metric: str, limit: int
     ) -> list[tuple[str, int]]:
@@ -294,8 +303,9 @@ def _add_record(dump: Dump, record: Record) -> None:
 def _add_error(dump: Dump, seen: ErrorSeen) -> None:
     groups = dump["error_groups"]
     first = (seen.error_type, seen.severity, seen.message, seen.place, seen.event_id, seen.seen_at)
-    *words, _, count = groups.get((seen.fingerprint,), (*first, seen.seen_at, 0))
-    groups[seen.fingerprint,] = (*words, seen.seen_at, count + 1)
+    error_type, severity, *words, _, count = groups.get((seen.fingerprint,), (*first, seen.seen_at, 0))
+    worst = min(severity, seen.severity, key=list(Severity).index)
+    groups[seen.fingerprint,] = (error_type, worst, *words, seen.seen_at, count + 1)
     for table, name in (("error_workers", seen.worker_id), ("error_tasks", seen.task_id)):
         if name is not None:
             (times,) = dump[table].get((seen.fingerprint, name), (0,))

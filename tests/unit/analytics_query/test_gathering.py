@@ -11,7 +11,7 @@ from analytics_query.domain.retention import Kept
 from analytics_query.domain.rollups import Figures
 from analytics_query.domain.vocabulary import SYSTEM, Dimension, Entity, Resolution
 from analytics_query.handlers.gathering import Sources, gather
-from analytics_query.ports import Busiest, Position, Stretched
+from analytics_query.ports import Busiest, Leading, Position, Stretched
 
 NOW = datetime(2026, 11, 18, 14, 37, 20, tzinfo=UTC)
 KEPT = Kept({Resolution.minute: NOW - timedelta(days=3), Resolution.hour: NOW - timedelta(days=90)})
@@ -30,10 +30,10 @@ class Asking:
         self.questions += 1
         return {}
 
-    async def busiest(self, asked: Sequence[Busiest], position: int | None = None) -> dict[Dimension, list[str]]:
+    async def busiest(self, asked: Sequence[Busiest], position: int | None = None) -> dict[Dimension, Leading]:
         self.ranked += asked
         self.questions += 1
-        return {one.dimension: [f"some {one.dimension}"] for one in asked}
+        return {one.dimension: Leading([f"some {one.dimension}"], 1) for one in asked}
 
     async def series(self, *_: Any) -> list[Any]:
         self.questions += 1

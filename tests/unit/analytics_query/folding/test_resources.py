@@ -8,7 +8,7 @@ from analytics_query.decisions.folding import resources
 from analytics_query.domain.documents.resources import Resources, Series
 from analytics_query.domain.spreads import ACCURACY
 from analytics_query.domain.vocabulary import SYSTEM, Dimension
-from contracts.events import EventBase
+from contracts.events import EventBase, Evidence
 from tests.support.examples import NOW
 from tests.support.folding import KEY, folded, in_batches, reported
 
@@ -135,6 +135,15 @@ def test_spikes_of_the_processor_are_counted() -> None:
     limit = max(centre + 20, centre + 3 * 1.4826 * np.median(np.abs(values - centre)))
     result = folded(*(used(seq, "cpu", percent=value) for seq, value in enumerate(values.tolist(), 1)))
     assert result.count("cpu_spikes") == int(np.sum(values > limit)) == 2
+
+
+def test_spikes_that_were_both_observed_and_reported_count_once() -> None:
+    values = [30.0] * 60
+    values[20] = values[40] = 99
+    observed = [used(seq, "cpu", percent=value) for seq, value in enumerate(values, 1)]
+    told = [one.model_copy(update={"evidence": Evidence.observed}) for one in observed]
+    claims = [used(100 + seq, "cpu", percent=value) for seq, value in enumerate([*values, 99.0], 1)]
+    assert [folded(*some).count("cpu_spikes") for some in (told, claims, [*told, *claims])] == [2, 3, 2]
 
 
 def test_quotas_are_told_as_they_stood_last_wherever_they_were_reported() -> None:

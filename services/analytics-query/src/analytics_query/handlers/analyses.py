@@ -1,18 +1,22 @@
 """Analyses of single things: errors in groups, and decisions."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
+from typing import Any
 
-from analytics_query.decisions.reports import decisions, errors, needs
+from analytics_query.decisions.reports import decisions, error_groups, errors, needs
 from analytics_query.decisions.reports.asked import Asked
-from analytics_query.decisions.reports.errors import KnownGroup
+from analytics_query.decisions.reports.error_groups import KnownGroup, MetGroup
+from analytics_query.decisions.reports.errors import Totals
 from analytics_query.decisions.reports.reading import Need, Reading, Span
 from analytics_query.decisions.reports.system import DEFINITIONS as SYSTEM_FIGURES
 from analytics_query.decisions.reports.trends import series_of
+from analytics_query.decisions.reports.words import hours_counted
 from analytics_query.domain.rollups import Rollup
-from analytics_query.domain.vocabulary import SYSTEM, Dimension, Entity
-from analytics_query.handlers.gathering import Sources, by_entity, gather, series_in
+from analytics_query.domain.vocabulary import SYSTEM, Dimension, Entity, Resolution
+from analytics_query.handlers.gathering import Sources, by_entity, counted_time, gather, series_in
 from analytics_query.ports import DecisionsAsked, GroupsAsked, Position
 from contracts.analytics import DecisionAnalysis, ErrorAnalysis, ErrorGroup, Series, Standing
 from servicekit.paging import decode_cursor, encode_cursor, invalid_cursor
@@ -23,9 +27,14 @@ MOST_DECISIONS = 1_000
 """Decisions of one task that are looked at."""
 MANY = f"More than {MOST_GROUPS} groups: only the {MOST_GROUPS} that were seen most often ever are looked at."
 BY_FILTER = (
-    "Counts of a worker or a task are those of all time where that is less than the group has in this time: roll-ups "
-    "of a group are not kept by worker or task."
+    "Counts of groups and types are the most that they can be: how many of a group's errors in this time are of a "
+    "worker or a task is not kept."
 )
+STRATEGIES = "With a filter strategies are told by group alone: those over all groups would be of all errors."
+RECOVERIES = "Recoveries of a group are those of all its errors in this time, of whatever worker, task and severity."
+FILTERS = ("error_type", "severities", "worker_id", "task_id")
+NARROWING = ("severities", "worker_id", "task_id")
+"""Those that leave out some errors of a group."""
 
 
 async def analyze_errors(
@@ -33,33 +42,41 @@ async def analyze_errors(
 ) -> ErrorAnalysis:
     """Groups of errors, the most frequent first."""
     more, begin = dict(asked.more), _offset(cursor)
-    filters = GroupsAsked(asked.period.since, asked.period.until, *(more[name] for name in FILTERS))
+    period = await counted_time(asked.period, Resolution.hour, sources)
+    filters = GroupsAsked(period.since, period.until, *(more[name] for name in FILTERS))
     known = await sources.records.groups(filters, MOST_GROUPS + 1)
-    wished = needs.of_errors([group.fingerprint for group in known[:MOST_GROUPS]], more["include_recovery"])
-    reading = await gather(wished, asked.period, now, position, sources)
-    groups = errors.groups_in(reading, known[:MOST_GROUPS])
-    page = groups[begin : begin + asked.limit]
-    shown = await _shown(page, reading, more["include_recovery"], position, sources)
-    filtered = any(more[name] for name in FILTERS)
+    given = {name for name in FILTERS if more[name]}
+    wished = needs.of_errors(
+        [group.fingerprint for group in known[:MOST_GROUPS]],
+        more["worker_id"],
+        include_recovery=more["include_recovery"],
+        include_strategies=more["include_recovery"] and not given,
+    )
+    reading = await gather(wished, period, now, position, sources)
+    groups, totals = _counted(reading, known, more, given)
+    shown = await _shown(groups[begin : begin + asked.limit], reading, more, position, sources)
     budget = errors.budget_of(reading.system.now, objective_percent)
-    total, severities, before = _totals(reading, groups, filtered)
     following = begin + asked.limit
-    notes = [MANY] if len(known) > MOST_GROUPS else []
-    notes += [BY_FILTER] if more["worker_id"] or more["task_id"] else []
     return ErrorAnalysis(
-        since=asked.period.since,
-        until=asked.period.until,
-        time_range=asked.period.name,
-        total=total,
-        by_severity=severities,
-        by_type=errors.by_type(groups),
+        since=period.since,
+        until=period.until,
+        time_range=period.name,
+        total=totals.most,
+        by_severity=totals.by_severity,
+        by_type=error_groups.by_type(groups),
         groups=shown,
         next_cursor=encode_cursor((following,)) if following < len(groups) else None,
-        strategies=errors.strategies_of(reading) if more["include_recovery"] else [],
+        strategies=errors.strategies_of(reading) if more["include_recovery"] and not given else [],
         budget=budget,
-        series=_series(reading) if not filtered else [],
-        summary=errors.summary_of(groups, total, before, asked.period, budget),
-        notes=notes,
+        series=_series(reading) if not given else [],
+        summary=errors.summary_of(groups, totals, period, budget),
+        notes=[
+            *hours_counted(asked.period, period),
+            *([MANY] if len(known) > MOST_GROUPS else []),
+            *([BY_FILTER] if not all(group.is_exact for group in groups) else []),
+            *([STRATEGIES] if more["include_recovery"] and given else []),
+            *([RECOVERIES] if given.intersection(NARROWING) and any(one.recoveries_tried for one in shown) else []),
+        ],
         standing=Standing(position=position.number, computed_at=now),
     )
 
@@ -70,6 +87,8 @@ async def analyze_decisions(
     """Decisions by type with how their attempts ended, and the decisions themselves, newest first."""
     more, period = dict(asked.more), asked.period
     task_id, decision_type = more["task_id"], more["decision_type"]
+    if task_id is None:
+        period = await counted_time(period, Resolution.hour, sources)
     filters = DecisionsAsked(period.since, period.until, task_id, decision_type)
     found = await sources.records.decisions(filters, _place(cursor), asked.limit + 1)
     if task_id is None:
@@ -88,37 +107,31 @@ async def analyze_decisions(
         decisions=decisions.shown(page, more["include_reasoning"], taken_back),
         next_cursor=encode_cursor((last.decided_at, last.event_id)) if last else None,
         summary=decisions.summary_of(patterns),
-        notes=[],
+        notes=hours_counted(asked.period, period),
         standing=Standing(position=position.number, computed_at=now),
     )
 
 
-FILTERS = ("error_type", "severities", "worker_id", "task_id")
-
-
-def _totals(
-    reading: Reading, groups: Sequence[tuple[KnownGroup, int]], filtered: bool
-) -> tuple[int, dict[str, int], int | None]:
-    """How many errors, by severity, and how many before; of some groups by what the groups say."""
-    if filtered:
-        severities: dict[str, int] = {}
-        for group, count in groups:
-            severities[group.severity.value] = severities.get(group.severity.value, 0) + count
-        return sum(count for _, count in groups), severities, None
-    severities = errors.by_severity(reading.system.now)
-    return sum(severities.values()), severities, sum(errors.by_severity(reading.system.before).values())
+def _counted(
+    reading: Reading, known: Sequence[KnownGroup], more: Mapping[str, Any], given: Collection[str]
+) -> tuple[list[MetGroup], Totals]:
+    """The groups as they occurred, and how many errors there were: by the groups where nothing else tells."""
+    severities, worker_id = more["severities"], more["worker_id"]
+    groups = error_groups.groups_in(reading, known[:MOST_GROUPS], severities)
+    if {"error_type", "task_id"}.intersection(given):
+        return groups, errors.totals_of(groups)
+    if worker_id is None:
+        return groups, errors.totals_in(reading.system, severities)
+    totals = errors.totals_in(reading.two(Dimension.worker, worker_id), severities)
+    return (groups if len(known) > MOST_GROUPS else error_groups.among(groups, totals.most)), totals
 
 
 async def _shown(
-    page: Sequence[tuple[KnownGroup, int]],
-    reading: Reading,
-    include_recovery: bool,
-    position: Position,
-    sources: Sources,
+    page: Sequence[MetGroup], reading: Reading, more: Mapping[str, Any], position: Position, sources: Sources
 ) -> list[ErrorGroup]:
     if not page:
         return []
-    fingerprints = [group.fingerprint for group, _ in page]
+    fingerprints = [group.known.fingerprint for group in page]
     series = Need(Span.series, Dimension.error, tuple(fingerprints), needs.COUNTS)
     affected, rollups = await asyncio.gather(
         sources.records.affected(fingerprints, position.number),
@@ -126,19 +139,19 @@ async def _shown(
     )
     told = _with_series(reading, by_entity(rollups))
     return [
-        errors.shown_group(
+        error_groups.shown_group(
             group,
-            count,
             told,
             affected,
-            errors.strategies_of(told, group.fingerprint) if include_recovery else [],
+            errors.strategies_of(told, group.known.fingerprint) if more["include_recovery"] else [],
+            more["severities"],
         )
-        for group, count in page
+        for group in page
     ]
 
 
 def _with_series(reading: Reading, series: dict[Entity, list[Rollup]]) -> Reading:
-    return Reading(reading.period, reading.now, reading.spans, {**reading.series, **series})
+    return replace(reading, series={**reading.series, **series})
 
 
 def _series(reading: Reading) -> list[Series]:

@@ -16,7 +16,8 @@ async def expose(sums: Sums, now: datetime) -> None:
     """Measure once: two statements, however many tasks there were."""
     longest = now - max(WINDOWS.values())
     ranked = Busiest(Dimension.agent, "attempts_ended", False, longest, now, Resolution.hour, MOST_AGENTS)
-    agents = (await sums.busiest([ranked])).get(Dimension.agent, [])
+    busiest = (await sums.busiest([ranked])).get(Dimension.agent)
+    agents = list(busiest.entities) if busiest else []
     totals = await sums.totals([one for name in WINDOWS for one in _asked(name, agents, now)])
     shown: list[Exposed] = []
     for window in WINDOWS:

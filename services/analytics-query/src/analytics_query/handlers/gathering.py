@@ -8,10 +8,10 @@ from datetime import datetime, timedelta
 from analytics_query.decisions.reports.needs import MOST, RANKED_BY, RANKED_BY_SPREADS, left_out
 from analytics_query.decisions.reports.reading import Need, Reading, Span
 from analytics_query.decisions.reports.trends import resolution_for
-from analytics_query.decisions.time_ranges import TimeRange
+from analytics_query.decisions.time_ranges import ALL, TimeRange
 from analytics_query.domain.rollups import Rollup
-from analytics_query.domain.vocabulary import RESOLUTIONS, WIDTH, Dimension, Entity, Resolution, bucket_of
-from analytics_query.ports import Busiest, Documents, Position, Records, Rollups, Stretched, Sums
+from analytics_query.domain.vocabulary import RESOLUTIONS, SYSTEM, WIDTH, Dimension, Entity, Resolution, bucket_of
+from analytics_query.ports import Busiest, Documents, Leading, Position, Records, Rollups, Stretched, Sums
 
 LONG = timedelta(days=7)
 """Ranges from this length on are read by whole hours, and ranked by whole days of the last week."""
@@ -29,6 +29,13 @@ class Sources:
     rollups: Rollups
     documents: Documents
     records: Records
+
+
+async def counted_time(period: TimeRange, finest: Resolution, sources: Sources) -> TimeRange:
+    """The time that is counted: of what is not kept by the minute whole hours; `all` begins with the first event."""
+    if period.name == ALL and (first := await sources.rollups.first(Dimension.system, SYSTEM)) is not None:
+        period = period.not_before(first)
+    return period.outward(finest)
 
 
 async def gather(
@@ -52,7 +59,8 @@ async def gather(
     spans = {Span(label): dict(found) for label, found in totals.items()}
     if _before_is_history(period):
         spans[Span.history] = spans.get(Span.history, {}) | spans.get(Span.before, {})
-    return Reading(period, now, spans, by_entity(rollup for found in series for rollup in found))
+    many = {dimension: leading.many for dimension, leading in busiest.items()}
+    return Reading(period, now, spans, by_entity(rollup for found in series for rollup in found), many)
 
 
 async def series_in(need: Need, period: TimeRange, position: Position, sources: Sources) -> list[Rollup]:
@@ -84,7 +92,8 @@ def _once(needs: Iterable[Need], period: TimeRange) -> list[Need]:
         if need.span is Span.history and _before_is_history(period) and (need.dimension, need.entities) in before:
             need = need._replace(span=Span.before)
         known = once.get(need[:3], need)
-        once[need[:3]] = need._replace(reads=need.reads.with_those_of(known.reads))
+        reads, most = need.reads.with_those_of(known.reads), max(need.most, known.most)
+        once[need[:3]] = need._replace(reads=reads, most=most)
     return list(once.values())
 
 
@@ -93,7 +102,10 @@ def _before_is_history(period: TimeRange) -> bool:
 
 
 def _busiest(needs: Sequence[Need], period: TimeRange, position: Position) -> list[Busiest]:
-    dimensions = dict.fromkeys(need.dimension for need in needs if need.entities is None)
+    most: dict[Dimension, int] = {}
+    for need in needs:
+        if need.entities is None:
+            most[need.dimension] = max(need.most, most.get(need.dimension, MOST[need.dimension]))
     return [
         Busiest(
             dimension,
@@ -102,14 +114,14 @@ def _busiest(needs: Sequence[Need], period: TimeRange, position: Position) -> li
             max(period.since, period.until - LONG),
             period.until,
             Resolution.day if period.length >= LONG else _finest(dimension, period.since, period.length, position),
-            MOST[dimension],
+            limit,
         )
-        for dimension in dimensions
+        for dimension, limit in most.items()
     ]
 
 
-def _most(need: Need, busiest: dict[Dimension, list[str]]) -> tuple[str, ...]:
-    return tuple(busiest.get(need.dimension, ()))
+def _most(need: Need, busiest: dict[Dimension, Leading]) -> tuple[str, ...]:
+    return tuple(busiest[need.dimension].entities) if need.dimension in busiest else ()
 
 
 def _stretched(need: Need, period: TimeRange, position: Position, many: bool) -> Stretched:

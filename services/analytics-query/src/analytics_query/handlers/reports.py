@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from analytics_query.decisions.reports import analytics, needs, quality
-from analytics_query.decisions.reports.asked import Asked
+from analytics_query.decisions.reports.asked import Asked, kind_of
 from analytics_query.decisions.reports.attempts import (
     Attempts,
     Tasks,
@@ -17,38 +17,36 @@ from analytics_query.decisions.reports.attempts import (
 from analytics_query.decisions.reports.definitions import is_wanted
 from analytics_query.decisions.reports.needs import DIMENSION_OF
 from analytics_query.decisions.reports.performance import comparative_report, entities_report, system_report
-from analytics_query.decisions.reports.ranking import by_work
+from analytics_query.decisions.reports.ranking import BY_NAME, by_work, not_shown
 from analytics_query.decisions.reports.reading import Reading, Span
 from analytics_query.decisions.reports.regressions import regressions_section
 from analytics_query.decisions.reports.summary import opening_of, summary_of
 from analytics_query.decisions.reports.trends import series_of, trends_of
 from analytics_query.decisions.reports.trust import disagreement
 from analytics_query.decisions.reports.words import counted
-from analytics_query.decisions.time_ranges import ALL
-from analytics_query.domain.vocabulary import RESOLUTIONS, SYSTEM, Dimension
-from analytics_query.handlers.gathering import Sources, gather
+from analytics_query.domain.vocabulary import RESOLUTIONS, SYSTEM, Dimension, Resolution
+from analytics_query.handlers.gathering import Sources, counted_time, gather
 from analytics_query.ports import Position
 from contracts.analytics import AnalyticsReport, EntityType, ReportType, Section, Standing
 from contracts.base import JsonObject
 
 DISAGREEMENTS = 10
+KIND_OF = {dimension: kind for kind, dimension in DIMENSION_OF.items() if kind is not EntityType.system}
 
 
 async def as_counted(asked: Asked, sources: Sources) -> Asked:
-    """The question about the time that is counted: of workers and the like whole hours; `all` begins with the first
-    event."""
-    period = asked.period
-    if period.name == ALL and (first := await sources.rollups.first(Dimension.system, SYSTEM)) is not None:
-        period = period.not_before(first)
-    if asked.entity_type in DIMENSION_OF:
-        period = period.outward(RESOLUTIONS[DIMENSION_OF[asked.entity_type]][0])
-    return asked._replace(period=period)
+    """The question about the time that is counted: of workers and the like whole hours."""
+    dimension = DIMENSION_OF.get(asked.entity_type)
+    finest = RESOLUTIONS[dimension][0] if dimension else Resolution.minute
+    return asked._replace(period=await counted_time(asked.period, finest, sources))
 
 
 async def performance_report(
     asked: Asked, now: datetime, position: Position, sources: Sources, objective_percent: float
 ) -> AnalyticsReport:
     """How well tasks, workers or the whole perform."""
+    if asked.report_type is ReportType.comparative and asked.entity_ids:
+        asked = asked._replace(entity_type=await _kind_of(asked.entity_ids, sources))
     asked = await as_counted(asked, sources)
     wanted, dimension = asked.wanted, DIMENSION_OF.get(asked.entity_type, Dimension.system)
     if asked.entity_type is EntityType.task:
@@ -58,10 +56,10 @@ async def performance_report(
         sections, summary = tasks_report(known, attempts, reading, wanted)
         return _answer(asked, sections, summary, now, position)
     if dimension is Dimension.system:
-        reading = await gather(needs.of_system(wanted), asked.period, now, position, sources)
+        reading = await gather(needs.of_system(wanted, asked.limit), asked.period, now, position, sources)
         sections, summary = system_report(reading, wanted, asked.limit, objective_percent)
     else:
-        wished = needs.of_entities(dimension, asked.entity_ids, wanted)
+        wished = needs.of_entities(dimension, asked.entity_ids, wanted, asked.limit)
         reading = await gather(wished, asked.period, now, position, sources)
         report = comparative_report if asked.report_type is ReportType.comparative else entities_report
         sections, summary = report(reading, dimension, asked.entity_ids, wanted, asked.limit)
@@ -82,7 +80,8 @@ async def analytics_report(asked: Asked, now: datetime, position: Position, sour
         )
         return _answer(asked, sections, _said_of_tasks(known, attempts, ids), now, position, data)
     named = ids or ((SYSTEM,) if dimension is Dimension.system else ())
-    reading = await gather(needs.of_analytics(dimension, named, types), asked.period, now, position, sources)
+    wished = needs.of_analytics(dimension, named, types, asked.limit)
+    reading = await gather(wished, asked.period, now, position, sources)
     if dimension is Dimension.system:
         sections = analytics.system_sections(reading, types, wanted)
         return _answer(asked, sections, summary_of(sections, opening_of(reading.system, "")), now, position, data)
@@ -92,7 +91,8 @@ async def analytics_report(asked: Asked, now: datetime, position: Position, sour
         types, entities, lambda name: reading.two(dimension, name), rollups, wanted, asked.entity_type.value, now
     )
     opening = [line for name in entities[:3] for line in opening_of(reading.two(dimension, name), name)[:1]]
-    return _answer(asked, sections, opening or ["Nothing is known in this time."], now, position, data)
+    notes = [] if named else not_shown(reading, dimension, asked.limit, BY_NAME)
+    return _answer(asked, sections, opening or ["Nothing is known in this time."], now, position, data, notes)
 
 
 async def quality_report(asked: Asked, now: datetime, position: Position, sources: Sources) -> AnalyticsReport:
@@ -102,7 +102,7 @@ async def quality_report(asked: Asked, now: datetime, position: Position, source
     wanted, ids = asked.wanted, asked.entity_ids
     if asked.entity_type is EntityType.task:
         return await _quality_of_tasks(asked, now, position, sources)
-    reading = await gather(needs.of_quality(dimension, ids, wanted), asked.period, now, position, sources)
+    reading = await gather(needs.of_quality(dimension, ids, wanted, asked.limit), asked.period, now, position, sources)
     sections = quality.quality_sections(reading, dimension, ids, wanted, asked.limit)
     named = ids if len(ids) == 1 else ((SYSTEM,) if dimension is Dimension.system else ())
     if named:
@@ -129,6 +129,16 @@ async def _quality_of_tasks(asked: Asked, now: datetime, position: Position, sou
         for name in asked.entity_ids
     ]
     return _answer(asked, sections, summary_of(sections, quality.opening_of(sections)), now, position)
+
+
+async def _kind_of(ids: Sequence[str], sources: Sources) -> EntityType:
+    """What these are: workers and the like by their roll-ups, else tasks by their documents."""
+    found = await sources.rollups.dimensions(ids, KIND_OF)
+    known = {name: {KIND_OF[dimension] for dimension in dimensions} for name, dimensions in found.items()}
+    others = [name for name in ids if name not in known]
+    tasks, attempts = await _documents(others, sources) if others else ({}, {})
+    heard_of = {key.task_id for key in attempts} | {name for name, task in tasks.items() if task is not None}
+    return kind_of(ids, known | {name: {EntityType.task} for name in others if name in heard_of})
 
 
 async def _documents(ids: Sequence[str], sources: Sources) -> tuple[Tasks, Attempts]:
@@ -185,6 +195,7 @@ def _answer(
     now: datetime,
     position: Position,
     data: dict[str, JsonObject] | None = None,
+    notes: Sequence[str] = (),
 ) -> AnalyticsReport:
     return AnalyticsReport(
         report=asked.report,
@@ -196,5 +207,6 @@ def _answer(
         summary=list(summary),
         sections=list(sections),
         data=data or {},
+        notes=list(notes),
         standing=Standing(position=position.number, computed_at=now),
     )

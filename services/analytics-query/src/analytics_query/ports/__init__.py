@@ -5,7 +5,7 @@ from analytics_query.ports.log import Log
 from analytics_query.ports.positions import Position
 from analytics_query.ports.reading import Documents, Rollups
 from analytics_query.ports.records import DecisionsAsked, Disagreement, GroupsAsked, Records, Reported
-from analytics_query.ports.sums import Busiest, Stretched, Sums
+from analytics_query.ports.sums import Busiest, Leading, Stretched, Sums
 from analytics_query.ports.writing import Projections, Rebuild, Transaction
 
 __all__ = [
@@ -15,6 +15,7 @@ __all__ = [
     "Disagreement",
     "Documents",
     "GroupsAsked",
+    "Leading",
     "Log",
     "Position",
     "Projections",

@@ -1,6 +1,6 @@
 """Roll-ups and documents, to read."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import Protocol
 
@@ -41,6 +41,10 @@ class Rollups(Protocol):
 
     async def first(self, dimension: Dimension, entity: str) -> datetime | None:
         """Where the oldest roll-up of an entity begins, as fine as it is kept; None: there is none."""
+        ...
+
+    async def dimensions(self, entities: Sequence[str], among: Collection[Dimension]) -> dict[str, set[Dimension]]:
+        """In which of these dimensions there is any roll-up of each entity; nothing of those without any."""
         ...
 
     async def entities(

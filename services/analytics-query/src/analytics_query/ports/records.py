@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import NamedTuple, Protocol
 
 from analytics_query.decisions.reports.decisions import KnownDecision
-from analytics_query.decisions.reports.errors import Affected, KnownGroup
+from analytics_query.decisions.reports.error_groups import Affected, KnownGroup
 from contracts.base import JsonObject
 
 

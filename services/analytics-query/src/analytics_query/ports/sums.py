@@ -35,6 +35,14 @@ class Busiest(NamedTuple):
     limit: int
 
 
+class Leading(NamedTuple):
+    """The busiest entities of a dimension, those with most first."""
+
+    entities: Sequence[str]
+    many: int
+    """How many there are in all."""
+
+
 class Sums(Protocol):
     """Roll-ups, summed up for reports: each question is one statement, however much it asks for.
 
@@ -49,6 +57,6 @@ class Sums(Protocol):
         """The roll-ups of resolution `finest` whose buckets touch the time, in order of time. Not to be changed."""
         ...
 
-    async def busiest(self, asked: Sequence[Busiest], position: int | None = None) -> dict[Dimension, list[str]]:
-        """By dimension, the entities, those with most first."""
+    async def busiest(self, asked: Sequence[Busiest], position: int | None = None) -> dict[Dimension, Leading]:
+        """By dimension, the busiest entities; nothing of a dimension without any."""
         ...

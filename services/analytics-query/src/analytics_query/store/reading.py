@@ -1,6 +1,7 @@
 """Reading the projections."""
 
-from collections.abc import Sequence
+from collections import defaultdict
+from collections.abc import Collection, Sequence
 from datetime import datetime
 
 from analytics_query.decisions.cover import Stretch, ceiling_of, cover, first_of
@@ -24,6 +25,16 @@ BUSIEST = f"""
     SELECT entity, sum((figures -> 'c' ->> $2)::numeric)::bigint AS total {STRETCHES}
     GROUP BY entity HAVING sum((figures -> 'c' ->> $2)::numeric) > 0
     ORDER BY total DESC, entity LIMIT $6
+"""
+# Roll-ups of days are kept for good.
+DIMENSIONS = f"""
+    SELECT asked.entity, kind.dimension
+    FROM unnest($1::text[]) AS asked (entity) CROSS JOIN unnest($2::text[]) AS kind (dimension)
+    WHERE EXISTS (
+        SELECT FROM rollups WHERE rollups.dimension = kind.dimension AND rollups.entity = asked.entity
+            AND resolution = '{Resolution.day}'
+        OFFSET 0
+    )
 """
 FIRST = """
     SELECT kind.resolution, (
@@ -84,6 +95,16 @@ class PostgresRollups:
         async with self._database.acquire() as connection:
             found = await connection.fetch(FIRST, dimension.value, entity, names)
         return first_of({Resolution(name): bucket for name, bucket in found if bucket is not None})
+
+    async def dimensions(self, entities: Sequence[str], among: Collection[Dimension]) -> dict[str, set[Dimension]]:
+        """In which of these dimensions there is any roll-up of each entity; nothing of those without any."""
+        names = [dimension.value for dimension in among]
+        async with self._database.acquire() as connection:
+            rows_found = await connection.fetch(DIMENSIONS, entities, names)
+        found: defaultdict[str, set[Dimension]] = defaultdict(set)
+        for entity, dimension in rows_found:
+            found[entity].add(Dimension(dimension))
+        return dict(found)
 
     async def entities(
         self, dimension: Dimension, since: datetime, until: datetime, by_metric: str, limit: int

@@ -8,17 +8,29 @@ from typing import Any
 import orjson
 
 from analytics_query.decisions.reports.decisions import KnownDecision
-from analytics_query.decisions.reports.errors import Affected, KnownGroup
+from analytics_query.decisions.reports.error_groups import Affected, KnownGroup, worse_than
+from analytics_query.domain.rollups import COUNTS
+from analytics_query.domain.vocabulary import Dimension, Resolution, bucket_of
 from analytics_query.ports import DecisionsAsked, Disagreement, GroupsAsked, Reported
 from analytics_query.store.kept import KeptAnswers
 from contracts.events.recovery import Severity
 from servicekit.pg import Database
 
 GROUPS = """
-    SELECT known.fingerprint, error_type, severity, message, place, first_seen, last_seen, known.count, {of_filter}
+    SELECT known.fingerprint, error_type, severity, message, place, first_seen, last_seen, known.count, {of_filter},
+        {of_others}
     FROM error_groups AS known {joins}
     WHERE last_seen >= $1 AND first_seen < $2 {conditions}
     ORDER BY known.count DESC, known.fingerprint LIMIT {limit}
+"""
+# A group stands under its worst severity, and may have others beside; OFFSET 0 keeps this to one look at an index.
+OF_SEVERITIES = f"""
+    (severity = ANY ({{}}) OR severity = ANY ({{}}) AND EXISTS (
+        SELECT FROM rollups WHERE dimension = '{Dimension.error}' AND entity = known.fingerprint
+            AND resolution = '{Resolution.day}' AND bucket >= {{}} AND bucket < {{}}
+            AND figures -> '{COUNTS}' ?| {{}}
+        OFFSET 0
+    ))
 """
 WORKERS = """
     SELECT fingerprint, worker_id, count FROM error_workers WHERE fingerprint = ANY ($1)
@@ -76,7 +88,10 @@ class PostgresRecords:
         """Groups of errors, those that were seen most often (ever) first."""
         of = Conditions([asked.since, asked.until])
         of.add("error_type = {}", asked.error_type)
-        of.add("severity = ANY ({})", list(asked.severities) or None)
+        if asked.severities:
+            days = (bucket_of(asked.since, Resolution.day), asked.until)
+            metrics = [f"errors:{severity}" for severity in asked.severities]
+            of.add(OF_SEVERITIES, [*asked.severities], worse_than(asked.severities), *days, metrics)
         joins, counts = "", []
         for table, column, value in (
             ("error_workers", "worker_id", asked.worker_id),
@@ -87,12 +102,15 @@ class PostgresRecords:
                 counts.append(f"{table}.count")
                 of.add(f"{table}.{column} = {{}}", value)
         of_filter = f"least({', '.join(counts)})" if counts else "NULL::bigint"
-        statement = GROUPS.format(of_filter=of_filter, joins=joins, conditions=of.text, limit=int(limit))
+        of_others = " + ".join(f"known.count - {one}" for one in counts) or "0::bigint"
+        statement = GROUPS.format(
+            of_filter=of_filter, of_others=of_others, joins=joins, conditions=of.text, limit=int(limit)
+        )
         async with self._database.acquire() as connection:
             found = await connection.fetch(statement, *of.values)
         return [
-            KnownGroup(fingerprint, error_type, Severity(severity), message, place, first, last, count, of_filter_count)
-            for fingerprint, error_type, severity, message, place, first, last, count, of_filter_count in found
+            KnownGroup(fingerprint, error_type, Severity(severity), *others)
+            for fingerprint, error_type, severity, *others in found
         ]
 
     async def affected(self, fingerprints: Sequence[str], position: int | None = None) -> Affected:

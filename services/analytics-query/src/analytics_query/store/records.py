@@ -5,6 +5,7 @@ from typing import Any
 
 from analytics_query.domain.records import DecisionMade, ErrorSeen, FiguresReported, Record
 from analytics_query.store.rows import columns
+from contracts.events.recovery import Severity
 from servicekit.pg import Connection
 
 ADD_FIGURES = """
@@ -19,8 +20,9 @@ ADD_DECISIONS = """
         $7::bigint[], $8::jsonb[])
     ON CONFLICT (event_id) DO NOTHING
 """
-# A group keeps the words of its first error, by the time of the event and then by its id.
-ADD_ERRORS = """
+WORST_FIRST = f"(ARRAY[{', '.join(repr(severity.value) for severity in Severity)}])"
+# A group keeps the words of its first error, by the time of the event and then by its id, and its worst severity.
+ADD_ERRORS = f"""
     WITH new AS (
         SELECT * FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::uuid[], $7::timestamptz[],
             $8::text[], $9::text[])
@@ -36,13 +38,14 @@ ADD_ERRORS = """
     )
     INSERT INTO error_groups AS known
         (fingerprint, error_type, severity, message, place, first_event_id, first_seen, last_seen, count)
-    SELECT DISTINCT ON (fingerprint) fingerprint, error_type, severity, message, place, event_id, seen_at,
+    SELECT DISTINCT ON (fingerprint) fingerprint, error_type,
+        {WORST_FIRST}[min(array_position({WORST_FIRST}, severity)) OVER (PARTITION BY fingerprint)],
+        message, place, event_id, seen_at,
         max(seen_at) OVER (PARTITION BY fingerprint), count(*) OVER (PARTITION BY fingerprint)
     FROM new ORDER BY fingerprint, seen_at, event_id
     ON CONFLICT (fingerprint) DO UPDATE SET
-        (error_type, severity, message, place, first_event_id, first_seen) = (
+        (error_type, message, place, first_event_id, first_seen) = (
             SELECT CASE WHEN is_first THEN excluded.error_type ELSE known.error_type END,
-                CASE WHEN is_first THEN excluded.severity ELSE known.severity END,
                 CASE WHEN is_first THEN excluded.message ELSE known.message END,
                 CASE WHEN is_first THEN excluded.place ELSE known.place END,
                 CASE WHEN is_first THEN excluded.first_event_id ELSE known.first_event_id END,
@@ -50,6 +53,9 @@ ADD_ERRORS = """
             FROM (SELECT (excluded.first_seen, excluded.first_event_id) < (known.first_seen, known.first_event_id))
                 AS compared (is_first)
         ),
+        severity = {WORST_FIRST}[least(
+            array_position({WORST_FIRST}, known.severity), array_position({WORST_FIRST}, excluded.severity)
+        )],
         last_seen = greatest(known.last_seen, excluded.last_seen),
         count = known.count + excluded.count
 """

@@ -11,7 +11,7 @@ import orjson
 from analytics_query.decisions.cover import Stretch, ceiling_of, cover
 from analytics_query.domain.rollups import LASTS, SPREADS, Figures, Key, Rollup
 from analytics_query.domain.vocabulary import RESOLUTIONS, WIDTH, Dimension, Entity, Resolution, bucket_of
-from analytics_query.ports import Busiest, Stretched
+from analytics_query.ports import Busiest, Leading, Stretched
 from analytics_query.store.kept import KeptAnswers, KeptSums, Part, Run, Sum, Versions, stretches_of
 from analytics_query.store.rows import columns
 from servicekit.pg import Connection, Database
@@ -49,13 +49,13 @@ VERSIONS = f"""
 # Bucket by bucket: the index on them has all dimensions of one bucket side by side. Distributions are kept aside, and
 # are looked at only where they are asked for.
 BUSIEST = """
-    SELECT asked.dimension, ranked.entity
+    SELECT asked.dimension, ranked.entity, ranked.many
     FROM (
         SELECT dimension, string_to_array(metrics, ',') AS metrics, spread, most
         FROM unnest($1::text[], $2::text[], $3::boolean[], $4::int[]) AS asked (dimension, metrics, spread, most)
     ) AS asked
     CROSS JOIN LATERAL (
-        SELECT entity, sum(found.number) AS total
+        SELECT entity, sum(found.number) AS total, count(*) OVER () AS many
         FROM unnest($5::text[], $6::text[], $7::timestamptz[], $8::timestamptz[], $9::interval[])
             AS stretch (dimension, resolution, since, until, width)
         CROSS JOIN LATERAL generate_series(stretch.since, stretch.until - stretch.width, stretch.width) AS each (bucket)
@@ -68,12 +68,12 @@ BUSIEST = """
             OFFSET 0
         ) AS found
         WHERE stretch.dimension = asked.dimension
-        GROUP BY entity ORDER BY total DESC, entity LIMIT asked.most
+        GROUP BY entity HAVING sum(found.number) > 0 ORDER BY total DESC, entity LIMIT asked.most
     ) AS ranked
-    WHERE ranked.total > 0
 """
 AT_ONCE, TOGETHER_AT_ONCE = 100, 20
 """Rows, and entities, that are added up before other requests have their turn."""
+NOBODY = Leading((), 0)
 
 
 class PostgresSums:
@@ -86,7 +86,7 @@ class PostgresSums:
     def __init__(self, database: Database, most_kept: int) -> None:
         self._database = database
         self._kept = KeptSums(most_kept)
-        self._ranks = KeptAnswers[list[str]]()
+        self._ranks = KeptAnswers[Leading]()
 
     async def totals(self, asked: Sequence[Stretched], position: int | None = None) -> dict[str, dict[Entity, Figures]]:
         """By label, the sums of each entity that has any roll-up. They must not be changed."""
@@ -147,19 +147,19 @@ class PostgresSums:
                 self._kept.keep(part, made[part], position)
         return made
 
-    async def busiest(self, asked: Sequence[Busiest], position: int | None = None) -> dict[Dimension, list[str]]:
-        """By dimension, the entities, those with most first."""
+    async def busiest(self, asked: Sequence[Busiest], position: int | None = None) -> dict[Dimension, Leading]:
+        """By dimension, the busiest entities; nothing of a dimension without any."""
         covers = {one: tuple(_cover(one.since, one.until, _from(one.dimension, one.finest))) for one in asked}
         places = {one: (one.dimension, one.metrics, one.limit, covers[one]) for one in asked}
         known = {one: found for one, at in places.items() if (found := self._ranks.known(at, position)) is not None}
         unknown = [one for one in asked if one not in known]
         found = await self._ranked([(one, covers[one]) for one in unknown]) if unknown else {}
         for one in unknown:
-            self._ranks.keep(places[one], found.get(one.dimension, []), position)
-        ranked = {one.dimension: names for one, names in known.items()} | found
-        return {dimension: names for dimension, names in ranked.items() if names}
+            self._ranks.keep(places[one], found.get(one.dimension, NOBODY), position)
+        ranked = {one.dimension: leading for one, leading in known.items()} | found
+        return {dimension: leading for dimension, leading in ranked.items() if leading.entities}
 
-    async def _ranked(self, asked: Sequence[tuple[Busiest, Sequence[Stretch]]]) -> dict[Dimension, list[str]]:
+    async def _ranked(self, asked: Sequence[tuple[Busiest, Sequence[Stretch]]]) -> dict[Dimension, Leading]:
         dimensions = columns([(one.dimension.value, one.metrics, one.spread, one.limit) for one, _ in asked], 4)
         stretches = [
             (one.dimension.value, stretch.resolution.value, stretch.since, stretch.until, WIDTH[stretch.resolution])
@@ -169,9 +169,10 @@ class PostgresSums:
         async with self._database.acquire() as connection:
             found = await connection.fetch(BUSIEST, *dimensions, *columns(stretches, 5))
         ranked: defaultdict[Dimension, list[str]] = defaultdict(list)
-        for dimension, entity in found:
+        for dimension, entity, _ in found:
             ranked[Dimension(dimension)].append(entity)
-        return dict(ranked)
+        many = {Dimension(dimension): count for dimension, _, count in found}
+        return {dimension: Leading(entities, many[dimension]) for dimension, entities in ranked.items()}
 
 
 # Most of what a report asks for is about the same times.

@@ -46,11 +46,16 @@ REQUESTS = "requests"
 def leak_of(resources: Resources) -> Slope | None:
     """How many MB an hour memory grew, if it surely did: by the heap if it was sampled, and the best evidence."""
     for metric in (HEAP, MEMORY):
-        for evidence in reversed(tuple(Evidence)):
-            series = resources.series.get(with_evidence(metric, evidence.value))
-            if series is not None and len(series.sample) >= LEAK_SAMPLES:
-                return _leak(sorted(series.sample.values()))
+        series = _best(resources, metric, LEAK_SAMPLES)
+        if series is not None:
+            return _leak(sorted(series.sample.values()))
     return None
+
+
+def _best(resources: Resources, metric: str, least: int) -> Series | None:
+    """The series of a metric at the best evidence that has so many samples: levels are never mixed."""
+    levels = (resources.series.get(with_evidence(metric, level.value)) for level in reversed(tuple(Evidence)))
+    return next((series for series in levels if series is not None and len(series.sample) >= least), None)
 
 
 def _leak(samples: list[tuple[int, float]]) -> Slope | None:
@@ -159,8 +164,9 @@ def _credit(key: AttemptKey, document: AttemptDocument, ledger: Ledger) -> None:
     for metric, series in resources.series.items():
         for _, value in series.sample.values():
             ledger.spread(groups, at, metric, value)
-        if metric.startswith(CPU):
-            ledger.count(entities, at, "cpu_spikes", cpu_spikes(series))
+    processor = _best(resources, CPU, 1)
+    if processor is not None:
+        ledger.count(entities, at, "cpu_spikes", cpu_spikes(processor))
     told = resources.series.get(REPORTED_MEMORY)
     if told is not None:
         ledger.spread(entities, at, with_evidence("memory_peak_mb", Evidence.reported.value), told.peak)

@@ -6,6 +6,7 @@ from typing import NamedTuple
 from analytics_query.decisions.reports.comparisons import MINIMUM
 from analytics_query.decisions.reports.definitions import Definition, figures_of, is_wanted
 from analytics_query.decisions.reports.evident import sum_of
+from analytics_query.decisions.reports.ranking import not_shown
 from analytics_query.decisions.reports.reading import Reading, Span
 from analytics_query.decisions.reports.recipes import Mean, Portion, Quantile, Total
 from analytics_query.decisions.reports.words import counted, duration, entity_name, probability
@@ -20,6 +21,7 @@ from contracts.base import Level
 from contracts.events import Evidence
 
 PHASES, BOTTLENECKS = ("phases",), ("bottlenecks",)
+PARTS = (Dimension.operation, Dimension.hotspot, Dimension.benchmark)
 Z_LEVELS = ((3.0, Level.high), (1.0, Level.medium))
 """How many deviations of its history the median must have moved for a level; less is low."""
 BASIS = (
@@ -67,7 +69,7 @@ TIMED = (Timed(Dimension.phase, "phase_ms", "phase"), Timed(Dimension.operation,
 def phases_section(reading: Reading, wanted: Collection[str], limit: int) -> Section:
     """How long each phase takes, those first in which most time goes."""
     rows = _rows(reading, Dimension.phase, PHASE_FIGURES, wanted, limit, "phase_ms")
-    return Section(name="phases", title="Phases", rows=rows)
+    return Section(name="phases", title="Phases", rows=rows, notes=not_shown(reading, Dimension.phase, limit))
 
 
 def bottlenecks_section(reading: Reading, wanted: Collection[str], limit: int) -> Section:
@@ -78,7 +80,8 @@ def bottlenecks_section(reading: Reading, wanted: Collection[str], limit: int) -
         *_rows(reading, Dimension.benchmark, BENCHMARK_FIGURES, wanted, limit, "worse@"),
     ]
     findings = [*slow_findings(reading), *_hotspots(reading)[:5]]
-    return Section(name="bottlenecks", title="Bottlenecks", rows=rows, findings=findings, notes=[BASIS])
+    hidden = [note for kind in PARTS for note in not_shown(reading, kind, limit, kind=kind.value)]
+    return Section(name="bottlenecks", title="Bottlenecks", rows=rows, findings=findings, notes=[BASIS, *hidden])
 
 
 def slow_findings(reading: Reading) -> list[Finding]:

@@ -1,26 +1,24 @@
-"""Errors in groups: how often, since when, whom they hit, and which ways to recover work."""
+"""Errors: how many, which ways to recover work, and how much of the error budget they burn."""
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from collections.abc import Collection, Sequence
+from datetime import datetime
+from typing import NamedTuple
 
 from analytics_query.decisions.reports.definitions import Definition, Named, Two
-from analytics_query.decisions.reports.reading import Reading, Span
+from analytics_query.decisions.reports.error_groups import SEVERITIES, MetGroup, by_severity
+from analytics_query.decisions.reports.reading import Reading
 from analytics_query.decisions.reports.recipes import Portion
 from analytics_query.decisions.reports.reckoned import Reckoned
 from analytics_query.decisions.reports.words import counted, duration, entity_name, listed
 from analytics_query.decisions.statistics.proportions import Share, wilson
 from analytics_query.decisions.time_ranges import TimeRange
-from analytics_query.domain.rollups import Figures, Rollup
+from analytics_query.domain.rollups import Figures
 from analytics_query.domain.vocabulary import Dimension, parts_of
-from contracts.analytics import ErrorBudget, ErrorGroup, Figure, Finding, Point, Section, StrategyOutcome
+from contracts.analytics import ErrorBudget, Figure, Finding, Section, StrategyOutcome
 from contracts.base import Level
 from contracts.events.recovery import Severity
 
-SEVERITIES = tuple(Severity)
-TRIED, SUCCESSFUL = ("recoveries_tried",), ("recoveries_successful",)
-MOST_NAMED = 5
 RECOVERY = Definition(
     "recovery_rate",
     "percent",
@@ -36,77 +34,6 @@ BUDGET = Named(
     ("error_budget", "error_rate"),
     "lower",
 )
-
-
-@dataclass(frozen=True, slots=True)
-class KnownGroup:
-    """A group as its table has it."""
-
-    fingerprint: str
-    error_type: str
-    severity: Severity
-    message: str
-    place: str
-    first_seen: datetime
-    last_seen: datetime
-    count: int
-    """Ever."""
-    of_filter: int | None = None
-    """Ever, of the worker or task that was asked for."""
-
-
-@dataclass(frozen=True, slots=True)
-class Affected:
-    """Whom a group has hit, by fingerprint."""
-
-    workers: Mapping[str, list[tuple[str, int]]] = field(default_factory=dict[str, list[tuple[str, int]]])
-    """With how often, most first."""
-    tasks: Mapping[str, int] = field(default_factory=dict[str, int])
-
-
-def groups_in(reading: Reading, known: Iterable[KnownGroup]) -> list[tuple[KnownGroup, int]]:
-    """Groups with how often they occurred in the period, the most frequent first."""
-    counted_groups = [(group, _count(reading, group)) for group in known]
-    return sorted(
-        ((group, count) for group, count in counted_groups if count > 0),
-        key=lambda one: (-one[1], one[0].fingerprint),
-    )
-
-
-def shown_group(
-    group: KnownGroup, count: int, reading: Reading, affected: Affected, strategies: Sequence[StrategyOutcome]
-) -> ErrorGroup:
-    """A group as the answer has it."""
-    figures = reading.at(Span.now, Dimension.error, group.fingerprint)
-    workers = affected.workers.get(group.fingerprint, [])
-    tried = max(0, figures.counts.get("recoveries_tried", 0))
-    return ErrorGroup(
-        fingerprint=group.fingerprint,
-        error_type=group.error_type,
-        severity=group.severity,
-        message=group.message,
-        place=group.place or None,
-        count=count,
-        first_seen=group.first_seen,
-        last_seen=group.last_seen,
-        is_new=group.first_seen >= reading.period.since,
-        workers=[worker for worker, _ in workers[:MOST_NAMED]],
-        workers_affected=len(workers),
-        tasks_affected=affected.tasks.get(group.fingerprint, 0),
-        recoveries_tried=tried,
-        recoveries_successful=min(tried, max(0, figures.counts.get("recoveries_successful", 0))),
-        strategies=list(strategies),
-        trend=trend(reading.series.get((Dimension.error, group.fingerprint), [])),
-    )
-
-
-def trend(series: Sequence[Rollup]) -> list[Point]:
-    """How often in each stretch of time."""
-    return [
-        Point(at=datetime.fromtimestamp(one.key.bucket_s, UTC), value=count, samples=count)
-        for one in series
-        if (count := one.figures.counts.get("errors", 0)) > 0
-    ]
 
 
 def strategies_of(reading: Reading, fingerprint: str | None = None) -> list[StrategyOutcome]:
@@ -158,51 +85,79 @@ def budget_section(two: Two, objective_percent: float) -> Section:
     return Section(name="error_budget", title="Error budget", figures=[figure], findings=findings)
 
 
-def by_severity(figures: Figures) -> dict[str, int]:
-    """How many errors of each severity, worst first."""
-    counts = {severity.value: figures.counts.get(f"errors:{severity}", 0) for severity in SEVERITIES}
-    return {severity: count for severity, count in counts.items() if count > 0}
+class Totals(NamedTuple):
+    """How many errors there were in all."""
+
+    most: int
+    """How many; where of a worker or a task it is not known, the most that there can be."""
+    least: int
+    """The least that there can be."""
+    by_severity: dict[str, int]
+    """Empty where it is not known."""
+    before: int | None = None
+    """In the time before; None: it is not known."""
+
+    @property
+    def is_exact(self) -> bool:
+        """Whether it is known how many there were."""
+        return self.most == self.least
 
 
-def summary_of(
-    groups: Sequence[tuple[KnownGroup, int]],
-    total: int,
-    before: int | None,
-    period: TimeRange,
-    budget: ErrorBudget | None,
-) -> list[str]:
+def totals_in(two: Two, severities: Collection[str]) -> Totals:
+    """How many errors the figures of the whole or of a worker tell."""
+    now, before = by_severity(two.now, severities), by_severity(two.before, severities)
+    count = sum(now.values())
+    return Totals(count, count, now, sum(before.values()))
+
+
+def totals_of(groups: Sequence[MetGroup]) -> Totals:
+    """How many errors some groups have."""
+    found: Counter[str] = Counter()
+    for group in groups:
+        found.update(group.severities)
+    count = sum(group.count for group in groups)
+    told = {severity.value: found[severity] for severity in SEVERITIES if found[severity]}
+    return Totals(count, sum(group.least for group in groups), told if sum(told.values()) == count else {})
+
+
+def summary_of(groups: Sequence[MetGroup], totals: Totals, period: TimeRange, budget: ErrorBudget | None) -> list[str]:
     """What matters about the errors of a time, in words."""
-    if not total:
+    if not totals.most:
         return ["No error was reported in this time."]
-    change = "" if before is None else f", against {before:,} in the time before"
-    said = [f"{counted(total, 'error')} in {counted(len(groups), 'group')}{change}."]
-    if groups:
-        worst, count = groups[0]
-        share = 100 * count / total if total >= count else 100
-        said.append(f"Most frequent: {worst.error_type} ({count:,}, {share:.0f} %): {_line(worst.message)}")
-    new = [group for group, _ in groups if group.first_seen >= period.since]
+    said = [_opening(groups, totals), *_most_frequent(groups, totals)]
+    new = [group.known for group in groups if group.known.first_seen >= period.since]
     if new:
         said.append(f"New since {period.since:%Y-%m-%d %H:%M} UTC: {listed([group.error_type for group in new])}.")
-    critical = sum(count for group, count in groups if group.severity is Severity.critical)
+    critical = totals.by_severity.get(Severity.critical, 0)
     if critical:
-        said.append(f"{counted(critical, 'error')} in groups that are critical.")
+        said.append(f"{counted(critical, 'error is', 'errors are')} critical.")
     if budget is not None and budget.burned_percent > 100:
         said.append(_overspent(budget).text)
     return said
 
 
-def by_type(groups: Iterable[tuple[KnownGroup, int]]) -> dict[str, int]:
-    """How many errors of each type, the most frequent first."""
-    counts: Counter[str] = Counter()
-    for group, count in groups:
-        counts[group.error_type] += count
-    return dict(counts.most_common(50))
+def _opening(groups: Sequence[MetGroup], totals: Totals) -> str:
+    many = f"{_between(totals.least, totals.most, 'error')} in {'' if _all_exact(groups) else 'at most '}"
+    change = "" if totals.before is None else f", against {totals.before:,} in the time before"
+    unknown = "" if totals.is_exact else "; how many of their errors in this time are of the worker or task is not kept"
+    return f"{many}{counted(len(groups), 'group')}{change}{unknown}."
 
 
-def _count(reading: Reading, group: KnownGroup) -> int:
-    count = reading.at(Span.now, Dimension.error, group.fingerprint).counts.get("errors", 0)
-    # Roll-ups of a group are not kept by worker or task: of these no more can be than there ever were.
-    return count if group.of_filter is None else min(count, group.of_filter)
+def _most_frequent(groups: Sequence[MetGroup], totals: Totals) -> list[str]:
+    if not groups:
+        return []
+    first = groups[0]
+    share = f", {100 * min(first.count, totals.most) / totals.most:.0f} %" if first.is_exact else ""
+    many = f"{first.count:,}" if first.is_exact else f"{first.least:,} to {first.count:,}"
+    return [f"Most frequent: {first.known.error_type} ({many}{share}): {_line(first.known.message)}"]
+
+
+def _between(least: int, most: int, noun: str) -> str:
+    return counted(most, noun) if least == most else f"{least:,} to {counted(most, noun)}"
+
+
+def _all_exact(groups: Sequence[MetGroup]) -> bool:
+    return all(group.is_exact for group in groups)
 
 
 def _outcome(name: str, two: Two) -> StrategyOutcome | None:

@@ -16,6 +16,10 @@ from analytics_query.domain.vocabulary import SYSTEM, Dimension
 from contracts.analytics import EntityType
 
 WHOLE = (SYSTEM,)
+USUAL = 20
+"""How many are listed where nobody says how many."""
+LISTED = frozenset(Dimension) - {Dimension.task_class, Dimension.repository}
+"""What a report on the system lists; the others are compared with what was before."""
 RANKED_BY = dict.fromkeys(Dimension, "attempts_ended") | {
     Dimension.phase: "phase_ms",
     Dimension.operation: "calls",
@@ -123,7 +127,7 @@ def left_out(reads: Reads) -> tuple[str, ...]:
     return (*(sorted(rest) if len(rest) >= WORTHWHILE * len(KNOWN) else ()), *lasts)
 
 
-def of_system(wanted: Collection[str]) -> list[Need]:
+def of_system(wanted: Collection[str], limit: int = USUAL) -> list[Need]:
     """What a report on the whole system needs."""
     needs = _spans(BOTH, Dimension.system, WHOLE, OF_SYSTEM)
     if is_wanted(SERIES_GROUPS, wanted):
@@ -135,15 +139,17 @@ def of_system(wanted: Collection[str]) -> list[Need]:
     if is_wanted(("regressions",), wanted):
         needs += _spans(TOGETHER, Dimension.task_class, None, OF_CLASSES)
         needs += _spans(TOGETHER, Dimension.repository, None, OF_REPOSITORIES)
-    return needs + _of_parts(wanted)
+    return _listed(needs + _of_parts(wanted), LISTED, limit)
 
 
-def of_entities(dimension: Dimension, entities: Sequence[str], wanted: Collection[str]) -> list[Need]:
+def of_entities(
+    dimension: Dimension, entities: Sequence[str], wanted: Collection[str], limit: int = USUAL
+) -> list[Need]:
     """What a report on workers, repositories, agents or models needs; without names the busiest."""
     named = tuple(entities) or None
     if named is not None and len(named) > 1:
         return _compared(dimension, named, OF_RANKED)
-    needs = _compared(dimension, named, OF_ONE if named else OF_RANKED)
+    needs = _listed(_compared(dimension, named, OF_ONE if named else OF_RANKED), {dimension}, limit)
     if dimension is Dimension.worker:
         needs.append(Need(Span.now, Dimension.system, WHOLE, OF_COMPARED))
     if named and is_wanted(SERIES_GROUPS, wanted):
@@ -165,7 +171,9 @@ def of_tasks(classes: Sequence[str], phases: Sequence[str]) -> list[Need]:
     return [need for kind, names, reads in wished if names for need in _spans(TOGETHER, kind, tuple(names), reads)]
 
 
-def of_analytics(dimension: Dimension, entities: Sequence[str], types: Collection[str]) -> list[Need]:
+def of_analytics(
+    dimension: Dimension, entities: Sequence[str], types: Collection[str], limit: int = USUAL
+) -> list[Need]:
     """What the figures of these types of analytics need; without types those of all."""
     whole = dimension is Dimension.system
     reads, over_time = (OF_SYSTEM, SYSTEM_OVER_TIME) if whole else (OF_ONE, OVER_TIME)
@@ -174,18 +182,21 @@ def of_analytics(dimension: Dimension, entities: Sequence[str], types: Collectio
         # The opening tells how long attempts took.
         reads = _reads((*shown, *(system.DEFINITIONS if whole else ())), ("execution_ms",))
         over_time = _told(shown, analytics.TOLD_OVER_TIME)
-    needs = _spans(BOTH, dimension, tuple(entities) or None, reads)
+    needs = _listed(_spans(BOTH, dimension, tuple(entities) or None, reads), {dimension}, limit)
     return [*needs, Need(Span.series, dimension, tuple(entities), over_time)] if len(entities) == 1 else needs
 
 
-def of_quality(dimension: Dimension, entities: Sequence[str], wanted: Collection[str]) -> list[Need]:
+def of_quality(
+    dimension: Dimension, entities: Sequence[str], wanted: Collection[str], limit: int = USUAL
+) -> list[Need]:
     """What a quality dashboard needs."""
     named = tuple(entities) or None
     if dimension is Dimension.system:
-        needs = _spans(BOTH, Dimension.system, WHOLE, OF_QUALITY) + _spans(BOTH, Dimension.repository, None, OF_QUALITY)
         named = WHOLE
+        needs = _listed(_spans(BOTH, Dimension.repository, None, OF_QUALITY), {Dimension.repository}, limit)
+        needs += _spans(BOTH, Dimension.system, WHOLE, OF_QUALITY)
     else:
-        needs = _spans(BOTH, dimension, named, OF_QUALITY)
+        needs = _listed(_spans(BOTH, dimension, named, OF_QUALITY), {dimension}, limit)
     if is_wanted(("performance",), wanted):
         needs.append(Need(Span.history, dimension, named, PACE))
     if is_wanted(("regressions",), wanted) and dimension in {Dimension.system, Dimension.repository}:
@@ -203,13 +214,19 @@ def of_decisions() -> list[Need]:
     return _spans(BOTH, Dimension.system, WHOLE, COUNTS) + _spans(BOTH, Dimension.decision, None, PARTS)
 
 
-def of_errors(fingerprints: Sequence[str], include_recovery: bool) -> list[Need]:
-    """What an analysis of these groups of errors needs."""
+def of_errors(
+    fingerprints: Sequence[str], worker_id: str | None, *, include_recovery: bool, include_strategies: bool
+) -> list[Need]:
+    """What an analysis of these groups of errors needs, perhaps of one worker."""
     needs = _spans((*BOTH, Span.series), Dimension.system, WHOLE, COUNTS)
     if fingerprints:
         needs.append(Need(Span.now, Dimension.error, tuple(fingerprints), COUNTS))
+    if worker_id is not None:
+        needs += _spans(BOTH, Dimension.worker, (worker_id,), COUNTS)
     if include_recovery:
-        needs += _spans(BOTH, Dimension.recovery, None, COUNTS) + _spans(BOTH, Dimension.strategy, None, COUNTS)
+        needs += _spans(BOTH, Dimension.recovery, None, COUNTS)
+    if include_strategies:
+        needs += _spans(BOTH, Dimension.strategy, None, COUNTS)
     return needs
 
 
@@ -225,6 +242,11 @@ def _of_parts(wanted: Collection[str]) -> list[Need]:
     if is_wanted(("questions",), wanted):
         needs += _spans(BOTH, Dimension.question, None, PARTS)
     return needs
+
+
+def _listed(needs: Iterable[Need], dimensions: Collection[Dimension], limit: int) -> list[Need]:
+    """No fewer are read than are to be listed."""
+    return [need._replace(most=limit) if need.dimension in dimensions else need for need in needs]
 
 
 def _spans(spans: Sequence[Span], dimension: Dimension, entities: tuple[str, ...] | None, reads: Reads) -> list[Need]:

@@ -12,7 +12,7 @@ from analytics_query.decisions.reports.reading import Reading
 from analytics_query.decisions.reports.regressions import regressions_section
 from analytics_query.decisions.reports.summary import opening_of, summary_of
 from analytics_query.decisions.reports.trends import series_of
-from analytics_query.decisions.reports.words import entity_name
+from analytics_query.decisions.reports.words import entity_name, hours_counted
 from analytics_query.domain.vocabulary import SYSTEM, Dimension, Resolution
 from contracts.analytics import Section
 
@@ -62,11 +62,8 @@ def system_report(
 
 def _by_the_hour(section: Section, reading: Reading) -> Section:
     """The section; with a note if more time is counted in it than was asked for."""
-    counted = reading.period.outward(Resolution.hour)
-    if not section.rows or (counted.since, counted.until) == (reading.period.since, reading.period.until):
-        return section
-    ends = " to ".join(f"{end:%Y-%m-%d %H:%M}" for end in (counted.since, counted.until))
-    return section.model_copy(update={"notes": [*section.notes, f"Whole hours are counted: {ends} UTC."]})
+    told = hours_counted(reading.period, reading.period.outward(Resolution.hour)) if section.rows else []
+    return section.model_copy(update={"notes": [*section.notes, *told]})
 
 
 def entities_report(

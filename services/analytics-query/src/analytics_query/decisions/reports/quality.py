@@ -4,7 +4,7 @@ from collections.abc import Collection, Sequence
 
 from analytics_query.decisions.reports.definitions import Definition, Named, Two, figures_of, is_wanted
 from analytics_query.decisions.reports.evident import LEVELS, spread_of
-from analytics_query.decisions.reports.ranking import by_work
+from analytics_query.decisions.reports.ranking import BY_NAME, by_work, not_shown
 from analytics_query.decisions.reports.reading import Reading, Span
 from analytics_query.decisions.reports.recipes import Mean, Newest, Per, Portion, Quantile, Total
 from analytics_query.decisions.reports.reckoned import Reckoned
@@ -133,12 +133,15 @@ def quality_sections(
     if dimension is Dimension.system:
         whole = entity_section(reading, dimension, SYSTEM, wanted, "Quality", newest=False)
         rows = [_row(reading, Dimension.repository, one, wanted) for one in by_work(reading, Dimension.repository)]
-        return [whole.model_copy(update={"rows": _shown(rows, limit)})]
+        notes = [*whole.notes, *not_shown(reading, Dimension.repository, limit, BY_NAME)]
+        return [whole.model_copy(update={"rows": _shown(rows, limit), "notes": notes})]
     if len(entities) == 1:
         name = next(iter(entities))
         return [entity_section(reading, dimension, name, wanted, f"Quality of {entity_name(name)}", newest=True)]
     rows = [_row(reading, dimension, entity, wanted) for entity in by_work(reading, dimension)]
-    return [Section(name="quality", title="Quality", rows=_shown(rows, limit))]
+    most = max(limit, len(entities))
+    notes = not_shown(reading, dimension, most, BY_NAME)
+    return [Section(name="quality", title="Quality", rows=_shown(rows, most), notes=notes)]
 
 
 def flaky_findings(reading: Reading) -> list[Finding]:

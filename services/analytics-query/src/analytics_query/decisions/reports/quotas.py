@@ -5,6 +5,7 @@ from datetime import datetime
 from typing import NamedTuple
 
 from analytics_query.decisions.reports.definitions import Named, is_wanted
+from analytics_query.decisions.reports.ranking import not_shown
 from analytics_query.decisions.reports.reading import Reading, Span
 from analytics_query.decisions.reports.reckoned import Reckoned
 from analytics_query.decisions.reports.words import amount, duration
@@ -71,7 +72,8 @@ def quotas_section(reading: Reading, wanted: Collection[str], limit: int) -> Sec
     ordered = sorted(known, key=lambda entity: (known[entity].exhaustion_hours() or float("inf"), entity))
     rows = [_row(entity, known[entity], rank) for rank, entity in enumerate(ordered[:limit], start=1)]
     findings = [one for entity in ordered if (one := _finding(entity, known[entity], reading.now))]
-    return Section(name="quotas", title="API quotas", rows=rows, findings=findings) if rows else None
+    notes = not_shown(reading, Dimension.quota, limit)
+    return Section(name="quotas", title="API quotas", rows=rows, findings=findings, notes=notes) if rows else None
 
 
 def quota_of(figures: Figures, series: Sequence[Rollup]) -> Quota | None:

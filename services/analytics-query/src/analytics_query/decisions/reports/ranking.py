@@ -9,6 +9,8 @@ from analytics_query.domain.rollups import Figures
 from analytics_query.domain.vocabulary import Dimension
 from contracts.analytics import Row, Section
 
+BY_LIMIT = "limit says how many are"
+BY_NAME = "entity_id names those that are wanted"
 WORK = ("attempts_ended", "calls", "questions_asked", "seen")
 
 
@@ -33,9 +35,14 @@ def ranked(
         for rank, entity in enumerate(entities[:limit], start=1)
     ]
     rows = [row for row in rows if any(figure.samples for figure in row.figures)]
-    hidden = len(entities) - limit
-    notes = [f"{counted(hidden, 'more', 'more')} not shown; limit says how many are."] if hidden > 0 else []
-    return Section(name=name, title=title, rows=rows, notes=notes)
+    return Section(name=name, title=title, rows=rows, notes=not_shown(reading, dimension, limit))
+
+
+def not_shown(reading: Reading, dimension: Dimension, shown: int, how: str = BY_LIMIT, kind: str = "") -> list[str]:
+    """How many entities there are beside those that are listed, if any, and how to see them."""
+    hidden = max(len(reading.entities(dimension)), reading.many.get(dimension, 0)) - shown
+    more = counted(hidden, f"more {kind}") if kind else counted(hidden, "more", "more")
+    return [f"{more} not shown; {how}."] if hidden > 0 else []
 
 
 def by_work(reading: Reading, dimension: Dimension) -> list[str]:

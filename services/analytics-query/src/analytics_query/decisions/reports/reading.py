@@ -48,6 +48,8 @@ class Need(NamedTuple):
     """None: the busiest ones."""
     reads: Reads = Reads()
     """What of them."""
+    most: int = 0
+    """How many of the busiest at least, where more are listed than are usually read."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +60,8 @@ class Reading:
     now: datetime
     spans: Mapping[Span, Mapping[Entity, Figures]]
     series: Mapping[Entity, list[Rollup]] = field(default_factory=dict[Entity, list[Rollup]])
+    many: Mapping[Dimension, int] = field(default_factory=dict[Dimension, int])
+    """How many entities there are in all, where the busiest were read."""
 
     def two(self, dimension: Dimension, entity: str) -> Two:
         """The figures of an entity with those of the time before; empty where nothing is known."""

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 
+from analytics_query.decisions.time_ranges import ALL, TimeRange
 from contracts.analytics import Figure
 
 _TEXT: dict[str, Callable[[float], str]] = {
@@ -62,6 +63,15 @@ def listed(names: list[str], most: int = 3) -> str:
     if len(names) > most:
         return f"{', '.join(names[:most])} and {len(names) - most} more"
     return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}" if names else "none"
+
+
+def hours_counted(asked: TimeRange, period: TimeRange) -> list[str]:
+    """What to say where more time is counted than was asked for."""
+    # `all` is counted from the first event on.
+    if asked.name == ALL or (period.since, period.until) == (asked.since, asked.until):
+        return []
+    ends = " to ".join(f"{end:%Y-%m-%d %H:%M}" for end in (period.since, period.until))
+    return [f"Whole hours are counted: {ends} UTC."]
 
 
 def entity_name(entity_id: str) -> str:

@@ -113,8 +113,8 @@ class PerformanceReport(Entities):
     """Input of `performance_report`."""
 
     report_type: ReportType = ReportType.system
-    """task: needs ids. worker: the ones with these ids, or all. system: the whole. comparative: two ids or more against
-    each other, or all workers."""
+    """task: needs ids. worker: the ones with these ids, or all. system: the whole. comparative: two ids or more of one
+    kind (workers, repositories, agents, models or tasks) against each other, or all workers."""
     metrics: OneOrMany[PerformanceMetric] = []
     """Groups of figures (one or more); left out or all: every one."""
     limit: PageSize = 20
