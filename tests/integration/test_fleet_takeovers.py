@@ -75,6 +75,11 @@ class Pair:
         events = await self.o.told("event.worker.commanded")
         return [(str(event.data["worker_id"]), str(event.data["action"])) for event in events]
 
+    async def done(self) -> list[tuple[str | None, Any, Any]]:
+        """What was told of the fleet's doings: about which worker, its instance, and the size."""
+        told = await self.o.told_of_fleet()
+        return [(event.worker_id, event.data.get("instance"), event.data.get("workers")) for event in told]
+
     async def nothing_meant(self) -> bool:
         """Whether nothing is to become of any worker."""
         return not await self.o.sql("SELECT FROM fleet_intentions")
@@ -129,6 +134,7 @@ async def test_a_restart_that_its_leader_died_in_ends_the_pod_once_and_its_worke
         await pair.looked_often()
         assert (pair.writes(), pair.is_ending(1)) == ([("DELETE", worker.worker_id)], False)
         assert await pair.commands() == [(worker.worker_id, "restart"), (worker.worker_id, "resume")]
+        assert await pair.done() == [(worker.worker_id, before, None)]
 
 
 async def test_a_place_whose_leaders_died_in_its_drain_and_in_giving_it_up_is_given_up_once(
@@ -141,6 +147,7 @@ async def test_a_place_whose_leaders_died_in_its_drain_and_in_giving_it_up_is_gi
         await eventually(lambda: pair.cluster.replicas == 2)
         pair.cluster.settle()
         second = await pair.worker(1)
+        uid = pair.cluster.uid(second.worker_id)
         held = [await worker.take() for worker in (first, second)]
         await first.end(held[0])
         assert (await second.commanded()).action == "drain"
@@ -157,4 +164,5 @@ async def test_a_place_whose_leaders_died_in_its_drain_and_in_giving_it_up_is_gi
         # To be two, and to be one.
         assert (pair.cluster.replicas, pair.writes()) == (1, [("PATCH", "scale")] * 2)
         assert await pair.commands() == [(second.worker_id, "drain")]
+        assert await pair.done() == [(None, None, 2), (second.worker_id, uid, 1)]
         assert [(await pair.o.reaches(task.task_id, "completed")).attempt for task in tasks] == [1, 1]

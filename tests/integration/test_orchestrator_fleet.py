@@ -186,6 +186,10 @@ class World:
     async def intentions(self) -> list[str]:
         return [row["worker_id"] for row in await self.o.sql("SELECT worker_id FROM fleet_intentions ORDER BY 1")]
 
+    async def done(self) -> list[tuple[str, str, str | None, dict[str, Any]]]:
+        """What was told of the fleet's doings: what, who asked, about whom, and more."""
+        return [(one.kind.value, one.actor, one.worker_id, one.data) for one in await self.o.told_of_fleet()]
+
     def is_ending(self, place: int) -> bool:
         return "deletionTimestamp" in self.cluster.pods[NAME.format(place)]["metadata"]
 
@@ -229,6 +233,7 @@ async def test_a_restart_deletes_the_pod_and_moves_what_it_had_without_losing_an
         await worker.beat(assignment, draining=True)
         await eventually(lambda: world.is_ending(1))
         assert not world.is_ending(0)
+        ended = world.cluster.uid(worker.worker_id)
 
         # What a worker-agent does at SIGTERM when it is draining.
         await world.o.bus.request(f"manager.end_session.{worker.worker_id}", b"{}", 5)
@@ -243,6 +248,8 @@ async def test_a_restart_deletes_the_pod_and_moves_what_it_had_without_losing_an
         assert [one.state for one in view.attempts] == ["refused", "assigned"]
         assert await world.intentions() == []
         assert not world.is_ending(1)
+        told = {"reason": "it hangs", "instance": ended}
+        assert await world.done() == [("worker.ended", "manager", worker.worker_id, told)]
 
 
 async def test_a_drained_restart_waits_for_what_runs_and_a_resume_calls_it_off(
@@ -333,6 +340,10 @@ async def test_the_fleet_grows_with_the_queue_and_shrinks_from_its_end_once_that
         assert (await back.commanded(lambda one: one.action != "drain")).action == "resume"
         assert {(await one.take()).task_id for one in (first, back)} == {task.task_id for task in tasks}
         assert await world.intentions() == ["mews-worker-2"]
+        sizes = [(more["workers_before"], more["workers"]) for _, _, _, more in await world.done()]
+        # It may have grown in two steps; each begins where the one before ended.
+        assert [after for _, after in sizes][-4:] == [3, 2, 1, 2]
+        assert [before for before, _ in sizes] == [1, *(after for _, after in sizes[:-1])]
 
 
 async def test_a_worker_that_comes_after_its_place_was_to_be_given_up_is_told_to_drain(
@@ -356,6 +367,14 @@ async def test_a_worker_that_comes_after_its_place_was_to_be_given_up_is_told_to
         await eventually(lambda: cluster.replicas == 2)
         told = await world.o.told("event.worker.commanded", at_least=1)
         assert [event.data["action"] for event in told] == ["drain"]
+        ((what, who, whom, more),) = await world.done()
+        assert (what, who, whom, more["reason"]) == (
+            "worker.scaled",
+            "orchestrator",
+            "mews-worker-2",
+            "fewer workers are needed",
+        )
+        assert (more["workers_before"], more["workers"]) == (3, 2)
 
 
 async def test_what_a_scaled_away_worker_had_is_moved_once_it_is_neither_there_nor_heard(

@@ -32,6 +32,7 @@ from tests.support.waiting import PATIENCE_S, eventually
 
 # Backoffs and ticks of production would make every test of a second attempt slow. Samples come where a test asks.
 FAST = {"schedule_tick_ms": 20, "watch_tick_ms": 50, "retry_base_ms": 20, "retry_cap_ms": 100, "fleet_sample_ms": 0}
+UNTOLD = "SELECT 1 FROM fleet_orders UNION ALL SELECT 1 FROM outbox UNION ALL SELECT 1 FROM outbox_sealed"
 
 
 class Orchestra:
@@ -100,6 +101,15 @@ class Orchestra:
             return found
         finally:
             await subscription.unsubscribe()
+
+    async def told_of_fleet(self) -> list[DecidedEvent]:
+        """Which instances were ended, and then how the size was changed, once no more of that is to be told."""
+
+        async def all_told() -> bool:
+            return not await self.sql(UNTOLD)
+
+        await eventually(all_told)
+        return [*await self.told("event.worker.ended"), *await self.told("event.worker.scaled")]
 
     async def sql(self, statement: str, *values: Any) -> list[asyncpg.Record]:
         """Ask the database."""

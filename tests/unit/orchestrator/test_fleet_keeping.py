@@ -9,15 +9,17 @@ from typing import Any
 import pytest
 
 from contracts.commands import Command
+from contracts.decided import DecidedEvent
 from contracts.tasks import AttemptState
 from contracts.workers import Heartbeat, WorkerStatus
+from orchestrator.decisions.orders import Order, SizeOrder
 from orchestrator.decisions.retries import RetryPolicy
 from orchestrator.decisions.scaling import ScalePolicy
 from orchestrator.domain import AttemptRef, Demand, FleetAction, FleetLook, Instance, Intention, Line, Worker
 from orchestrator.errors import FleetAway
 from orchestrator.handlers.fleet import FleetKeeper
 from orchestrator.handlers.leading import Leader
-from orchestrator.ports import FleetTraits, LiveAttempt, Member
+from orchestrator.ports import FleetTraits, LiveAttempt, Member, Said
 from servicekit.leader import Leadership
 from tests.support.examples import NOW
 from tests.support.fakes import FakeClock
@@ -48,6 +50,8 @@ class Records:
         self.waiting = 0
         self.told: WorkerStatus | None = None
         self.commands: list[str] = []
+        self.asked: dict[str, Order] = {}
+        self.events: list[DecidedEvent] = []
         self.meanwhile: Callable[[], None] = _nothing
 
     async def fleet(self, since: datetime) -> list[Member]:
@@ -94,8 +98,17 @@ class Records:
     def command(self, commands: list[Command]) -> None:
         self.commands += [one.action.value for one in commands]
 
-    def emit(self, events: object) -> None:
-        del events
+    def emit(self, events: list[Said]) -> None:
+        self.events += [DecidedEvent.model_validate_json(one.json) for one in events]
+
+    async def orders(self) -> list[Order]:
+        return list(self.asked.values())
+
+    async def place_order(self, order: Order) -> None:
+        self.asked[order.key] = order
+
+    async def close_order(self, order: Order) -> bool:
+        return self.asked.pop(order.key, None) is not None
 
     async def still_means(self, intention: Intention) -> bool:
         return intention in self.meant
@@ -116,12 +129,16 @@ class Pods:
         self.looks = 0
         self.meanwhile: Callable[[], None] = _nothing
         self.refuses: set[str] = set()
+        self.ending: set[str] = set()
+        self.replicas, self.version = 2, "v1"
         self.looking: Callable[[], None] = _nothing
 
     async def look(self) -> FleetLook:
         self.looks += 1
         self.looking()
-        return FleetLook(2, "v1", [Instance(f"w-{n}", f"pod-{n}", is_ready=True) for n in range(2)])
+        names = [f"w-{n}" for n in range(2)]
+        pods = [Instance(one, f"pod-{one[2:]}", is_ready=True, is_ending=one in self.ending) for one in names]
+        return FleetLook(self.replicas, self.version, pods)
 
     async def end(self, instance: Instance) -> None:
         if instance.worker_id in self.refuses:
@@ -300,3 +317,75 @@ async def test_a_look_that_outlasts_the_reign_is_not_shown(scene: Scene) -> None
     scene.pods.looking = lambda: scene.clock.advance(11)
     await scene.keeper.tick()
     assert sample("mews_fleet_replicas") == 0
+
+
+def told(scene: Scene) -> list[tuple[str, str, str | None, dict[str, Any]]]:
+    """What was said about the fleet's doings."""
+    kinds = ("worker.ended", "worker.scaled")
+    return [(one.kind.value, one.actor, one.worker_id, one.data) for one in scene.records.events if one.kind in kinds]
+
+
+async def test_the_end_of_an_instance_is_told_once_it_is_seen_with_who_asked_and_why(scene: Scene) -> None:
+    scene.records.meant = [replace(restart(0), asked_by="alice", reason="it hangs")]
+    asked_at = scene.clock.now()
+    await scene.keeper.tick()
+    assert (scene.pods.ended, told(scene)) == (["w-0"], [])
+    scene.pods.ending.add("w-0")
+    for _ in range(3):
+        scene.clock.advance(1)
+        await scene.keeper.tick()
+    assert told(scene) == [("worker.ended", "alice", "w-0", {"reason": "it hangs", "instance": "pod-0"})]
+    assert [one.occurred_at for one in scene.records.events] == [asked_at]
+
+
+async def test_an_end_that_is_refused_is_told_once_it_is_done_and_not_at_all_if_it_was_called_off(scene: Scene) -> None:
+    scene.records.meant = [restart(0), restart(1)]
+    scene.pods.refuses |= {"w-0", "w-1"}
+    await scene.keeper.tick()
+    assert sorted(scene.records.asked) == ["pod-0", "pod-1"]
+    scene.records.meant.pop()
+    scene.pods.refuses.clear()
+    await scene.keeper.tick()
+    assert (scene.pods.ended, list(scene.records.asked), told(scene)) == (["w-0"], ["pod-0"], [])
+    # Somebody else ends the other.
+    scene.pods.ending |= {"w-0", "w-1"}
+    await scene.keeper.tick()
+    assert [worker for _, _, worker, _ in told(scene)] == ["w-0"]
+
+
+FEWER = {"reason": "fewer workers are needed", "instance": "pod-1", "workers_before": 2, "workers": 1}
+MORE = {"reason": "more workers are needed", "workers_before": 2, "workers": 3}
+
+
+@pytest.mark.parametrize(
+    ("meant", "waiting", "worker", "data"),
+    [([replace(REMOVE, reason="fewer workers are needed")], 0, "w-1", FEWER), ([], 3, None, MORE)],
+    ids=["fewer", "more"],
+)
+async def test_a_size_is_told_once_by_whoever_leads_when_it_is_seen(
+    meant: list[Intention], waiting: int, worker: str | None, data: dict[str, Any]
+) -> None:
+    scene = await Scene(replace(FOLLOWING, most=3), meant).reign()
+    scene.records.waiting = waiting
+    scene.beat(1)
+    await scene.keeper.tick()
+    assert (scene.pods.sizes, told(scene)) == ([data["workers"]], [])
+    # The next leader has not asked for it.
+    await scene.leader.reign(None)
+    await scene.reign()
+    scene.pods.replicas, scene.pods.version = data["workers"], "v2"
+    for _ in range(2):
+        await scene.keeper.tick()
+    assert told(scene) == [("worker.scaled", "orchestrator", worker, data)]
+
+
+@pytest.mark.parametrize(
+    ("version", "keys"), [("v1", ["size"]), ("v0", [])], ids=["it may still come", "the set is another"]
+)
+async def test_a_size_that_was_not_taken_is_not_told_and_forgotten_once_it_cannot_be(
+    scene: Scene, version: str, keys: list[str]
+) -> None:
+    order = SizeOrder(2, 3, version, "orchestrator", NOW)
+    scene.records.asked = {order.key: order}
+    await scene.keeper.tick()
+    assert (list(scene.records.asked), told(scene)) == (keys, [])

@@ -42,6 +42,11 @@ class DecidedKind(StrEnum):
     worker_online = "worker.online"
     worker_offline = "worker.offline"
     worker_commanded = "worker.commanded"
+    worker_ended = "worker.ended"
+    """Whoever runs the fleet has ended an instance of a worker, as the leader asked; `data`: which, and why."""
+    worker_scaled = "worker.scaled"
+    """The size of the fleet was changed, from `data.workers_before` to `data.workers`; `worker_id` says whose place is
+    given up, where it shrank."""
     worker_sampled = "worker.sampled"
     """How the fleet and the queue stand, every so often; `data` is a `FleetSample`."""
     question_asked = "question.asked"

@@ -253,6 +253,7 @@ class Intention:
     """From when on it does not wait for attempts any more; None: it waits for all of them."""
     told: WorkerStatus | None = None
     """What a manager has told the worker to be, before or since: it is so afterwards. None: it works."""
+    reason: str | None = None
 
 
 class Instance(NamedTuple):

@@ -38,6 +38,10 @@ def one_of(column: str, values: list[str]) -> str:
     return f"{column} IN ({', '.join(repr(value) for value in values)})"
 
 
+WHOLE_ORDER = """
+    CASE WHEN order_key = 'size' THEN num_nulls(version, size_before, size_after) = 0
+    ELSE num_nulls(worker_id, instance) = 0 AND num_nonnulls(version, size_before, size_after) = 0 END
+"""
 KNOWN_CLASS = f"failure_class IS NULL OR {one_of('failure_class', FAILURE_CLASSES)}"
 
 
@@ -214,3 +218,21 @@ class FleetIntentionRow(Base, table=True):
     asked_by: str = Field(sa_column=Column(String(255), nullable=False))
     until: datetime | None = Field(sa_column=Column(MOMENT))
     told: str | None = Field(sa_column=Column(String(20)))
+    reason: str | None = Field(sa_column=Column(Text))
+
+
+class FleetOrderRow(Base, table=True):
+    """What the leader has asked of whoever runs the fleet, and not told of yet: the end of an instance, or a size."""
+
+    __tablename__ = "fleet_orders"  # pyright: ignore[reportAssignmentType]
+    __table_args__ = (CheckConstraint(WHOLE_ORDER, name="fleet_orders_whole"),)
+
+    order_key: str = Field(sa_column=Column(ID, primary_key=True))
+    ordered_at: datetime = Field(sa_column=Column(MOMENT, nullable=False))
+    ordered_by: str = Field(sa_column=Column(String(255), nullable=False))
+    reason: str | None = Field(sa_column=Column(Text))
+    worker_id: str | None = Field(sa_column=Column(ID))
+    instance: str | None = Field(sa_column=Column(String(255)))
+    version: str | None = Field(sa_column=Column(String(255)))
+    size_before: int | None = Field(sa_column=Column(Integer))
+    size_after: int | None = Field(sa_column=Column(Integer))

@@ -40,6 +40,22 @@ def test_measurements_are_left_out_and_decisions_kept_with_who_took_them() -> No
     assert json.loads(kept.details)["token"] == "********"
 
 
+@pytest.mark.parametrize(
+    ("kind", "data"),
+    [
+        (DecidedKind.worker_ended, {"reason": "it hangs", "instance": "0b9c"}),
+        (DecidedKind.worker_scaled, {"reason": "fewer workers are needed", "workers_before": 3, "workers": 2}),
+    ],
+)
+def test_what_was_done_with_the_fleet_is_kept_with_whom_why_and_who_asked(
+    kind: DecidedKind, data: dict[str, Any]
+) -> None:
+    (kept,) = entries_of([decided(kind, worker_id="w1", actor="alice", data=data)])
+    assert (kept.action, kept.outcome) == (kind.value, AuditOutcome.ok)
+    assert (kept.principal, kept.worker_id) == ("alice", "w1")
+    assert data.items() <= json.loads(kept.details).items()
+
+
 def test_a_call_is_kept_with_who_made_it_from_where_and_without_the_credential() -> None:
     made = Made(AuditSource.tool, "cancel_task", {"task_id": "task-1", "reason": "password=hunter2"}, NOW)
     entry = entry_of(made, Caller(ALICE, "10.0.0.1", "ab" * 16), AuditOutcome.begun)

@@ -69,6 +69,7 @@ class Scale:
 
     replicas: int
     version: str
+    before: int
     gives_up: Intention | None = None
 
 
@@ -127,7 +128,7 @@ def steps_of_size(
     if stale:
         return stale
     if target > active:
-        grow: list[Step] = [Scale(target, look.version)] if target > look.replicas else []
+        grow: list[Step] = [Scale(target, look.version, look.replicas)] if target > look.replicas else []
         return [*(Finish(one) for one in leaving), *grow]
     standing = standings.get(last, UNKNOWN)
     drain = Drain(last, next((one for one in look.instances if one.worker_id == last), None))
@@ -135,7 +136,8 @@ def steps_of_size(
         # It came after its place was to be given up, and nobody has told it.
         return [drain]
     if leaving:
-        return [Scale(look.replicas - 1, look.version, gives_up=leaving[0])] if _may_go(standing) else []
+        less = Scale(look.replicas - 1, look.version, look.replicas, gives_up=leaving[0])
+        return [less] if _may_go(standing) else []
     if target < active and not any(one.worker_id == last for one in intentions):
         return [drain]
     return []

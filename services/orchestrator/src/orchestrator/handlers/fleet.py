@@ -22,12 +22,14 @@ from orchestrator.decisions.fleet import (
     steps_of_size,
 )
 from orchestrator.decisions.liveness import words_to_be
+from orchestrator.decisions.orders import ACTOR, order_of
 from orchestrator.decisions.retries import RetryPolicy
 from orchestrator.decisions.scaling import History, ScalePolicy, needed, pressure, remembered, slots_of, target
 from orchestrator.domain import FleetAction, FleetLook, Intention
 from orchestrator.errors import FleetAway, FleetChanged
 from orchestrator.handlers.counting import FLEET_FAILURES, FLEET_INSTANCES, FLEET_REPLICAS, FLEET_STEPS
 from orchestrator.handlers.leading import Leader
+from orchestrator.handlers.ordering import tell_of_orders
 from orchestrator.handlers.sessions import give_back
 from orchestrator.handlers.telling import about_worker
 from orchestrator.ports import BusLink, Fleet, FleetTraits, Session, Store, Wake
@@ -36,7 +38,6 @@ from servicekit.ids import new_id
 from servicekit.leader import LostLeadershipError
 from servicekit.logs import get_logger
 
-ACTOR = "orchestrator"
 SCALED_AWAY = "its place in the fleet was given up"
 NOT_NEEDED = "fewer workers are needed"
 
@@ -85,6 +86,7 @@ class FleetKeeper:
             look = await self._fleet.look()
             self._assert_leads(epoch)
             self._show(look)
+            await tell_of_orders(self._store, look, epoch)
             failures = [await self._tried(step, epoch) for step in await self._steps(look)]
         except LostLeadershipError as error:
             self._leader.abdicate(error.detail)
@@ -192,7 +194,8 @@ class FleetKeeper:
             await session.assert_epoch(epoch)
             member = await session.lock_worker(step.worker_id)
             told, instance = (member.told if member else None), (step.instance.instance if step.instance else None)
-            await session.intend(Intention(step.worker_id, FleetAction.remove, instance, now, ACTOR, told=told))
+            meant = Intention(step.worker_id, FleetAction.remove, instance, now, ACTOR, told=told, reason=NOT_NEEDED)
+            await session.intend(meant)
             if member is not None:
                 await session.set_told(step.worker_id, WorkerStatus.draining, WorkerStatus.draining)
                 _tell(session, step.worker_id, CommandAction.drain, NOT_NEEDED, now)
@@ -202,6 +205,7 @@ class FleetKeeper:
         async with self._store.transaction() as session:
             await session.assert_epoch(epoch)
             await _assert_still_meant(session, step.intention)
+            await session.place_order(order_of(step, self._clock.now()))
         self._assert_leads(epoch)
         await self._fleet.end(step.instance)
 
@@ -211,6 +215,7 @@ class FleetKeeper:
             if step.gives_up is not None:
                 await _assert_still_meant(session, step.gives_up)
                 await _assert_idle(session, step.gives_up.worker_id)
+            await session.place_order(order_of(step, self._clock.now()))
         self._assert_leads(epoch)
         await self._fleet.scale(step.replicas, step.version)
 

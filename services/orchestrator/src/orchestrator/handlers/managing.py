@@ -140,7 +140,11 @@ class Manager:
             if member is None:
                 raise WorkerNotFound(worker_id)
             told = member.told
-            await session.intend(Intention(worker_id, FleetAction.restart, None, now, command.issued_by, until, told))
+            await session.intend(
+                Intention(
+                    worker_id, FleetAction.restart, None, now, command.issued_by, until, told, command.reason or None
+                )
+            )
             if drain or fleet.ends_agents:
                 await session.set_told(worker_id, WorkerStatus.draining, WorkerStatus.draining)
                 session.command([command.model_copy(update={"action": CommandAction.drain})])

@@ -9,6 +9,7 @@ from pydantic import JsonValue
 from contracts.addresses import without_credentials
 from contracts.decided import DecidedKind, FleetSample
 from contracts.tasks import TaskState
+from orchestrator.decisions.orders import EndOrder, Order
 from orchestrator.domain import AttemptRef, Closed, Fate, Traits
 from orchestrator.ports import Closing, Moved, Said
 from servicekit.ids import new_event_id
@@ -64,6 +65,20 @@ def about_worker(
 def about_fleet(sample: FleetSample, now: datetime) -> Said:
     """A domain event about how the fleet stands."""
     return _said(DecidedKind.worker_sampled, now, SYSTEM, {}, sample.to_dict())
+
+
+def about_order(order: Order) -> Said:
+    """A domain event about something that was asked of whoever runs the fleet, and is done."""
+    data: dict[str, object] = {} if order.reason is None else {"reason": order.reason}
+    if order.instance is not None:
+        data["instance"] = order.instance
+    if isinstance(order, EndOrder):
+        kind = DecidedKind.worker_ended
+    else:
+        kind = DecidedKind.worker_scaled
+        data |= {"workers_before": order.before, "workers": order.after}
+    about: dict[str, JsonValue] = {} if order.worker_id is None else {"worker_id": order.worker_id}
+    return _said(kind, order.ordered_at, order.ordered_by, about, data)
 
 
 def traits_data(traits: Traits) -> dict[str, object]:

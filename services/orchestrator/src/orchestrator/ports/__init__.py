@@ -9,6 +9,7 @@ from contracts.base import Page
 from contracts.rpc import CheckpointFound, ListWorkers, Mailbox, TaskBrief, WorkerBrief
 from contracts.tasks import QueueView, TaskView
 from contracts.workers import WorkerStatus, WorkerView
+from orchestrator.decisions.orders import Order
 from orchestrator.domain import (
     Assigned,
     AttemptRef,
@@ -215,6 +216,10 @@ class FleetReads(Protocol):
 
     async def intentions(self) -> list[Intention]:
         """All that is meant to be done with workers."""
+        ...
+
+    async def orders(self) -> list[Order]:
+        """What was asked of whoever runs the fleet, and is not told of yet."""
         ...
 
 

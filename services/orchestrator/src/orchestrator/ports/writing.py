@@ -7,6 +7,7 @@ from typing import Any, Protocol
 from contracts.commands import Command
 from contracts.tasks import CollaborationTerms, TaskView
 from contracts.workers import Registration, WorkerStatus
+from orchestrator.decisions.orders import Order
 from orchestrator.domain import AttemptRef, Closed, Fate, Intention, NewTaskRow, WorkerSeen
 from orchestrator.ports.values import (
     AttemptFacts,
@@ -174,6 +175,14 @@ class FleetWrites(Protocol):
 
     async def drop_intention(self, worker_id: str) -> None:
         """Whatever was meant to be done with a worker is not."""
+        ...
+
+    async def place_order(self, order: Order) -> None:
+        """Write down what is asked of whoever runs the fleet, before it is; another with its key is replaced."""
+        ...
+
+    async def close_order(self, order: Order) -> bool:
+        """It is done, or never will be; whether it was still there."""
         ...
 
     async def retire(self, worker_id: str, reason: str) -> bool:

@@ -26,6 +26,8 @@ DECIDED: Mapping[DecidedKind, AuditOutcome | None] = {
     DecidedKind.worker_online: None,
     DecidedKind.worker_offline: FAILED,
     DecidedKind.worker_commanded: OK,
+    DecidedKind.worker_ended: OK,
+    DecidedKind.worker_scaled: OK,
     # A measurement.
     DecidedKind.worker_sampled: None,
     # Asking decides nothing; what is answered does.
