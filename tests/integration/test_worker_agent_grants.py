@@ -107,8 +107,8 @@ async def given_more_time(worker: WorkerProcess, side: OtherSide, run_ms: int) -
     """How an agent ended that works longer than it may, and what was said when it asked for more."""
     task = f"task-time-{run_ms}"
     await up(side, task, f"echo up; sleep {run_ms // 1_000 + 2}; echo late", run_ms=run_ms)
-    asked: list[Any] = await asyncio.gather(request(worker, task, "compute", "+60 seconds"), return_exceptions=True)
-    return (await side.outcome(task, within=120)).status, asked[0]
+    [asked] = await asyncio.gather(request(worker, task, "compute", "+60 seconds"), return_exceptions=True)
+    return (await side.outcome(task, within=120)).status, asked
 
 
 async def test_what_is_there_already_asks_nobody(worker: WorkerProcess, side: OtherSide) -> None:
