@@ -22,7 +22,7 @@ from tests.support.worker_agent import worker_process
 
 WORKER = "worker-agent"
 NEEDS_ALL = [spec.name for spec in SERVICES if spec.name != GATEWAY]
-HAVE_REDIS = ["telemetry-ingest", GATEWAY]
+HAVE_REDIS = ["telemetry-ingest", "analytics-query", GATEWAY]
 
 
 class Lack(NamedTuple):

@@ -62,6 +62,7 @@ def create_app(settings: Settings) -> FastAPI:
         schema = schema_check(database, MIGRATIONS)
         readiness.add("schema", schema)
         readiness.add("bus", bus.check)
+        readiness.add("redis", cache.ready, advisory=True)
         await keep_declared(bus, settings)
         dead_letters = DeadLetters(database.pool, SERVICE)
         app.state.dead_letters = DeadLetterDesk(database, dead_letters, SystemClock())
