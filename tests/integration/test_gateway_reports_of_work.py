@@ -124,7 +124,7 @@ def expected_of(task_id: str) -> list[tuple[str, dict[str, Any], Any]]:
         ),
         (
             "error_analysis",
-            {"task_id": task_id, "include_recovery": True},
+            {"include_recovery": True},
             (3, {"warning": 2, "critical": 1}, groups, [("install it", 1, 1)]),
         ),
     ]
