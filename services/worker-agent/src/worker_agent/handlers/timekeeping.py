@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 from contracts.rpc import GetTime, ServerTime
 from servicekit.clock import Clock
 from servicekit.logs import get_logger
-from worker_agent.decisions.timing import offset
+from worker_agent.decisions.timing import TOLERATED, offset
 from worker_agent.errors import WorkerError
 from worker_agent.ports import Services
 
@@ -33,7 +33,7 @@ class Timekeeper:
         found = offset(asked_at, answer.now, self._clock.now()) if isinstance(answer, ServerTime) else None
         if found is None:
             return False
-        if abs(found - self._offset) > timedelta(seconds=1):
+        if abs(found - self._offset) > TOLERATED:
             log.warning("clock_corrected", offset_s=round(found.total_seconds(), 3))
         self._offset = found
         return True
