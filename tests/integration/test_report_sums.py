@@ -245,7 +245,7 @@ async def test_what_earlier_versions_kept_counts_and_is_moved_over(pg: Pg) -> No
         for one in batches[:-10]:
             await project(Projector(projections), [one])
         await connection.execute(AS_BEFORE)
-        before = await connection.fetchval(KEPT_AS_BEFORE)
+        before: int = await connection.fetchval(KEPT_AS_BEFORE)
         assert (await spread()).bins == {0: before, 35 + MIDDLE: before}
         for one in batches[-10:]:
             await project(Projector(projections), [one])

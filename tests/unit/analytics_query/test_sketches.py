@@ -6,6 +6,7 @@ from hypothesis import strategies as st
 
 from analytics_query.domain.rollups import Figures
 from analytics_query.domain.spreads import Spread
+from analytics_query.store.adding import FEW, add_up
 from analytics_query.store.rows import absorb
 from analytics_query.store.sketches import of_json, pack, unpack
 
@@ -40,9 +41,26 @@ def test_equal_distributions_are_equal_bytes(values: dict[str, list[float]]) -> 
     assert pack(again) == pack(spreads)
 
 
+@given(
+    st.lists(st.dictionaries(st.sampled_from("abc"), VALUES), min_size=FEW, max_size=2 * FEW),
+    st.sets(st.sampled_from("abc")),
+)
+@example([{}] * 2 * FEW, {"a"})
+@example([{"a": []}, {"b": [0.0]}, {"a": [-1.0]}, {"b": [0.0], "c": [1e14]}], set())
+def test_many_are_added_up_as_one_by_one(rows: list[dict[str, list[float]]], without: set[str]) -> None:
+    held = [{name: spread(some, 2 ** (8 * place)) for name, some in row.items()} for place, row in enumerate(rows)]
+    expected = Figures()
+    for one in held:
+        expected.absorb(Figures(spreads={name: spread for name, spread in one.items() if name not in without}))
+    found = Figures()
+    for one in add_up([pack(spreads) for spreads in held], without):
+        found.absorb_spread(*one)
+    assert found == expected
+
+
 def test_what_is_not_wanted_is_left_out() -> None:
     packed = pack({"a": spread([1, 2]), "b": spread([3]), "c": spread([-4, -4])})
-    assert [(one.metric, one.count, dict(one.bins)) for one in unpack(packed, {"b"})] == [
+    assert [(one.metric, one.seen, dict(one.bins)) for one in unpack(packed, {"b"})] == [
         ("a", 2, spread([1, 2]).bins),
         ("c", 2, spread([-4, -4]).bins),
     ]
@@ -53,7 +71,7 @@ def test_what_is_not_wanted_is_left_out() -> None:
 )
 def test_what_earlier_versions_wrote_means_the_same(bins: dict[str, int], value: float) -> None:
     [one] = of_json({"a": [2, str(2**70), bins], "b": [1, 1, {"1": 1}]}, {"b"})
-    found = Spread(one.count, one.micros, dict(one.bins))
+    found = Spread(one.seen, one.micros, dict(one.bins))
     assert (found.count, found.micros) == (2, 2**70)
     assert found.quantile(0.5) == pytest.approx(value, rel=0.02)
     assert found.bins == spread([value, value]).bins

@@ -14,8 +14,8 @@ ACCURACY = 0.01
 """Relative error of a quantile."""
 MICRO = 1_000_000
 LARGEST, SMALLEST = 1e15, 1e-100
-"""Values beyond the one count as it, those nearer to zero than the other as zero: what reports may hold has no bound, what
-adds up exactly needs one."""
+"""Values beyond the one count as it, those nearer to zero than the other as zero: what reports may hold has no bound,
+what adds up exactly needs one."""
 PlaceT = TypeVar("PlaceT", int, str)
 MAPPING = LogarithmicMapping(ACCURACY)
 MIDDLE = 16_384

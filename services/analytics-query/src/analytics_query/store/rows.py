@@ -1,6 +1,6 @@
 """How rows are read, and keys written."""
 
-from collections.abc import Collection, Iterable
+from collections.abc import Iterable
 from datetime import UTC, datetime
 from typing import Any
 
@@ -37,10 +37,10 @@ def rollup(row: asyncpg.Record) -> Rollup:
     return Rollup(key, figures)
 
 
-def absorb(figures: Figures, plain: Json, sketches: bytes, spreads: Json, without: Collection[str] = ()) -> None:
-    """Add `FIGURES` of a row, but the distributions of these metrics."""
+def absorb(figures: Figures, plain: Json, sketches: bytes, spreads: Json) -> None:
+    """Add `FIGURES` of a row."""
     figures.absorb_plain(plain)
-    for one in (*unpack(sketches, without), *of_json(spreads, without)):
+    for one in (*unpack(sketches), *of_json(spreads)):
         figures.absorb_spread(*one)
 
 

@@ -1,11 +1,11 @@
 """Distributions as they are stored: packed, since they are most of what reports read.
 
-A header in JSON (how wide times are, then metrics, counts, sums in millionths and numbers of bins), a line feed, the bins
-of all distributions one after the other (16 bits each, little-endian), and how often a value of each was seen.
+A header in JSON (how wide times are, then metrics, counts, sums in millionths and numbers of bins), a line feed, the
+bins of all distributions one after the other (16 bits each, little-endian), and how often a value of each was seen.
 """
 
 import struct
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import orjson
@@ -21,10 +21,24 @@ class Packed(NamedTuple):
     """One distribution, as it was stored."""
 
     metric: str
-    count: int
+    seen: int
     micros: int
     bins: Iterable[tuple[int, int]]
     """Bins, each with how often a value of it was seen; to be read once."""
+
+
+class Header(NamedTuple):
+    """What stands before the bins: how they are to be read."""
+
+    end: int
+    """Where they begin."""
+    width: str
+    """The format of times."""
+    metrics: Sequence[str]
+    counts: Sequence[int]
+    micros: Sequence[int | str]
+    many: Sequence[int]
+    """How many bins each distribution has."""
 
 
 def pack(spreads: Mapping[str, Spread]) -> bytes:
@@ -46,16 +60,20 @@ def unpack(packed: bytes, without: Collection[str] = ()) -> Iterator[Packed]:
     """What `pack` wrote, but these metrics."""
     if not packed:
         return
-    end = packed.index(b"\n")
-    width, *columns = orjson.loads(packed[:end])
-    total = sum(columns[-1])
-    numbers = struct.unpack_from(f"<{total}h{total}{width}", packed, end + 1)
-    at = 0
-    for metric, count, micros, many in zip(*columns, strict=True):
+    header = header_of(packed)
+    total, at = sum(header.many), 0
+    numbers = struct.unpack_from(f"<{total}h{total}{header.width}", packed, header.end)
+    for metric, count, micros, many in zip(*header[2:], strict=True):
         if metric not in without:
             bins = zip(numbers[at : at + many], numbers[total + at : total + at + many], strict=True)
             yield Packed(metric, count, int(micros), bins)
         at += many
+
+
+def header_of(packed: bytes) -> Header:
+    """What stands before the bins."""
+    end = packed.index(b"\n")
+    return Header(end + 1, *orjson.loads(packed[:end]))
 
 
 def of_json(spreads: Mapping[str, Any], without: Collection[str] = ()) -> Iterator[Packed]:

@@ -2,22 +2,25 @@
 
 import asyncio
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime
 from functools import lru_cache
 
 import orjson
+from asyncpg import Record
 
 from analytics_query.decisions.cover import Stretch, ceiling_of, cover
 from analytics_query.domain.rollups import LASTS, SPREADS, Figures, Key, Rollup
 from analytics_query.domain.vocabulary import RESOLUTIONS, WIDTH, Dimension, Entity, Resolution, bucket_of
 from analytics_query.ports import Busiest, Leading, Stretched
+from analytics_query.store.adding import add_up
 from analytics_query.store.kept import KeptAnswers, KeptSums, Part, Run, Sum, Versions, stretches_of
-from analytics_query.store.rows import FIGURES, absorb, columns
+from analytics_query.store.rows import FIGURES, columns
+from analytics_query.store.sketches import of_json
 from servicekit.pg import Connection, Database
 
 # OFFSET 0 keeps the planner from joining whole tables: each part is one short range of the primary key.
-ROWS = f"""
+ROWS = """
     (
         SELECT *, string_to_array(without, ',') AS names
         FROM unnest($1::text[], $2::text[], $3::timestamptz[], $4::timestamptz[], $5::text[], $6::jsonb[])
@@ -26,7 +29,7 @@ ROWS = f"""
     ) AS run
     CROSS JOIN LATERAL jsonb_array_elements_text(run.entities) WITH ORDINALITY AS part (entity, place)
     CROSS JOIN LATERAL (
-        SELECT {{columns}} FROM rollups
+        SELECT {columns} FROM rollups
         WHERE rollups.dimension = run.dimension AND rollups.entity = part.entity
             AND rollups.resolution = run.resolution
             AND rollups.bucket >= run.since AND rollups.bucket < run.until
@@ -184,16 +187,29 @@ async def read_sums(connection: Connection, parts: Sequence[Part]) -> dict[Part,
     """The sums of parts, from their rows."""
     runs = _runs(parts)
     found = await connection.fetch(SUMMANDS, *_columns(runs)) if runs else []
-    made = {part: Figures() for part in parts}
-    versions: defaultdict[Part, list[int]] = defaultdict(list)
-    without = [set(run.without.split(",")) for run, _ in runs]
-    for number, (run, place, version, *stored) in enumerate(found):
-        if number % AT_ONCE == 0:
+    rows: defaultdict[Part, list[Record]] = defaultdict(list)
+    for row in found:
+        rows[_part(runs, row[0], row[1])].append(row)
+    summed: dict[Part, Sum] = {}
+    unseen = 0
+    for part in parts:
+        unseen += len(rows[part])
+        if unseen >= AT_ONCE:
+            unseen = 0
             await asyncio.sleep(0)
-        part = _part(runs, run, place)
-        absorb(made[part], *stored, without[run - 1])
-        versions[part].append(version)
-    return {part: Sum(tuple(sorted(versions[part])), figures) for part, figures in made.items()}
+        summed[part] = _sum_of(rows[part], part.run.without.split(","))
+    return summed
+
+
+def _sum_of(rows: Sequence[Record], without: Collection[str]) -> Sum:
+    figures = Figures()
+    for row in rows:
+        figures.absorb_plain(row["figures"])
+        for one in of_json(row["spreads"], without) if row["spreads"] else ():
+            figures.absorb_spread(*one)
+    for one in add_up([row["sketches"] for row in rows], without):
+        figures.absorb_spread(*one)
+    return Sum(tuple(sorted(row["version"] for row in rows)), figures)
 
 
 def _runs(parts: Iterable[Part]) -> list[tuple[Run, list[str]]]:
