@@ -144,11 +144,11 @@ def _worker(
 ) -> tuple[Unit, Unit]:
     name = worker_name(number)
     nats = replace(world.endpoints.nats, port=wires[name].port)
-    wrong_clock = _wrong_clock(skew[1]) if skew and skew[0] == name else {}
+    skewed = wrong_clock(skew[1]) if skew and skew[0] == name else {}
     behind = replace(
         world,
         endpoints=replace(world.endpoints, nats=nats),
-        inherited={**world.inherited, **wrong_clock},
+        inherited={**world.inherited, **skewed},
     )
     parts = build_parts(behind, workers)
     sandbox, worker = _unit(parts, sandbox_name(number)), _unit(parts, name)
@@ -156,10 +156,10 @@ def _worker(
     return replace(sandbox, needs=sandbox.needs | {GATEWAY}), worker
 
 
-def _unit(parts: list[Node], name: str) -> Unit:
-    return next(node for node in parts if isinstance(node, Unit) and node.name == name)
-
-
-def _wrong_clock(seconds: int) -> dict[str, str]:
+def wrong_clock(seconds: int) -> dict[str, str]:
     """Variables by which a service sees another time of day; durations stay right."""
     return {"PYTHONPATH": str(Path(__file__).parent / "clock"), "CLOCK_OFFSET_S": str(seconds)}
+
+
+def _unit(parts: list[Node], name: str) -> Unit:
+    return next(node for node in parts if isinstance(node, Unit) and node.name == name)

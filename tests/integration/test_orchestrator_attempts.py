@@ -55,6 +55,9 @@ async def test_a_failed_attempt_is_tried_again_until_attempts_are_used_up(o: Orc
     assert [(one.state, one.reason) for one in failed.attempts] == [("failed", "first"), ("failed", "second")]
     assert (await o.worker_view()).tasks_failed == 2
     assert (await o.events(task.task_id))[-3:] == ["task.requeued", "task.assigned", "task.failed"]
+    [again_queued, ended] = [*await o.told("event.task.requeued"), *await o.told("event.task.failed")]
+    assert (again_queued.data["attempt_state"], again_queued.data.get("failure_class")) == ("failed", None)
+    assert (ended.data["attempt_state"], ended.data["failure_class"]) == ("failed", "retryable")
 
 
 async def test_a_failure_that_cannot_end_differently_is_not_tried_again(o: Orchestra) -> None:
@@ -159,6 +162,7 @@ async def test_an_attempt_without_a_sign_of_life_is_lost_and_a_stale_report_chan
             return events if "task.stale_report" in events else None
 
         assert (await eventually(told)).count("task.stale_report") == 1  # type: ignore[union-attr]
+        assert [one.data["attempt_state"] for one in await o.told("event.task.requeued")] == ["lost"]
 
 
 async def test_heartbeats_that_name_an_attempt_keep_its_lease(database: Database, nats_server: TestNats) -> None:

@@ -13,6 +13,7 @@ from contracts.streams import CHECKPOINTS, TASKS
 from orchestrator.store.briefs import MOST_LINES
 from servicekit.bus.objects import PART_BYTES, Objects
 from servicekit.bus.rpc import RpcError, call
+from servicekit.clock import SystemClock
 from tests.support.orchestrating import Orchestra, orchestra
 from tests.support.stack import Database, TestNats
 
@@ -177,3 +178,8 @@ async def test_the_worker_that_has_the_task_now_is_given_what_an_earlier_attempt
         with pytest.raises(RpcError) as refused:
             await ask(o, "find_checkpoint", worker_id, attempt=attempt, **asked)
         assert refused.value.code == "attempt_not_held"
+
+
+async def test_a_worker_is_told_the_time_of_the_orchestrator(o: Orchestra) -> None:
+    before = SystemClock().now()
+    assert before <= (await ask(o, "get_time")).now <= SystemClock().now()

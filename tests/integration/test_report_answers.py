@@ -169,7 +169,7 @@ def test_a_group_has_its_worst_severity_whichever_came_first(answers: Answers) -
 
 def test_errors_of_a_worker_are_those_of_the_time(answers: Answers) -> None:
     found = answers.errors["worker"]
-    assert (found.total, found.by_severity) == (2, {"error": 2})
+    assert (found.total, found.least, found.by_severity) == (2, None, {"error": 2})
     assert found.summary[0] == "2 errors in 1 group, against 0 in the time before."
     assert group(answers, "worker", "Old").count == 2
     assert not any("most that they can be" in note for note in found.notes)
@@ -178,6 +178,7 @@ def test_errors_of_a_worker_are_those_of_the_time(answers: Answers) -> None:
 def test_what_cannot_be_counted_for_a_time_is_told_as_the_range_that_it_is_in(answers: Answers) -> None:
     found = answers.errors["task"]
     assert found.summary[0].startswith("2 to 5 errors in at most 1 group; how many")
+    assert (found.least, found.total) == (2, 5)
     assert "Old (2 to 5)" in found.summary[1]
     assert (found.by_severity, group(answers, "task", "Old").trend) == ({}, [])
     assert any("most that they can be" in note for note in found.notes)

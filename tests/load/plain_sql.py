@@ -123,13 +123,15 @@ DECISIONS = f"""
 """
 
 NORMALISED = r"regexp_replace(body->>'message', '[0-9a-f]{8,}|[0-9]+', '#', 'g')"
+SEVERITIES = "ARRAY['critical', 'error', 'warning', 'info']"
+WORST = f"({SEVERITIES})[min(array_position({SEVERITIES}, severity))]"
 ERRORS = f"""
     WITH seen AS (
         SELECT body->>'error_type' AS error_type, {NORMALISED} AS message, body->>'severity' AS severity,
                worker_id, task_id, occurred_at, body->'recovery_successful' AS recovered
         FROM events WHERE kind = 'error'
     )
-    SELECT error_type, message, min(severity) AS severity,
+    SELECT error_type, message, {WORST} AS severity,
            min(occurred_at) AS first_seen, max(occurred_at) AS last_seen,
            count(*) FILTER (WHERE {BETWEEN}) AS errors,
            count(DISTINCT worker_id) FILTER (WHERE {BETWEEN}) AS workers,

@@ -2,8 +2,6 @@
 
 from pathlib import Path
 
-from analytics_query.decisions.reports.catalogue import to_markdown
-
 DOCUMENT = Path(__file__).parents[2] / "docs" / "analytics.md"
 BEGIN, END = "<!-- figures: begin -->\n", "<!-- figures: end -->\n"
 
@@ -16,5 +14,8 @@ def parts() -> tuple[str, str, str]:
 
 
 if __name__ == "__main__":
+    # Those who only read the document shall not depend on what writes it.
+    from analytics_query.decisions.reports.catalogue import to_markdown
+
     before, _, after = parts()
     DOCUMENT.write_text(f"{before}{BEGIN}{to_markdown()}\n{END}{after}")

@@ -47,9 +47,9 @@ def assigned(**about: Any) -> DecidedEvent:
     return _news(DecidedKind.task_assigned, ASSIGNED_AT, {"repository": REPOSITORY, "task_class": "fix"} | about)
 
 
-def ended(kind: DecidedKind = DecidedKind.task_completed) -> DecidedEvent:
+def ended(kind: DecidedKind = DecidedKind.task_completed, **data: Any) -> DecidedEvent:
     """News of its end."""
-    return _news(kind, ENDED_AT, {})
+    return _news(kind, ENDED_AT, data)
 
 
 def _news(kind: DecidedKind, at: datetime, data: dict[str, Any]) -> DecidedEvent:

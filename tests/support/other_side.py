@@ -16,13 +16,23 @@ from contracts.batches import EVENT_BATCH, Batch
 from contracts.commands import Command, CommandAction
 from contracts.events import EventBase
 from contracts.questions import Answer, QuestionState
-from contracts.rpc import AttemptStanding, ConfirmAttempt, FindCheckpoint, Mailbox, OpenMailbox, ReadCheckpoint
+from contracts.rpc import (
+    AttemptStanding,
+    ConfirmAttempt,
+    FindCheckpoint,
+    GetTime,
+    Mailbox,
+    OpenMailbox,
+    ReadCheckpoint,
+    ServerTime,
+)
 from contracts.tasks import Assignment, CollaborationTerms, Requirements
 from orchestrator.bus import SavedCheckpoints, WorkerMailboxes
 from orchestrator.handlers.checkpoints import Checkpoints
 from servicekit.bus import Bus, declare_streams, ensure_worker_consumers
 from servicekit.bus.objects import Objects
 from servicekit.bus.rpc import Handler, serve, typed
+from servicekit.clock import SystemClock
 from servicekit.ids import new_id
 from servicekit.traces import shared
 from tests.support.buskit import settings_of
@@ -224,6 +234,9 @@ def _verbs(side: OtherSide) -> dict[str, Handler]:
     async def open_mailbox(worker_id: str, _asked: OpenMailbox) -> Mailbox:
         return await mailboxes.open(worker_id)
 
+    async def get_time(_worker_id: str, _asked: GetTime) -> ServerTime:
+        return ServerTime(now=SystemClock().now())
+
     async def confirm(worker_id: str, asked: ConfirmAttempt) -> AttemptStanding:
         if side.silent:
             raise Silent
@@ -235,6 +248,7 @@ def _verbs(side: OtherSide) -> dict[str, Handler]:
 
     return {
         "open_mailbox": typed(OpenMailbox, open_mailbox),
+        "get_time": typed(GetTime, get_time),
         "confirm_attempt": typed(ConfirmAttempt, confirm),
         "find_checkpoint": typed(FindCheckpoint, checkpoints.find),
         "read_checkpoint": typed(ReadCheckpoint, checkpoints.read),

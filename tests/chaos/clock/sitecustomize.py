@@ -1,6 +1,7 @@
 """Lets one Python process see a wrong time of day: found by PYTHONPATH, CLOCK_OFFSET_S says how wrong.
 
-Complete because one module of the platform reads the clock (a check holds that), and one makes ids of the time.
+Complete because one module of the platform reads the clock (a check holds that), one of the sandbox, which shares its
+worker's machine, and one makes ids of the time.
 Durations stay right, as on a machine that nobody sets the clock of. A library such as libfaketime would do it below
 Python, but it also breaks the waits by which Python's threads take turns, and a worker that is slow shows something
 else.
@@ -12,6 +13,7 @@ from uuid import UUID
 
 import uuid_utils
 
+import sandbox.clock
 from servicekit.clock import SystemClock
 
 TIMESTAMP_SHIFT = 80
@@ -26,10 +28,16 @@ def wrong_now(self: SystemClock) -> datetime:
     return datetime.now(UTC) + OFFSET  # noqa: TID251 (it stands for the module that may)
 
 
+def wrong_now_ms() -> int:
+    """The same for the sandbox, in milliseconds since 1970."""
+    return int(wrong_now(SystemClock()).timestamp() * 1000)
+
+
 def wrong_uuid7() -> UUID:
     """An id of that time; ids keep their order."""
     return UUID(int=real_uuid7().int + SHIFT)
 
 
 SystemClock.now = wrong_now
+sandbox.clock.now_ms = wrong_now_ms
 uuid_utils.uuid7 = wrong_uuid7

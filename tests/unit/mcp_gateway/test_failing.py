@@ -73,6 +73,15 @@ def test_no_errors_are_told_in_a_few_lines() -> None:
     ]
 
 
+def test_where_it_is_not_known_how_many_there_were_the_head_tells_from_where_to_where() -> None:
+    assert analyzed(errors_of_hour(total=5, least=2)).splitlines()[0] == "Error analysis: 2 to 5 errors"
+
+
+def test_failed_tasks_are_told_by_class() -> None:
+    text = analyzed(errors_of_hour(failures={"permanent": 1, "poison": 3}))
+    assert "Failed tasks by class:\n  poison     ██████████  3\n  permanent  ███░░░░░░░  1\n" in text
+
+
 def many(count: int) -> ErrorAnalysis:
     group = errors_of_hour().groups[0].model_copy(update={"message": "x" * 400})
     return errors_of_hour(groups=[group] * count, by_type={f"Error{number}": 1 for number in range(count)})

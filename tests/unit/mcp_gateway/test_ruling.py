@@ -81,6 +81,9 @@ def test_a_trial_says_where_rule_and_person_disagree() -> None:
     assert "50% (1 the same, 1 other, 1 that nobody has answered)" in text
     assert "q-7       NO      github        google       Which provider?" in text
     assert text.endswith("… and 2 more.")
+    assert "nobody has seen it answer" not in text
+    nothing = report.model_copy(update={"matched": 0, "hits": []})
+    assert "it would answer what nobody has seen it answer" in managed(RuleList(dry_run=nothing))
 
 
 def test_questions_show_suggestions_and_how_to_decide_them() -> None:

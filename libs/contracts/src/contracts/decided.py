@@ -29,6 +29,8 @@ class DecidedKind(StrEnum):
     task_paused = "task.paused"
     task_waiting = "task.waiting"
     task_requeued = "task.requeued"
+    """In `data` of this, and of all ends of tasks but `task.completed`: `attempt_state`, in which the attempt was
+    closed; of a task that failed also `failure_class`."""
     task_completed = "task.completed"
     task_failed = "task.failed"
     task_cancelled = "task.cancelled"

@@ -152,6 +152,16 @@ class Mailbox(Model):
     commands: Name
 
 
+class GetTime(Report):
+    """A worker asks what the time is: what it reports is compared with what services decide, by their clocks."""
+
+
+class ServerTime(Model):
+    """Answer to `get_time`."""
+
+    now: UtcTime
+
+
 class ConfirmAttempt(Report):
     """A worker asks whether it still has an attempt, before it does for it what others will build on."""
 
@@ -217,6 +227,7 @@ RPCS: dict[str, Rpc] = {
     "get_task": Rpc("orchestrator", GetTask, TaskBrief),
     "list_workers": Rpc("orchestrator", ListWorkers, WorkersFound),
     "open_mailbox": Rpc("orchestrator", OpenMailbox, Mailbox),
+    "get_time": Rpc("orchestrator", GetTime, ServerTime),
     "confirm_attempt": Rpc("orchestrator", ConfirmAttempt, AttemptStanding),
     "find_checkpoint": Rpc("orchestrator", FindCheckpoint, CheckpointFound),
     "read_checkpoint": Rpc("orchestrator", ReadCheckpoint, CheckpointPart),

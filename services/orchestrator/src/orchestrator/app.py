@@ -137,7 +137,7 @@ async def _start(
     briefings = Briefings(tasks, clock, alarm.ring)
     await subscriptions.hear_workers(bus, sessions, briefings, refusals, clock)
     checkpoints = Checkpoints(tasks, SavedCheckpoints(Objects(bus)))
-    await serve(bus, SERVICE, rpc.verbs(briefings, checkpoints, WorkerMailboxes(bus)))
+    await serve(bus, SERVICE, rpc.verbs(briefings, checkpoints, WorkerMailboxes(bus), clock))
     if settings.nats_declares:
         background.start("declare", partial(declare_again, bus, settings))
     return Services(creator, manager, tasks, FleetShow(tasks, fleet, traits, settings.scaling))

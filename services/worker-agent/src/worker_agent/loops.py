@@ -14,12 +14,14 @@ from worker_agent.handlers import counting
 from worker_agent.handlers.attempts import Attempts
 from worker_agent.handlers.changes import Changes
 from worker_agent.handlers.commands import Commands
-from worker_agent.ports import EventSpool, Journal, Outbound, OutgoingSpool
+from worker_agent.handlers.timekeeping import Timekeeper
+from worker_agent.ports import EventSpool, Journal, Outbound, OutgoingSpool, Services
 
 FIRST_PAUSE_S, MOST_PAUSE_S = 0.05, 2.0
 CLEAN_EVERY_S = 5.0
 DRAIN_EVERY_S = 0.5
 MEASURE_EVERY_S = 5.0
+TIME_EVERY_S, TIME_RETRY_S = 60.0, 5.0
 MEBIBYTE = 1024 * 1024
 
 log = get_logger(__name__)
@@ -124,6 +126,13 @@ async def measure(spool: EventSpool, attempts: Attempts, commands: Commands, clo
         counting.SLOTS.set(attempts.slots.limit)
         counting.TAKES_TASKS.set(commands.takes_tasks)
         await asyncio.sleep(MEASURE_EVERY_S)
+
+
+async def keep_time(times: Timekeeper, services: Services) -> None:
+    """Measure how wrong this machine's clock is, again and again; sooner while nobody says."""
+    while True:
+        is_known = await times.measure(services)
+        await asyncio.sleep(TIME_EVERY_S if is_known else TIME_RETRY_S)
 
 
 async def take_tasks(consume: Callable[[], Awaitable[None]], commands: Commands, changes: Changes) -> None:

@@ -128,6 +128,8 @@ def test_looking_at_files_is_no_change() -> None:
 
 def test_a_smaller_run_does_not_say_that_a_test_passed() -> None:
     assert flaky(run(1, "a"), run(2, total=3)) == []
+    assert flaky(run(1, "a", failed=2), run(2, total=3)) == []
+    assert flaky(run(1, "a", failed=2), run(2)) == ["a"]
 
 
 def test_a_run_whose_failures_are_not_all_named_does_not_say_that_a_test_passed() -> None:

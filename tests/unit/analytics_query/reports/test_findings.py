@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 import numpy as np
 import pytest
 
-from analytics_query.decisions.reports import bottlenecks, errors, quality, quotas, resources, summary, trends
+from analytics_query.decisions.reports import bottlenecks, errors, quality, quotas, resources, summary, trends, trust
 from analytics_query.decisions.reports.comparative import comparative_section
 from analytics_query.decisions.reports.comparisons import PERFORMANCE, Sides, compare_all
 from analytics_query.decisions.reports.definitions import Two
@@ -173,6 +173,23 @@ def test_a_leak_is_told_with_its_slope_and_the_share_of_attempts() -> None:
     assert (found.kind, found.samples, found.effect_measure) == ("memory_leak", 3, "mb_per_hour")
     assert found.effect == pytest.approx(50, rel=0.011)
     assert "5 to 36 % of attempts" in found.text
+
+
+def test_a_leak_is_told_with_the_interval_of_its_slope_once_there_are_enough() -> None:
+    for many, interval in ((3, ""), (9, "; 95 % interval 19.9 MB to 80.6 MB an hour")):
+        slopes = spread([10.0 * (place + 1) for place in range(many)])
+        now = Figures(counts={"leaks": many, "attempts_ended": 20}, spreads={"leak_mb_per_hour": slopes})
+        [found] = resources.resources_section(Two(now, Figures(), 24, 24), ["memory"]).findings
+        assert found.text.endswith(f"an hour in the median (Theil-Sen slope{interval}).")
+
+
+def test_whose_trust_is_not_shown_is_counted() -> None:
+    claims = Figures(counts={"claims": 5, "claims_agreed": 5})
+    spans = {Span.now: {(Dimension.worker, f"worker-{number}"): claims for number in range(5)}}
+    section = trust.trust_section(reading(spans), Two(claims, Figures(), 24, 24), ALL, 3)
+    assert len(section.rows) == 3
+    assert section.notes[1:] == ["2 more workers not shown; limit says how many are."]
+    assert len(trust.trust_section(reading(spans), Two(claims, Figures(), 24, 24), ALL, 5).notes) == 1
 
 
 def test_a_quota_is_burnt_down_since_its_last_reset() -> None:

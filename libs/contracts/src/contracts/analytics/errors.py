@@ -60,6 +60,9 @@ class ErrorAnalysis(Model):
     until: UtcTime
     time_range: Name
     total: Count
+    """Where of a worker or a task it is not known how many there were, the most that there can be."""
+    least: Count | None = None
+    """The least that there can be, where `total` is the most."""
     by_severity: dict[str, Count] = {}
     by_type: dict[str, Count] = {}
     groups: list[ErrorGroup] = []
@@ -67,6 +70,8 @@ class ErrorAnalysis(Model):
     strategies: list[StrategyOutcome] = []
     """Over all groups; only with include_recovery."""
     budget: ErrorBudget | None = None
+    failures: dict[str, Count] = {}
+    """Tasks that failed or timed out in this time, of all workers, by `FailureClass`."""
     series: list[Series] = []
     summary: list[Text] = []
     notes: list[Text] = []

@@ -29,10 +29,10 @@ async def close_attempts(
         return {}
     fates = [fate_of(one, endings[one.ref], policy, now=now, jitter=random.random()) for one in closed]
     await session.settle(fates, now)
-    session.emit(about_fate(one, fate, now, actor) for one, fate in zip(closed, fates, strict=True))
+    states = [endings[one.ref].state for one in closed]
+    session.emit(about_fate(*told, now, actor) for told in zip(closed, states, fates, strict=True))
     quarantined = [pair for pair in zip(closed, fates, strict=True) if pair[1].failure_class is FailureClass.poison]
     session.emit(about_quarantine(one, fate, now, actor) for one, fate in quarantined)
-    states = [endings[one.ref].state for one in closed]
     tallies = _tallies(closed, states, fates)
     if tallies:
         await session.count_ended(tallies, now)

@@ -8,7 +8,7 @@ from pydantic import JsonValue
 
 from contracts.addresses import without_credentials
 from contracts.decided import DecidedKind, FleetSample
-from contracts.tasks import TaskState
+from contracts.tasks import AttemptState, TaskState
 from orchestrator.decisions.orders import EndOrder, Order
 from orchestrator.domain import AttemptRef, Closed, Fate, Traits
 from orchestrator.ports import Closing, Moved, Said
@@ -100,9 +100,9 @@ def about_move(moved: Moved, now: datetime, actor: str) -> Said:
     return about_task(KIND_OF_STATE[moved.after], moved.ref, now, worker_id=moved.worker_id, actor=actor)
 
 
-def about_fate(closed: Closed, fate: Fate, now: datetime, actor: str) -> Said:
-    """A domain event about what became of a task whose attempt was closed."""
-    data: dict[str, JsonValue] = {}
+def about_fate(closed: Closed, state: AttemptState, fate: Fate, now: datetime, actor: str) -> Said:
+    """A domain event about what became of a task whose attempt was closed in this state."""
+    data: dict[str, JsonValue] = {"attempt_state": state}
     if fate.reason:
         data["reason"] = fate.reason
     if fate.execution_time_ms is not None:

@@ -84,6 +84,7 @@ def _start_loops(background: Background, parts: Parts, introduced: asyncio.Event
     background.start("metrics", partial(loops.measure, parts.spool, attempts, commands, parts.clock))
     background.start("clean", partial(loops.clean, attempts, retention_s, memory_s, budget))
     background.start("drain", partial(loops.leave_when_drained, commands, attempts, parts.spool, leave))
+    background.start("time", partial(loops.keep_time, parts.workshop.times, parts.workshop.services))
     background.start("introduce", partial(introduce, parts, introduced))
     obey = subscriptions.commands_and_answers(parts.bus, SERVICE, settings.worker_id, attempts, commands)
     background.start("commands", obey)

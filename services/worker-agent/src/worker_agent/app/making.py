@@ -23,6 +23,7 @@ from worker_agent.handlers.changes import Changes
 from worker_agent.handlers.commands import Commands
 from worker_agent.handlers.desk import Desk
 from worker_agent.handlers.slots import Slots
+from worker_agent.handlers.timekeeping import Timekeeper
 from worker_agent.handlers.workshop import Defaults, Patience, Workshop
 from worker_agent.mcp.http import bind, create_mcp_app, serving, url_of
 from worker_agent.mcp.server import create_server
@@ -119,6 +120,7 @@ def _workshop(
         adapters=adapters(host),
         journal=journal,
         clock=clock,
+        times=Timekeeper(clock),
         patience=patience,
         mcp_url=mcp_url,
         object_limits=ObjectLimits(settings.max_artifact_mb, settings.max_checkpoint_mb),

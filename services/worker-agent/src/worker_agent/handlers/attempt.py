@@ -35,6 +35,7 @@ from worker_agent.errors import QuotaExceeded
 from worker_agent.handlers.changes import Changes
 from worker_agent.handlers.reports import Reporter
 from worker_agent.handlers.throttling import Throttle
+from worker_agent.handlers.timekeeping import Timekeeper
 from worker_agent.handlers.tracing import AttemptTrace
 from worker_agent.ports import EventSpool, Journal
 
@@ -51,6 +52,7 @@ class Attempt:
         journal: Journal,
         spool: EventSpool,
         clock: Clock,
+        times: Timekeeper,
         quotas: Mapping[Target, int],
         send_limits: SendLimits,
         secrets: Mapping[str, str] = MappingProxyType({}),
@@ -62,7 +64,7 @@ class Attempt:
         self.throttle = Throttle(send_limits, clock)
         self.trace = AttemptTrace(record, clock, redactor.text)
         self.reporter = Reporter(
-            record.assignment.worker_id, record.key, record.starts, redactor, spool, clock, self.throttle
+            record.assignment.worker_id, record.key, record.starts, redactor, spool, clock, times, self.throttle
         )
         self.depositing = asyncio.Lock()
         """Held while something large is on its way to or from the object store: one thing at a time, bounded memory."""

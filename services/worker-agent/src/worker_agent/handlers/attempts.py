@@ -236,6 +236,7 @@ class Attempts:
             workshop.journal,
             self._spool,
             workshop.clock,
+            workshop.times,
             workshop.quotas,
             workshop.send_limits,
             workshop.agent_secrets,

@@ -41,6 +41,8 @@ async def conclude(attempt: Attempt, workshop: Workshop, limits: AttemptLimits) 
     seen = observed(attempt.record, diff, verified, found, result)
     disagreements = discrepancies(attempt.record.claim, seen, verified, all_changed(diff))
     body = outcome(attempt.record, ending, seen, verified, disagreements, workshop.clock.now())
+    right = workshop.times.right
+    body = body.model_copy(update={"started_at": right(body.started_at), "ended_at": right(body.ended_at)})
     evidence = Evidence.verified if verified is not None else Evidence.observed
     payload = attempt.reporter.encoded(attempt.reporter.event("outcome", body, evidence))
     await attempt.update(phase=Phase.reporting, outcome=payload.decode(), unsaved=result.unsaved)

@@ -15,6 +15,7 @@ from worker_agent.decisions.redaction import Redactor
 from worker_agent.domain import SEQ_PER_START, AttemptKey
 from worker_agent.errors import AttemptEnded, WrongTask
 from worker_agent.handlers.throttling import Throttle
+from worker_agent.handlers.timekeeping import Timekeeper
 from worker_agent.ports import EventSpool
 
 
@@ -38,6 +39,7 @@ class Reporter:
         redactor: Redactor,
         spool: EventSpool,
         clock: Clock,
+        times: Timekeeper,
         throttle: Throttle,
     ) -> None:
         self.key = key
@@ -49,6 +51,7 @@ class Reporter:
         self._redactor = redactor
         self._spool = spool
         self._clock = clock
+        self._times = times
         self._seq = starts * SEQ_PER_START
         self._open = True
 
@@ -112,7 +115,7 @@ class Reporter:
             task_id=self.key.task_id,
             attempt=self.key.attempt,
             seq=self._seq,
-            occurred_at=occurred_at or self._clock.now(),
+            occurred_at=self._times.right(occurred_at or self._clock.now()),
             evidence=evidence,
             kind=kind,
             body=body,
@@ -130,7 +133,7 @@ class Reporter:
     async def store(self, event: Any, payload: bytes, *, reserved: bool = False) -> int:
         """Write an event to the spool; returns its position."""
         subject = subjects.for_event(event.kind, self._worker_id, self.key.task_id)
-        return await self._spool.append(subject, payload, _ms(event.occurred_at), reserved=reserved)
+        return await self._spool.append(subject, payload, _ms(self._clock.now()), reserved=reserved)
 
 
 async def register(spool: EventSpool, registration: Registration, now: Callable[[], datetime]) -> None:

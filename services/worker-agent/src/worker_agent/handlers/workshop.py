@@ -12,6 +12,7 @@ from worker_agent.decisions.limits import AttemptLimits, ObjectLimits
 from worker_agent.decisions.rates import SendLimits
 from worker_agent.domain import Target, ToolProfile
 from worker_agent.errors import SandboxUnavailable, SpoolFull, SpoolUnavailable
+from worker_agent.handlers.timekeeping import Timekeeper
 from worker_agent.ports import AgentAdapter, Journal, ObjectStore, SandboxBackend, Services
 
 RETRY_S = 0.5
@@ -66,6 +67,8 @@ class Workshop:
     adapters: Mapping[str, AgentAdapter]
     journal: Journal
     clock: Clock
+    times: Timekeeper
+    """Sets right what is reported."""
     patience: Patience
     mcp_url: str
     object_limits: ObjectLimits

@@ -15,7 +15,7 @@ def entities_of(key: AttemptKey, document: AttemptDocument) -> list[Entity]:
     about = document.lifecycle.about
     if about is None:
         return []
-    observed = document.outcome.data.get("observed") if document.outcome else None
+    observed = document.verdict.get("observed") if document.verdict else None
     agent, model = (observed.get("agent"), observed.get("model")) if observed else (None, None)
     return [*_everybody(key.worker_id), *_performers(agent or about.agent, model), *entities_about(about)]
 

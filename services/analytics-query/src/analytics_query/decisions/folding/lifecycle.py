@@ -7,6 +7,7 @@ from analytics_query.decisions.folding.tables import Credit, Fold
 from analytics_query.decisions.ledger import Ledger
 from analytics_query.domain.documents import AttemptDocument, AttemptKey, Lifecycle
 from contracts.decided import DecidedEvent, DecidedKind, TaskAbout
+from contracts.tasks import AttemptState
 
 ENDS = {
     DecidedKind.task_completed: "completed",
@@ -46,6 +47,7 @@ def _ended(document: AttemptDocument, event: DecidedEvent) -> None:
     lifecycle, end = document.lifecycle, ENDS[event.kind]
     if lifecycle.ended_at is None or (event.occurred_at, end) < (lifecycle.ended_at, lifecycle.end or ""):
         lifecycle.ended_at, lifecycle.end = event.occurred_at, end
+        lifecycle.is_lost = event.data.get("attempt_state") == AttemptState.lost
 
 
 def _credit(key: AttemptKey, document: AttemptDocument, ledger: Ledger) -> None:

@@ -20,19 +20,19 @@ def _ended(document: AttemptDocument, event: Any) -> None:
 
 
 def _credit(key: AttemptKey, document: AttemptDocument, ledger: Ledger) -> None:
-    outcome, ended_at = document.outcome, document.lifecycle.ended_at
+    outcome, ended_at = document.verdict, document.lifecycle.ended_at
     if outcome is None or ended_at is None:
         return
     entities = entities_of(key, document)
-    observed: Body | None = outcome.data.get("observed")
-    verified: Body | None = outcome.data.get("verified")
+    observed: Body | None = outcome.get("observed")
+    verified: Body | None = outcome.get("verified")
     for metric, name in OBSERVED.items() if observed else ():
         ledger.spread(entities, ended_at, with_evidence(metric, "observed"), observed[name] if observed else 0)
     if verified is not None:
         ledger.count(entities, ended_at, "verified_passed" if verified["passed"] else "verified_failed")
-    if outcome.data.get("claimed") and (observed or verified):
+    if outcome.get("claimed") and (observed or verified):
         ledger.count(entities, ended_at, "claims")
-        ledger.count(entities, ended_at, "claims_agreed" if agrees(outcome.data) else "claims_disagreed")
+        ledger.count(entities, ended_at, "claims_agreed" if agrees(outcome) else "claims_disagreed")
 
 
 def agrees(outcome: Body) -> bool:

@@ -10,6 +10,7 @@ from analytics_query.decisions.ledger import Ledger
 from analytics_query.domain.documents import Ending, Performer, TaskDocument
 from analytics_query.domain.vocabulary import SYSTEM, Dimension
 from contracts.decided import DecidedEvent, DecidedKind, TaskAbout
+from contracts.tasks import FailureClass
 
 MOST_PERFORMERS = 64
 ENDS = {
@@ -38,7 +39,9 @@ def _requeued(task: TaskDocument, event: DecidedEvent) -> None:
 
 
 def _ended(task: TaskDocument, event: DecidedEvent) -> None:
-    ending = Ending(event.occurred_at, event.event_id, ENDS[event.kind])
+    why = event.data.get("failure_class")
+    known = str(why) if why in list(FailureClass) else None
+    ending = Ending(event.occurred_at, event.event_id, ENDS[event.kind], known)
     task.ending = max(task.ending or ending, ending)
 
 
@@ -66,6 +69,8 @@ def _credit_end(task: TaskDocument, ledger: Ledger) -> None:
     entities = entities_of_task(task)
     ledger.count(entities, ending.at, "tasks_finished")
     ledger.count(entities, ending.at, f"tasks_{ending.end}")
+    if ending.failure_class is not None:
+        ledger.count(entities, ending.at, f"failures:{ending.failure_class}")
     if task.attempt > 1:
         ledger.count(entities, ending.at, "tasks_retried")
     if task.created_at is not None:

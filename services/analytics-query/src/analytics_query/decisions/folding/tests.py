@@ -21,7 +21,7 @@ MAX_FAILURES = 16
 MAX_CHANGES = 128
 METRICS = ("tests_run", "tests_passed", "tests_failed", "tests_skipped", "test_runs", "test_runs_green")
 """In the order of `RunSums`."""
-UNNAMED = -1
+NONE_SO_LARGE = -1
 EDITING = ("edit", "write", "patch", "replace", "create")
 """In the name of a tool: it changes files."""
 BUG_FIXED = "bug_fixed"
@@ -52,7 +52,7 @@ def _flaky(test: FailingTest, testing: Testing) -> bool:
             smallest_failed[stretch] = min(smallest_failed.get(stretch, abs(size)), abs(size))
         else:
             largest_other[stretch] = max(largest_other.get(stretch, size), size)
-    return any(largest_other.get(stretch, UNNAMED) >= size for stretch, size in smallest_failed.items())
+    return any(largest_other.get(stretch, NONE_SO_LARGE) >= size for stretch, size in smallest_failed.items())
 
 
 def _known_from(test: FailingTest, testing: Testing) -> int:
@@ -70,7 +70,7 @@ def _run(document: AttemptDocument, event: Any) -> None:
     testing.sums[evidence] = ran if sums is None else sums.plus(ran)
     suite = clipped(body.test_suite)
     named = ran.failed <= len(body.failed_tests)
-    _add_run(testing, digest(evidence, suite), event.seq, ran.tests if named else UNNAMED)
+    _add_run(testing, digest(evidence, suite), event.seq, ran.tests if named else -ran.tests)
     for name in {clipped(failed.test_name) for failed in body.failed_tests}:
         _add_failure(testing, evidence, suite, name, event.seq)
 
@@ -143,7 +143,7 @@ def _credit(key: AttemptKey, document: AttemptDocument, ledger: Ledger) -> None:
     if at is None or about is None:
         return
     entities = entities_of(key, document)
-    for evidence, sums in _all_sums(testing).items():
+    for evidence, sums in _all_sums(testing, document.lifecycle.is_lost).items():
         for metric, count in zip(METRICS, sums, strict=True):
             ledger.count(entities, at, with_evidence(metric, evidence), count)
     flaky = flaky_tests(testing)
@@ -157,9 +157,9 @@ def _credit(key: AttemptKey, document: AttemptDocument, ledger: Ledger) -> None:
         ledger.count(entities, at, with_evidence("flaky_tests", test.evidence), name in flaky)
 
 
-def _all_sums(testing: Testing) -> dict[str, RunSums]:
+def _all_sums(testing: Testing, is_lost: bool) -> dict[str, RunSums]:
     together = dict(testing.sums)
-    if testing.outcome is not None:
+    if testing.outcome is not None and not is_lost:
         for evidence, sums in (
             (Evidence.observed.value, testing.outcome.observed),
             (Evidence.verified.value, testing.outcome.verified),

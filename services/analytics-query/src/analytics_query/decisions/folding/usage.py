@@ -33,7 +33,7 @@ def _used(document: AttemptDocument, event: Any) -> None:
 
 def spent(document: AttemptDocument) -> list[Spent]:
     """What an attempt used, by evidence."""
-    observed: dict[str, Any] | None = document.outcome.data.get("observed") if document.outcome else None
+    observed: dict[str, Any] | None = document.verdict.get("observed") if document.verdict else None
     ended_at = document.lifecycle.ended_at
     if observed and ended_at and (observed.get("tokens_input") or observed.get("tokens_output")):
         usage = Usage(

@@ -8,10 +8,11 @@ from analytics_query.decisions.folding.groups import class_of
 from analytics_query.decisions.folding.lifecycle import execution_ms
 from analytics_query.decisions.folding.progress import phases
 from analytics_query.decisions.folding.registry import CREDITS, TASK_CREDITS
+from analytics_query.decisions.folding.resources import leak_of
 from analytics_query.decisions.ledger import Ledger
 from analytics_query.decisions.reports import quality, resources, tasks
 from analytics_query.decisions.reports.comparisons import MINIMUM
-from analytics_query.decisions.reports.definitions import Definition, Named, Two, figures_of, is_wanted
+from analytics_query.decisions.reports.definitions import Definition, Named, Two, figures_of, is_wanted, rounded
 from analytics_query.decisions.reports.evident import spread_of
 from analytics_query.decisions.reports.reading import Reading, Span
 from analytics_query.decisions.reports.reckoned import Reckoned
@@ -58,6 +59,7 @@ PHASE_USUAL = Named(
 )
 NAMED = (RUN, AGAINST_CLASS, PHASE, PHASE_USUAL)
 SLOW = 95.0
+LEAK_SLOPE = "leak_slope_p50"
 
 Attempts = Mapping[AttemptKey, AttemptDocument]
 Tasks = Mapping[str, TaskDocument | None]
@@ -160,8 +162,16 @@ def _usual(reading: Reading, about: TaskAbout | None) -> Ranked:
 def _attempt_row(key: AttemptKey, document: AttemptDocument, usual: Ranked, wanted: Collection[str]) -> Row:
     two = Two(figures_of_attempt(key, document), Figures(), 0.0, 0.0)
     figures: list[Figure] = [*_run_figures(document, usual)] if is_wanted(TIME, wanted) else []
-    figures += [one for one in figures_of(OF_ATTEMPT, two, wanted) if one.samples]
+    figures += [_with_slope(one, document) for one in figures_of(OF_ATTEMPT, two, wanted) if one.samples]
     return Row(entity_type="attempt", entity_id=f"{key.task_id}/{key.attempt} {key.worker_id}", figures=figures)
+
+
+def _with_slope(figure: Figure, document: AttemptDocument) -> Figure:
+    """The figure; how fast memory grew in one attempt has the interval of its own regression."""
+    slope = leak_of(document.resources) if figure.name == LEAK_SLOPE else None
+    if slope is None:
+        return figure
+    return figure.model_copy(update={"low": rounded(slope.low), "high": rounded(slope.high)})
 
 
 def _run_figures(document: AttemptDocument, usual: Ranked) -> list[Figure]:
@@ -203,7 +213,7 @@ def phase_entities(known: Tasks, attempts: Attempts) -> list[str]:
 
 def _findings(key: AttemptKey, document: AttemptDocument, usual: Ranked) -> list[Finding]:
     found: list[Finding] = []
-    outcome: dict[str, Any] = document.outcome.data if document.outcome else {}
+    outcome: dict[str, Any] = document.verdict or {}
     sentences = [str(one) for one in outcome.get("discrepancies") or ()]
     if sentences:
         found.append(disagreement(f"Attempt {key.attempt} of {key.task_id} by {key.worker_id}", key.task_id, sentences))

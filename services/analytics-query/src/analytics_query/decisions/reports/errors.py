@@ -18,6 +18,7 @@ from analytics_query.domain.vocabulary import Dimension, parts_of
 from contracts.analytics import ErrorBudget, Figure, Finding, Section, StrategyOutcome
 from contracts.base import Level
 from contracts.events.recovery import Severity
+from contracts.tasks import FailureClass
 
 RECOVERY = Definition(
     "recovery_rate",
@@ -65,6 +66,12 @@ def budget_of(figures: Figures, objective_percent: float) -> ErrorBudget | None:
         allowed=round(allowed, 3),
         burned_percent=round(burned, 2) if failed else 0.0,
     )
+
+
+def failures_of(figures: Figures) -> dict[str, int]:
+    """How many tasks failed or timed out, by why; none that did not."""
+    counts = {why.value: figures.counts.get(f"failures:{why.value}", 0) for why in FailureClass}
+    return {why: count for why, count in counts.items() if count > 0}
 
 
 def budget_section(two: Two, objective_percent: float) -> Section:

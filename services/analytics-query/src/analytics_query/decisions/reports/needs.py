@@ -197,6 +197,8 @@ def of_quality(
         needs = _listed(_spans(BOTH, dimension, named, OF_QUALITY), {dimension}, limit)
     if is_wanted(("performance",), wanted):
         needs.append(Need(Span.history, dimension, named, PACE))
+        if dimension is Dimension.system:
+            needs.append(Need(Span.history, Dimension.repository, None, PACE))
     if is_wanted(("regressions",), wanted) and dimension in {Dimension.system, Dimension.repository}:
         of = None if dimension is Dimension.system else named
         needs += _spans(TOGETHER, Dimension.repository, of, OF_REPOSITORIES)

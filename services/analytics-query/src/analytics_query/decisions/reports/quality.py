@@ -64,7 +64,13 @@ DEFINITIONS = (
         source="tests, security_scan, quality",
     ),
     Definition(
-        "bug_fix_rate", "percent", Portion(("bugs_fixed@",), ("bugs_found@",)), BUGS, "higher", source="as both"
+        "bug_fix_rate",
+        "percent",
+        Portion(("bugs_fixed@",), ("bugs_found@",)),
+        BUGS,
+        "higher",
+        source="as both",
+        formula="100 × `bugs_fixed` ÷ `bugs_found`, at most 100",
     ),
     Definition("security_scans", "count", Total(("security_scans@",)), SECURITY, source=SCAN),
 )

@@ -6,6 +6,7 @@ from analytics_query.decisions.reports.definitions import Definition, Two, figur
 from analytics_query.decisions.reports.evident import spread_of
 from analytics_query.decisions.reports.recipes import Per, Portion, Quantile, Total, Used
 from analytics_query.decisions.reports.words import amount, counted
+from analytics_query.decisions.statistics.intervals import Interval
 from analytics_query.decisions.statistics.proportions import Share, wilson
 from analytics_query.decisions.statistics.ranked import Ranked
 from analytics_query.domain.spreads import MICRO
@@ -108,7 +109,7 @@ def _leaks(two: Two) -> list[Finding]:
     share = "" if low is None or high is None else f" ({low:.0f} to {high:.0f} % of attempts, 95 % interval)"
     text = (
         f"Memory grew significantly in {counted(leaks, 'attempt')}{share}, by {amount(slope, 'mb_per_hour')} in the "
-        "median (Theil-Sen slope)."
+        f"median (Theil-Sen slope{_between(slopes.quantile_interval(0.5))})."
     )
     return [
         Finding(
@@ -121,6 +122,12 @@ def _leaks(two: Two) -> list[Finding]:
             samples=leaks,
         )
     ]
+
+
+def _between(ends: Interval) -> str:
+    if ends.low is None or ends.high is None:
+        return ""
+    return f"; 95 % interval {amount(ends.low, 'mb')} to {amount(ends.high, 'mb_per_hour')}"
 
 
 def _spikes(two: Two) -> list[Finding]:

@@ -5,6 +5,7 @@ from collections.abc import Collection
 from analytics_query.decisions.reports.definitions import Definition, Two, figures_of
 from analytics_query.decisions.reports.recipes import Mean, Per, Portion, Quantile, Rate, Total
 from contracts.analytics import Section
+from contracts.tasks import FailureClass
 
 TIME, THROUGHPUT = ("execution_time",), ("throughput",)
 FAILED = ("tasks_failed", "tasks_timed_out")
@@ -21,6 +22,10 @@ DEFINITIONS = (
         core=True,
     ),
     Definition("error_rate", "percent", Portion(FAILED, ("tasks_finished",)), ("error_rate",), "lower", core=True),
+    *(
+        Definition(f"failures_{why.value}", "count", Total((f"failures:{why.value}",)), ("error_rate",), "lower")
+        for why in FailureClass
+    ),
     Definition(
         "cancel_rate", "percent", Portion(("tasks_cancelled",), ("tasks_finished",)), ("completion_rate",), "lower"
     ),

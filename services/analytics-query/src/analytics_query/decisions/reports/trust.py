@@ -3,7 +3,7 @@
 from collections.abc import Collection
 
 from analytics_query.decisions.reports.definitions import Definition, Two, figures_of
-from analytics_query.decisions.reports.ranking import by_work
+from analytics_query.decisions.reports.ranking import by_work, not_shown
 from analytics_query.decisions.reports.reading import Reading
 from analytics_query.decisions.reports.recipes import Portion, Total
 from analytics_query.decisions.reports.words import counted, listed
@@ -44,15 +44,17 @@ NOTE = (
 def trust_section(reading: Reading, two: Two, wanted: Collection[str], limit: int) -> Section:
     """How many claims held, for the whole and by worker, agent and model."""
     rows: list[Row] = []
+    hidden: list[str] = []
     for dimension in WHOM:
         rows += _rows(reading, dimension, wanted, limit)
+        hidden += not_shown(reading, dimension, limit, kind=dimension.value)
     return Section(
         name="trust",
         title="Trust",
         figures=figures_of(DEFINITIONS, two, wanted),
         rows=rows,
         findings=_disagreeing(rows),
-        notes=[NOTE],
+        notes=[NOTE, *hidden],
     )
 
 

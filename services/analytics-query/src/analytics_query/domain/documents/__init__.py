@@ -43,6 +43,8 @@ class Lifecycle(Part):
     ended_at: datetime | None = None
     end: str | None = None
     """completed, failed, cancelled, timed_out; requeued: another attempt follows."""
+    is_lost: bool = False
+    """Whether it was given up without a word of its worker: what its outcome says later is stale."""
 
 
 class Point(Part):
@@ -97,6 +99,7 @@ class AttemptDocument(Part):
     lifecycle: Lifecycle = Lifecycle()
     progress: Progress = Progress()
     outcome: Told | None = None
+    """As it was told; `verdict` is what counts."""
     usage: dict[str, Usage] = {}
     """By evidence."""
     milestones: list[Reached] = []
@@ -117,6 +120,11 @@ class AttemptDocument(Part):
     choices: Choices = Choices()
     operations: Operations = Operations()
 
+    @property
+    def verdict(self) -> dict[str, Any] | None:
+        """The body of the outcome, where it closed the attempt or still may; one of a lost attempt is stale."""
+        return None if self.outcome is None or self.lifecycle.is_lost else self.outcome.data
+
     @classmethod
     def of(cls, stored: bytes | str, events: dict[str, int], updated_at: datetime | None) -> "AttemptDocument":
         """What was stored."""
@@ -135,6 +143,8 @@ class Ending(NamedTuple):
     at: datetime
     event_id: str
     end: str
+    failure_class: str | None = None
+    """Why it failed, if it did."""
 
 
 class Performer(Part):

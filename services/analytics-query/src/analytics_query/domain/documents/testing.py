@@ -36,7 +36,7 @@ class SuiteRuns(NamedTuple):
 
     runs: int
     sizes: dict[int, int]
-    """By `seq`, of the newest runs: how many tests it had; -1: not all of its failures were named."""
+    """By `seq`, of the newest runs: how many tests it had; below 0: not all of its failures were named."""
 
 
 class FailingTest(NamedTuple):

@@ -35,6 +35,7 @@ def analyzed(analysis: ErrorAnalysis) -> str:
         _counts("By severity:", analysis.by_severity),
         _counts("By type:", analysis.by_type),
         _budget(analysis.budget),
+        _counts("Failed tasks by class:", analysis.failures),
         section(
             "Over time:", indented(series_table(analysis.series)) if any(s.points for s in analysis.series) else []
         ),
@@ -48,7 +49,8 @@ def analyzed(analysis: ErrorAnalysis) -> str:
 
 def _head(analysis: ErrorAnalysis) -> str:
     when = period(analysis.time_range, analysis.since, analysis.until)
-    return f"Error analysis: {counted(analysis.total, 'error')}\n{when}"
+    least = "" if analysis.least is None else f"{analysis.least:,} to "
+    return f"Error analysis: {least}{counted(analysis.total, 'error')}\n{when}"
 
 
 def _counts(title: str, counts: Mapping[str, int]) -> str:

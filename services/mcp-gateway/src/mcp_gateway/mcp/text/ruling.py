@@ -7,6 +7,7 @@ from mcp_gateway.mcp.text.layout import cell, more, number, table
 _HEADER = ("RULE", "POSITION", "STATE", "HITS", "DRY-RUN HITS", "NAME", "WHEN", "THEN")
 _HITS = ("QUESTION", "AGREES", "WOULD ANSWER", "REAL ANSWER", "ASKED")
 _SHOWN = 20
+_UNSEEN = "Activated now, it would answer what nobody has seen it answer; on dry-run it notes what it meets."
 
 
 def managed(answer: RuleList) -> str:
@@ -71,7 +72,7 @@ def _tried(report: DryRun) -> str:
         f"{report.disagreed} other, {report.unanswered} that nobody has answered)."
     )
     if not report.hits:
-        return head
+        return f"{head}\n{_UNSEEN}"
     shown = report.hits[:_SHOWN]
     left = report.matched - len(shown)
     rest = f"\n… and {left} more." if left else ""
