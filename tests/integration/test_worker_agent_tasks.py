@@ -82,7 +82,8 @@ async def test_an_assignment_that_comes_again_is_run_once(
     await side.outcome("task-f")
     await side.assign_again(assignment, "again")
     await side.assign_again(assignment.model_copy(update={"attempt": 1}), "older")
-    await eventually(lambda: len(worker.logged("assignment_ignored")) == 2)
+    # Each at least once: what the bus has no answer for in time it delivers again.
+    await eventually(lambda: {one["attempt"] for one in worker.logged("assignment_ignored")} == {1, 2})
     assert marks.read_text() == "x\n"
 
 
