@@ -114,7 +114,7 @@ async def test_a_pause_outlives_the_worker_agent_and_so_do_its_clocks(
 async def test_a_pause_that_comes_before_its_attempt_holds_it_back_even_after_a_crash(
     bench: Bench, side: OtherSide
 ) -> None:
-    await side.command(CommandAction.pause, task_id="task-early", attempt=1)
+    await side.command(CommandAction.pause, task_id="task-early", attempt=1, reason="lunch")
     await eventually(lambda: b"task-early" in (bench.worker.data / "worker.json").read_bytes())
     bench.worker.kill()
     bench.worker.start()
@@ -122,6 +122,7 @@ async def test_a_pause_that_comes_before_its_attempt_holds_it_back_even_after_a_
     await side.assign("task-early", agent="command", command="echo up; sleep 600")
     await side.first("progress", "task-early")
     assert statuses(side, "task-early") == ["paused"]
+    assert journal_of(bench.worker, "task-early")["pause"]["reason"] == "lunch"
     assert side.of("stream", "task-early") == []
     await side.command(CommandAction.resume, task_id="task-early", attempt=1)
     await side.first("stream", "task-early")
