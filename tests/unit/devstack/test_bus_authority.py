@@ -6,11 +6,14 @@ import pytest
 
 from contracts import permissions
 from devstack.bus.authority import Authority
-from devstack.bus.claims import read, signed
+from devstack.bus.claims import WORKER_PAYLOAD_BYTES, read, signed
 from devstack.bus.local import credentials_file, prepare_credentials
 from devstack.errors import DevstackError
 from devstack.paths import Layout
 from servicekit.bus.keys import Credentials, is_signed
+from servicekit.bus.objects import PART_BYTES
+from worker_agent.settings import Settings as WorkerSettings
+from worker_agent.spool.limits import SpoolLimits
 
 NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 DAY = timedelta(days=1)
@@ -189,3 +192,10 @@ def test_a_credential_that_a_faster_clock_has_issued_is_revoked_too(authority: A
     made = authority.for_worker("w1", NOW + timedelta(hours=1), None)
     authority.revoke("worker", "w1", None, NOW)
     assert accounts(authority)["worker w1"]["nats"]["revocations"][made.key.public] >= read(made.jwt)["iat"]
+
+
+def test_what_a_worker_sends_fits_into_what_it_may_send() -> None:
+    headroom = 32 * 1024
+    largest_event = WorkerSettings.model_json_schema()["properties"]["max_event_bytes"]["maximum"]
+    for largest in (SpoolLimits().max_batch_bytes, largest_event, PART_BYTES):
+        assert largest + headroom <= WORKER_PAYLOAD_BYTES
