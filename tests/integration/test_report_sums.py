@@ -14,7 +14,7 @@ from analytics_query.decisions.reports.asked import Asked
 from analytics_query.decisions.time_ranges import time_range
 from analytics_query.domain.retention import Kept
 from analytics_query.domain.rollups import Figures, Rollup
-from analytics_query.domain.spreads import Spread
+from analytics_query.domain.spreads import MIDDLE, Spread
 from analytics_query.domain.vocabulary import SYSTEM, Dimension, Entity, Resolution
 from analytics_query.handlers.analyses import FILTERS, analyze_decisions, analyze_errors
 from analytics_query.handlers.gathering import Sources
@@ -104,25 +104,21 @@ async def test_what_has_not_changed_is_not_summed_up_again(pg: Pg) -> None:
     assert now[changed].counts["events"] >= 1_000_000
 
 
-async def test_the_busiest_are_those_with_most_of_a_count_or_of_a_distributions_values(pg: Pg) -> None:
+async def test_the_busiest_are_those_with_most_of_a_count(pg: Pg) -> None:
     sums, projections = PostgresSums(pg, 0), PostgresProjections(pg)
     for one in HISTORY.sealed():
         await project(Projector(projections), [one])
     [figures] = (await sums.totals([ASKED[2]])).values()
     by_entity = {entity: one for (_, entity), one in figures.items()}
     counts = {metric for one in by_entity.values() for metric in one.counts}
-    spreads = {metric for one in by_entity.values() for metric in one.spreads}
-    expected: dict[tuple[str, bool], Leading | None] = {}
-    for metric, is_spread in [(name, False) for name in counts] + [(name, True) for name in spreads]:
-        numbers = {
-            entity: one.spreads.get(metric, Spread()).count if is_spread else one.counts.get(metric, 0)
-            for entity, one in by_entity.items()
-        }
+    expected: dict[str, Leading | None] = {}
+    for metric in counts:
+        numbers = {entity: one.counts.get(metric, 0) for entity, one in by_entity.items()}
         most, many = min(numbers, key=lambda entity: (-numbers[entity], entity)), sum(n > 0 for n in numbers.values())
-        expected[metric, is_spread] = Leading([most], many) if many else None
+        expected[metric] = Leading([most], many) if many else None
     assert any(len([one for one in by_entity.values() if name in one.counts]) < len(by_entity) for name in counts)
-    for (metric, is_spread), first in expected.items():
-        asked = Busiest(Dimension.worker, metric, is_spread, SINCE, UNTIL, Resolution.hour, 1)
+    for metric, first in expected.items():
+        asked = Busiest(Dimension.worker, metric, SINCE, UNTIL, Resolution.hour, 1)
         assert (await sums.busiest([asked])).get(Dimension.worker) == first, metric
 
 
@@ -185,7 +181,7 @@ class Looking:
 async def test_rows_are_looked_at_once_for_each_position(pg: Pg) -> None:
     projections, documents, looking = PostgresProjections(pg), PostgresDocuments(pg), Looking(pg)
     sums = PostgresSums(cast("Pg", looking), 1_000_000)
-    busiest = [Busiest(kind, "events", False, SINCE, UNTIL, Resolution.hour, 3) for kind in (*Dimension,)[:2]]
+    busiest = [Busiest(kind, "events", SINCE, UNTIL, Resolution.hour, 3) for kind in (*Dimension,)[:2]]
 
     async def found(of: PostgresSums, position: int | None) -> tuple[object, ...]:
         return await of.totals(ASKED, position), await of.series(SERIES, position), await of.busiest(busiest, position)
@@ -228,3 +224,30 @@ async def test_what_was_warmed_is_not_summed_up_again_until_it_changes(pg: Pg, m
     await project(projector, [last])
     assert await warmth.renew(now)
     assert anew
+
+
+# As versions before schema 0006 kept the distributions of a roll-up, and as they changed them.
+AS_BEFORE = """
+    UPDATE rollups SET sketches = '', spreads = '{"execution_ms": [2, 2000000, {"0!": 1, "35": 1}]}'
+    WHERE dimension = 'system' AND resolution = 'day'
+"""
+KEPT_AS_BEFORE = "SELECT count(*) FROM rollups WHERE spreads <> '{}'"
+
+
+async def test_what_earlier_versions_kept_counts_and_is_moved_over(pg: Pg) -> None:
+    projections, batches = PostgresProjections(pg), HISTORY.sealed()
+    days = Stretched("days", Dimension.system, [SYSTEM], SINCE, UNTIL, Resolution.day)
+
+    async def spread() -> Spread:
+        return (await PostgresSums(pg, 0).totals([days]))["days"][Dimension.system, SYSTEM].spreads["execution_ms"]
+
+    async with pg.acquire() as connection:
+        for one in batches[:-10]:
+            await project(Projector(projections), [one])
+        await connection.execute(AS_BEFORE)
+        before: int = await connection.fetchval(KEPT_AS_BEFORE)
+        assert (await spread()).bins == {0: before, 35 + MIDDLE: before}
+        for one in batches[-10:]:
+            await project(Projector(projections), [one])
+        assert await connection.fetchval(KEPT_AS_BEFORE) < before
+    assert (await spread()).bins[0] == before

@@ -13,6 +13,7 @@ from analytics_query.domain.records import Record
 from analytics_query.domain.rollups import Figures, Key
 from analytics_query.domain.spreads import Spread
 from analytics_query.domain.vocabulary import Dimension, Resolution, joined
+from analytics_query.store.sketches import pack
 from contracts.decided import DecidedEvent, DecidedKind
 from contracts.events import EventBase
 from tests.support.examples import FULL, MINIMAL, NOW, event
@@ -106,7 +107,7 @@ class Folded:
                 {
                     "documents": {"/".join(map(str, key)): orjson.Fragment(text) for key, text in self.stored.items()},
                     "rollups": {
-                        "|".join(map(str, key)): [figures.plain_json(), figures.spreads_json()]
+                        "|".join(map(str, key)): [figures.plain_json(), pack(figures.spreads).hex()]
                         for key, figures in kept.items()
                     },
                     "records": sorted(self.records, key=repr),

@@ -20,6 +20,8 @@ from analytics_query.domain.rollups import Figures, Key, Rollup
 from analytics_query.domain.vocabulary import RESOLUTIONS, Dimension, Resolution, bucket_of
 from analytics_query.handlers.projecting import Projector
 from analytics_query.ports import Position
+from analytics_query.store.rows import absorb
+from analytics_query.store.sketches import pack
 from contracts import streams
 from contracts.batches import Batch, ItemT
 from contracts.events.recovery import Severity
@@ -31,7 +33,7 @@ from tests.support.histories import Sealed
 Dump = dict[str, dict[Any, Any]]
 
 TABLES = {
-    "rollups": "SELECT dimension, entity, resolution, bucket, figures, spreads FROM rollups",
+    "rollups": "SELECT dimension, entity, resolution, bucket, figures, sketches, spreads FROM rollups",
     "attempts": "SELECT task_id, attempt, worker_id, document, events, updated_at FROM attempts",
     "tasks": "SELECT task_id, document FROM tasks",
     "current_attempts": "SELECT task_id, attempt, worker_id FROM current_attempts",
@@ -105,7 +107,7 @@ class MemoryTransaction:
 
     async def save_rollups(self, rollups: Mapping[Key, Figures]) -> None:
         for key, figures in rollups.items():
-            self.state.rollups[key] = (orjson.dumps(figures.plain_json()), orjson.dumps(figures.spreads_json()))
+            self.state.rollups[key] = (orjson.dumps(figures.plain_json()), pack(figures.spreads))
 
     async def count_rollups(self, rollups: Mapping[Key, Figures]) -> None:
         for key, figures in rollups.items():
@@ -256,10 +258,10 @@ class Memory:
     def dump(self) -> Dump:
         """All that is stored."""
         dump: Dump = {table: {} for table in TABLES}
-        for key, (plain, spreads) in self.state.rollups.items():
+        for key, (plain, sketches) in self.state.rollups.items():
             bucket = datetime.fromtimestamp(key.bucket_s, UTC)
             place = (key.dimension.value, key.entity, key.resolution.value, bucket)
-            dump["rollups"][place] = (orjson.loads(plain), orjson.loads(spreads))
+            dump["rollups"][place] = (orjson.loads(plain), sketches, {})
         for attempt, (stored, events, updated_at) in self.state.attempts.items():
             dump["attempts"][tuple(attempt)] = (orjson.loads(stored), orjson.loads(events), updated_at)
         dump["tasks"] = {(task_id,): (orjson.loads(stored),) for task_id, stored in self.state.tasks.items()}
@@ -322,8 +324,10 @@ def _document(state: State, key: AttemptKey) -> AttemptDocument:
 
 
 def _figures(state: State, key: Key) -> Figures:
-    plain, spreads = state.rollups[key]
-    return Figures.from_json(orjson.loads(plain), orjson.loads(spreads))
+    plain, sketches = state.rollups[key]
+    figures = Figures()
+    absorb(figures, orjson.loads(plain), sketches, {})
+    return figures
 
 
 def _newest_first(key: AttemptKey) -> tuple[str, int, str]:

@@ -4,7 +4,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import BigInteger, CheckConstraint, Column, DateTime, Index, String, text
+from sqlalchemy import BigInteger, CheckConstraint, Column, DateTime, Index, LargeBinary, String, text
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import registry
 from sqlmodel import Field, SQLModel, Text
@@ -47,7 +47,10 @@ class RollupRow(Base, table=True):
     bucket: datetime = Field(sa_type=DateTime(timezone=True), primary_key=True)  # pyright: ignore[reportArgumentType]
     figures: dict[str, Any] = Field(sa_column=Column(JSONB, nullable=False))
     """Counts and newest values, which change with nearly every event."""
-    spreads: dict[str, Any] = Field(sa_column=Column(JSONB, nullable=False))
+    spreads: dict[str, Any] = Field(sa_column=Column(JSONB, nullable=False, server_default=text("'{}'::jsonb")))
+    """Distributions as versions before schema 0006 wrote them."""
+    sketches: bytes = Field(sa_column=Column(LargeBinary, nullable=False, server_default=text("''::bytea")))
+    """Distributions, packed: see `store.sketches`."""
 
 
 class AttemptRow(Base, table=True):

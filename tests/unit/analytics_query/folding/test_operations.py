@@ -70,7 +70,7 @@ def test_a_benchmark_is_told_beside_its_baseline() -> None:
         "ratio@reported": 1.2,
     }
     assert {metric: last.value for metric, last in found.lasts.items()} == {"value@reported": 24, "lower_is_better": 1}
-    assert found.counts == {"worse@reported": 1}
+    assert found.counts == {"measured": 1, "worse@reported": 1}
 
 
 @pytest.mark.parametrize(

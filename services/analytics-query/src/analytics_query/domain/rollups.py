@@ -75,7 +75,7 @@ class Figures:
 
     def absorb(self, other: "Figures") -> None:
         """As `merge`, but nothing comes to nothing: this is most of what a long report costs."""
-        sum_counts(self.counts, other.counts)
+        sum_counts(self.counts, other.counts.items())
         for metric, spread in other.spreads.items():
             known = self.spreads.get(metric)
             if known is None:
@@ -85,18 +85,20 @@ class Figures:
         for metric, last in other.lasts.items():
             self.lasts[metric] = self.lasts.get(metric, last).or_newer(last)
 
-    def absorb_json(self, plain: Json, spreads: Json) -> None:
-        """As `absorb` of what `plain_json` and `spreads_json` wrote, without making figures of it first."""
-        sum_counts(self.counts, _integers(plain.get(COUNTS, {})))
-        for metric, (count, micros, bins) in spreads.items():
-            known = self.spreads.get(metric)
-            if known is None:
-                self.spreads[metric] = Spread(count, int(micros), bins)
-            else:
-                known.absorb_counted(count, int(micros), bins)
+    def absorb_plain(self, plain: Json) -> None:
+        """As `absorb` of the counts and newest values that `plain_json` wrote, without making figures of them first."""
+        sum_counts(self.counts, _integers(plain.get(COUNTS, {})).items())
         for metric, kept in plain.get(LASTS, {}).items():
             last = Last(*kept)
             self.lasts[metric] = self.lasts.get(metric, last).or_newer(last)
+
+    def absorb_spread(self, metric: str, count: int, micros: int, bins: Iterable[tuple[int, int]]) -> None:
+        """As `absorb` of one distribution that is given by its parts."""
+        known = self.spreads.get(metric)
+        if known is None:
+            self.spreads[metric] = Spread(count, micros, dict(bins))
+        else:
+            known.absorb_counted(count, micros, bins)
 
     def copy(self) -> "Figures":
         """Figures that can be changed without changing these."""
@@ -123,21 +125,10 @@ class Figures:
         """Counts and newest values as they are stored."""
         written: Json = {}
         if self.counts:
-            written[COUNTS] = {metric: _integer(count) for metric, count in self.counts.items()}
+            written[COUNTS] = {metric: integer_json(count) for metric, count in self.counts.items()}
         if self.lasts:
             written[LASTS] = {metric: list(last) for metric, last in self.lasts.items()}
         return written
-
-    def spreads_json(self) -> Json:
-        """Spreads as they are stored: count, sum and bins of each."""
-        return {metric: [spread.count, _integer(spread.micros), spread.bins] for metric, spread in self.spreads.items()}
-
-    @classmethod
-    def from_json(cls, plain: Json, spreads: Json) -> "Figures":
-        """What `plain_json` and `spreads_json` wrote."""
-        figures = cls()
-        figures.absorb_json(plain, spreads)
-        return figures
 
 
 class Key(NamedTuple):
@@ -166,8 +157,8 @@ def total(figures: Iterable[Figures]) -> Figures:
     return together
 
 
-def _integer(number: int) -> int | str:
-    """JSON readers make floats of larger numbers: those are written as text."""
+def integer_json(number: int) -> int | str:
+    """As it is stored: JSON readers make floats of larger numbers: those are written as text."""
     return number if -INT64 <= number < INT64 else str(number)
 
 

@@ -1,10 +1,10 @@
 """Distributions that add up: the same sketch in whatever order values are counted, and they can be taken away."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
 from itertools import accumulate
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 from ddsketch.ddsketch import BaseDDSketch
 from ddsketch.mapping import LogarithmicMapping
@@ -13,35 +13,37 @@ from ddsketch.store import Store
 ACCURACY = 0.01
 """Relative error of a quantile."""
 MICRO = 1_000_000
-LARGEST = 1e15
-"""Values beyond it count as it: what reports may hold has no bound, what adds up exactly needs one."""
-ZERO = "0!"
-NEGATIVE = "-!"
+LARGEST, SMALLEST = 1e15, 1e-100
+"""Values beyond the one count as it, those nearer to zero than the other as zero: what reports may hold has no bound,
+what adds up exactly needs one."""
+PlaceT = TypeVar("PlaceT", int, str)
 MAPPING = LogarithmicMapping(ACCURACY)
+MIDDLE = 16_384
+"""More than the key of any value is below zero, and so little that all bins are numbers of 16 bits."""
 
 
 @dataclass(slots=True)
 class Spread:
     """A distribution, as DDSketch keeps it (Masson, Rim, Lee: VLDB 2019), with an exact sum in millionths.
 
-    `bins` counts values by the logarithm of their size, as `MAPPING` gives it; those of negative values have the prefix
-    `NEGATIVE`, and `ZERO` is that of zero. Unlike the library's own stores this one is sparse, and can take away.
+    `bins` counts values by the logarithm of their size: `MAPPING`'s key and `MIDDLE`, of negative values with a minus;
+    zero's bin is 0. Unlike the library's own stores this one is sparse, and can take away.
     """
 
     count: int = 0
     micros: int = 0
-    bins: dict[str, int] = field(default_factory=dict)
+    bins: dict[int, int] = field(default_factory=dict)
     _ordered: "Ordered | None" = field(default=None, init=False, repr=False, compare=False)
 
     def add(self, value: float, times: int = 1) -> None:
         """Count a value; a negative `times` takes it away again."""
         self.enter(*counted_as(value), times)
 
-    def enter(self, name: str, micros: int, times: int) -> None:
+    def enter(self, place: int, micros: int, times: int) -> None:
         """Count a value as `counted_as` gives it."""
         self.count += times
         self.micros += micros * times
-        self.bins[name] = self.bins.get(name, 0) + times
+        self.bins[place] = self.bins.get(place, 0) + times
         self._ordered = None
 
     def merge(self, other: "Spread", sign: int = 1) -> None:
@@ -53,9 +55,9 @@ class Spread:
 
     def absorb(self, other: "Spread") -> None:
         """As `merge`, but nothing comes to nothing: reports read sums of what is there."""
-        self.absorb_counted(other.count, other.micros, other.bins)
+        self.absorb_counted(other.count, other.micros, other.bins.items())
 
-    def absorb_counted(self, count: int, micros: int, bins: dict[str, int]) -> None:
+    def absorb_counted(self, count: int, micros: int, bins: Iterable[tuple[int, int]]) -> None:
         """As `absorb` of one that is given by its parts."""
         self.count += count
         self.micros += micros
@@ -83,18 +85,16 @@ class Spread:
     def ordered(self) -> "Ordered":
         """The values with how often each was seen, ascending; each stands for its bin."""
         if self._ordered is None:
-            found = sorted([(value_of(name), times) for name, times in self.bins.items() if times])
+            found = [(value_of(place), times) for place, times in sorted(self.bins.items()) if times]
             values, times = zip(*found, strict=True) if found else ((), ())
             self._ordered = Ordered(values, times, tuple(accumulate(times)))
         return self._ordered
 
     def to_sketch(self) -> BaseDDSketch:
         """The library's sketch of it."""
-        positive = {int(name): times for name, times in self.bins.items() if "!" not in name}
-        negative = {
-            int(name.removeprefix(NEGATIVE)): times for name, times in self.bins.items() if name.startswith(NEGATIVE)
-        }
-        return BaseDDSketch(MAPPING, SparseStore(positive), SparseStore(negative), self.bins.get(ZERO, 0))
+        positive = {place - MIDDLE: times for place, times in self.bins.items() if place > 0}
+        negative = {-place - MIDDLE: times for place, times in self.bins.items() if place < 0}
+        return BaseDDSketch(MAPPING, SparseStore(positive), SparseStore(negative), self.bins.get(0, 0))
 
 
 class Ordered(NamedTuple):
@@ -143,29 +143,27 @@ class SparseStore(Store):
         return self._bins[-1][0]
 
 
-def counted_as(value: float) -> tuple[str, int]:
+def counted_as(value: float) -> tuple[int, int]:
     """The bin of a value, and how many millionths it is."""
     value = within_bounds(value)
     return bin_of(value), round(value * MICRO)
 
 
-def bin_of(value: float) -> str:
-    """The bin in which a value is counted."""
-    if value > MAPPING.min_possible:
-        return str(MAPPING.key(value))
-    if value < -MAPPING.min_possible:
-        return f"{NEGATIVE}{MAPPING.key(-value)}"
-    return ZERO
+def bin_of(value: float) -> int:
+    """The bin in which a value is counted; of larger values a larger one."""
+    if value >= SMALLEST:
+        return MAPPING.key(value) + MIDDLE
+    if value <= -SMALLEST:
+        return -MAPPING.key(-value) - MIDDLE
+    return 0
 
 
 @lru_cache(maxsize=16_384)
-def value_of(name: str) -> float:
+def value_of(place: int) -> float:
     """The value that stands for all in a bin."""
-    if name == ZERO:
-        return 0.0
-    if name.startswith(NEGATIVE):
-        return -MAPPING.value(int(name.removeprefix(NEGATIVE)))
-    return MAPPING.value(int(name))
+    if place < 0:
+        return -MAPPING.value(-place - MIDDLE)
+    return MAPPING.value(place - MIDDLE) if place else 0.0
 
 
 def within_bounds(value: float) -> float:
@@ -173,22 +171,22 @@ def within_bounds(value: float) -> float:
     return min(max(value, -LARGEST), LARGEST)
 
 
-def add_counts(counts: dict[str, int], others: dict[str, int], sign: int) -> bool:
+def add_counts(counts: dict[PlaceT, int], others: Mapping[PlaceT, int], sign: int) -> bool:
     """Add counts, and drop those that come to nothing; whether any changed."""
     changed = False
-    for name, times in others.items():
+    for place, times in others.items():
         if times:
             changed = True
-            count = counts.get(name, 0) + times * sign
+            count = counts.get(place, 0) + times * sign
             if count:
-                counts[name] = count
+                counts[place] = count
             else:
-                del counts[name]
+                del counts[place]
     return changed
 
 
-def sum_counts(counts: dict[str, int], others: dict[str, int]) -> None:
+def sum_counts(counts: dict[PlaceT, int], others: Iterable[tuple[PlaceT, int]]) -> None:
     """Add counts, without looking for what comes to nothing."""
     before = counts.get
-    for name, times in others.items():
-        counts[name] = before(name, 0) + times
+    for place, times in others:
+        counts[place] = before(place, 0) + times

@@ -15,7 +15,7 @@ MOST_AGENTS = 10
 async def expose(sums: Sums, now: datetime) -> None:
     """Measure once: two statements, however many tasks there were."""
     longest = now - max(WINDOWS.values())
-    ranked = Busiest(Dimension.agent, "attempts_ended", False, longest, now, Resolution.hour, MOST_AGENTS)
+    ranked = Busiest(Dimension.agent, "attempts_ended", longest, now, Resolution.hour, MOST_AGENTS)
     busiest = (await sums.busiest([ranked])).get(Dimension.agent)
     agents = list(busiest.entities) if busiest else []
     totals = await sums.totals([one for name in WINDOWS for one in _asked(name, agents, now)])

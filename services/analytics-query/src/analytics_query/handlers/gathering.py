@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from analytics_query.decisions.reports.needs import MOST, RANKED_BY, RANKED_BY_SPREADS, left_out
+from analytics_query.decisions.reports.needs import MOST, RANKED_BY, left_out
 from analytics_query.decisions.reports.reading import Need, Reading, Span
 from analytics_query.decisions.reports.trends import resolution_for
 from analytics_query.decisions.time_ranges import ALL, TimeRange
@@ -110,7 +110,6 @@ def _busiest(needs: Sequence[Need], period: TimeRange, position: Position) -> li
         Busiest(
             dimension,
             RANKED_BY[dimension],
-            dimension in RANKED_BY_SPREADS,
             max(period.since, period.until - LONG),
             period.until,
             Resolution.day if period.length >= LONG else _finest(dimension, period.since, period.length, position),

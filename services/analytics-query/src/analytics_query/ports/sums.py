@@ -22,13 +22,11 @@ class Stretched(NamedTuple):
 
 
 class Busiest(NamedTuple):
-    """Which entities of a dimension have most of some metrics in a stretch of time, by whole buckets of `finest`."""
+    """Which entities of a dimension have most of something in a stretch of time, by whole buckets of `finest`."""
 
     dimension: Dimension
-    metrics: str
-    """Counts, separated by commas."""
-    spread: bool
-    """Whether they are distributions, of which the number of values counts."""
+    metric: str
+    """A count."""
     since: datetime
     until: datetime
     finest: Resolution

@@ -18,7 +18,7 @@ STRETCHES = """
     JOIN rollups ON rollups.dimension = $1 AND rollups.resolution = stretch.resolution
         AND rollups.bucket >= stretch.since AND rollups.bucket < stretch.until
 """
-ROLLUP = "dimension, entity, rollups.resolution, bucket, figures, spreads"
+ROLLUP = f"dimension, entity, rollups.resolution, bucket, {rows.FIGURES}"
 READ_ALL = f"SELECT {ROLLUP} {STRETCHES} WHERE $2::text[] IS NULL ORDER BY entity, bucket"
 READ_SOME = f"SELECT {ROLLUP} {STRETCHES} AND rollups.entity = ANY($2::text[]) ORDER BY entity, bucket"
 BUSIEST = f"""

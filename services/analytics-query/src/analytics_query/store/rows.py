@@ -8,13 +8,16 @@ import asyncpg
 
 from analytics_query.domain.documents import AttemptDocument, AttemptKey
 from analytics_query.domain.retention import Kept
-from analytics_query.domain.rollups import Figures, Key, Rollup
+from analytics_query.domain.rollups import Figures, Json, Key, Rollup
 from analytics_query.domain.vocabulary import Dimension, Resolution
 from analytics_query.ports import Position
+from analytics_query.store.sketches import of_json, unpack
 
 ATTEMPT = "task_id, attempt, worker_id, document::text, events, updated_at"
 POSITION = "position, applied_at, newest_event_at, fold_version, minutes_since, hours_since"
-ROLLUP = "dimension, entity, resolution, bucket, figures, spreads"
+FIGURES = "figures, sketches, spreads"
+"""What a roll-up holds. `spreads` is what versions before schema 0006 wrote; both count."""
+ROLLUP = f"dimension, entity, resolution, bucket, {FIGURES}"
 
 RollupKeys = tuple[list[str], list[str], list[str], list[datetime]]
 
@@ -27,9 +30,18 @@ def attempt(row: asyncpg.Record) -> tuple[AttemptKey, AttemptDocument]:
 
 def rollup(row: asyncpg.Record) -> Rollup:
     """A row of `ROLLUP`."""
-    dimension, entity, resolution, bucket, figures, spreads = row
+    dimension, entity, resolution, bucket, *stored = row
     key = Key(Dimension(dimension), entity, Resolution(resolution), int(bucket.timestamp()))
-    return Rollup(key, Figures.from_json(figures, spreads))
+    figures = Figures()
+    absorb(figures, *stored)
+    return Rollup(key, figures)
+
+
+def absorb(figures: Figures, plain: Json, sketches: bytes, spreads: Json) -> None:
+    """Add `FIGURES` of a row."""
+    figures.absorb_plain(plain)
+    for one in (*unpack(sketches), *of_json(spreads)):
+        figures.absorb_spread(*one)
 
 
 def position(row: asyncpg.Record) -> Position:

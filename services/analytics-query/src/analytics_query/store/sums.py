@@ -2,66 +2,64 @@
 
 import asyncio
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime
 from functools import lru_cache
 
 import orjson
+from asyncpg import Record
 
 from analytics_query.decisions.cover import Stretch, ceiling_of, cover
 from analytics_query.domain.rollups import LASTS, SPREADS, Figures, Key, Rollup
 from analytics_query.domain.vocabulary import RESOLUTIONS, WIDTH, Dimension, Entity, Resolution, bucket_of
 from analytics_query.ports import Busiest, Leading, Stretched
+from analytics_query.store.adding import add_up
 from analytics_query.store.kept import KeptAnswers, KeptSums, Part, Run, Sum, Versions, stretches_of
-from analytics_query.store.rows import columns
+from analytics_query.store.rows import FIGURES, columns
+from analytics_query.store.sketches import of_json
 from servicekit.pg import Connection, Database
 
 # OFFSET 0 keeps the planner from joining whole tables: each part is one short range of the primary key.
-ROWS = f"""
+ROWS = """
     (
-        SELECT *, string_to_array(without, ',') AS names,
-            array_remove(string_to_array(without, ','), '{LASTS}') AS distributions
+        SELECT *, string_to_array(without, ',') AS names
         FROM unnest($1::text[], $2::text[], $3::timestamptz[], $4::timestamptz[], $5::text[], $6::jsonb[])
             WITH ORDINALITY AS asked (dimension, resolution, since, until, without, entities, place)
         OFFSET 0
     ) AS run
     CROSS JOIN LATERAL jsonb_array_elements_text(run.entities) WITH ORDINALITY AS part (entity, place)
     CROSS JOIN LATERAL (
-        SELECT {{columns}} FROM rollups
+        SELECT {columns} FROM rollups
         WHERE rollups.dimension = run.dimension AND rollups.entity = part.entity
             AND rollups.resolution = run.resolution
             AND rollups.bucket >= run.since AND rollups.bucket < run.until
         OFFSET 0
     ) AS found
 """
-# Taking anything out of a document writes all of it anew, unless there is nothing to take out.
+# Taking newest values out of a document writes all of it anew, unless there are none.
 SUMMANDS = f"""
     SELECT run.place, part.place, found.version,
         CASE WHEN '{LASTS}' = ANY (run.names) THEN found.figures - '{LASTS}' ELSE found.figures END AS figures,
-        CASE WHEN '{SPREADS}' = ANY (run.names) THEN '{{}}' ELSE found.spreads - run.distributions END AS spreads
-    FROM {ROWS.format(columns="xmin::text::bigint AS version, figures, spreads")}
+        CASE WHEN '{SPREADS}' = ANY (run.names) THEN '' ELSE found.sketches END AS sketches,
+        CASE WHEN '{SPREADS}' = ANY (run.names) THEN '{{}}' ELSE found.spreads END AS spreads
+    FROM {ROWS.format(columns=f"xmin::text::bigint AS version, {FIGURES}")}
 """
 # Nothing that a row holds aside is looked at.
 VERSIONS = f"""
     SELECT run.place, part.place, found.versions
     FROM {ROWS.format(columns="array_agg(xmin::text::bigint) AS versions")}
 """
-# Bucket by bucket: the index on them has all dimensions of one bucket side by side. Distributions are kept aside, and
-# are looked at only where they are asked for.
+# Bucket by bucket: the index on them has all dimensions of one bucket side by side.
 BUSIEST = """
     SELECT asked.dimension, ranked.entity, ranked.many
-    FROM (
-        SELECT dimension, string_to_array(metrics, ',') AS metrics, spread, most
-        FROM unnest($1::text[], $2::text[], $3::boolean[], $4::int[]) AS asked (dimension, metrics, spread, most)
-    ) AS asked
+    FROM unnest($1::text[], $2::text[], $3::int[]) AS asked (dimension, metric, most)
     CROSS JOIN LATERAL (
         SELECT entity, sum(found.number) AS total, count(*) OVER () AS many
-        FROM unnest($5::text[], $6::text[], $7::timestamptz[], $8::timestamptz[], $9::interval[])
+        FROM unnest($4::text[], $5::text[], $6::timestamptz[], $7::timestamptz[], $8::interval[])
             AS stretch (dimension, resolution, since, until, width)
         CROSS JOIN LATERAL generate_series(stretch.since, stretch.until - stretch.width, stretch.width) AS each (bucket)
         CROSS JOIN LATERAL (
-            SELECT entity, (SELECT sum(coalesce(CASE WHEN asked.spread THEN spreads #>> ARRAY[metric, '0']
-                ELSE figures #>> ARRAY['c', metric] END, '0')::numeric) FROM unnest(asked.metrics) AS metric) AS number
+            SELECT entity, coalesce(figures #>> ARRAY['c', asked.metric], '0')::numeric AS number
             FROM rollups
             WHERE rollups.dimension = asked.dimension AND rollups.resolution = stretch.resolution
                 AND rollups.bucket = each.bucket
@@ -150,7 +148,7 @@ class PostgresSums:
     async def busiest(self, asked: Sequence[Busiest], position: int | None = None) -> dict[Dimension, Leading]:
         """By dimension, the busiest entities; nothing of a dimension without any."""
         covers = {one: tuple(_cover(one.since, one.until, _from(one.dimension, one.finest))) for one in asked}
-        places = {one: (one.dimension, one.metrics, one.limit, covers[one]) for one in asked}
+        places = {one: (one.dimension, one.metric, one.limit, covers[one]) for one in asked}
         known = {one: found for one, at in places.items() if (found := self._ranks.known(at, position)) is not None}
         unknown = [one for one in asked if one not in known]
         found = await self._ranked([(one, covers[one]) for one in unknown]) if unknown else {}
@@ -160,7 +158,7 @@ class PostgresSums:
         return {dimension: leading for dimension, leading in ranked.items() if leading.entities}
 
     async def _ranked(self, asked: Sequence[tuple[Busiest, Sequence[Stretch]]]) -> dict[Dimension, Leading]:
-        dimensions = columns([(one.dimension.value, one.metrics, one.spread, one.limit) for one, _ in asked], 4)
+        dimensions = columns([(one.dimension.value, one.metric, one.limit) for one, _ in asked], 3)
         stretches = [
             (one.dimension.value, stretch.resolution.value, stretch.since, stretch.until, WIDTH[stretch.resolution])
             for one, covering in asked
@@ -189,15 +187,29 @@ async def read_sums(connection: Connection, parts: Sequence[Part]) -> dict[Part,
     """The sums of parts, from their rows."""
     runs = _runs(parts)
     found = await connection.fetch(SUMMANDS, *_columns(runs)) if runs else []
-    made = {part: Figures() for part in parts}
-    versions: defaultdict[Part, list[int]] = defaultdict(list)
-    for number, (run, place, version, plain, spreads) in enumerate(found):
-        if number % AT_ONCE == 0:
+    rows: defaultdict[Part, list[Record]] = defaultdict(list)
+    for row in found:
+        rows[_part(runs, row[0], row[1])].append(row)
+    summed: dict[Part, Sum] = {}
+    unseen = 0
+    for part in parts:
+        unseen += len(rows[part])
+        if unseen >= AT_ONCE:
+            unseen = 0
             await asyncio.sleep(0)
-        part = _part(runs, run, place)
-        made[part].absorb_json(plain, spreads)
-        versions[part].append(version)
-    return {part: Sum(tuple(sorted(versions[part])), figures) for part, figures in made.items()}
+        summed[part] = _sum_of(rows[part], part.run.without.split(","))
+    return summed
+
+
+def _sum_of(rows: Sequence[Record], without: Collection[str]) -> Sum:
+    figures = Figures()
+    for row in rows:
+        figures.absorb_plain(row["figures"])
+        for one in of_json(row["spreads"], without) if row["spreads"] else ():
+            figures.absorb_spread(*one)
+    for one in add_up([row["sketches"] for row in rows], without):
+        figures.absorb_spread(*one)
+    return Sum(tuple(sorted(row["version"] for row in rows)), figures)
 
 
 def _runs(parts: Iterable[Part]) -> list[tuple[Run, list[str]]]:

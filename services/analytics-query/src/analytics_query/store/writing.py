@@ -15,6 +15,7 @@ from analytics_query.domain.vocabulary import Resolution
 from analytics_query.ports import Position
 from analytics_query.store import rows
 from analytics_query.store.records import add
+from analytics_query.store.sketches import pack
 from contracts.batches import Batch, ItemT
 from servicekit import inbox
 from servicekit.bus import Received
@@ -56,10 +57,10 @@ LOAD_ROLLUPS = f"""
     JOIN rollups USING (dimension, entity, resolution, bucket)
 """
 SAVE_ROLLUPS = """
-    INSERT INTO rollups (dimension, entity, resolution, bucket, figures, spreads)
-    SELECT * FROM unnest($1::text[], $2::text[], $3::text[], $4::timestamptz[], $5::jsonb[], $6::jsonb[])
+    INSERT INTO rollups (dimension, entity, resolution, bucket, figures, sketches)
+    SELECT * FROM unnest($1::text[], $2::text[], $3::text[], $4::timestamptz[], $5::jsonb[], $6::bytea[])
     ON CONFLICT (dimension, entity, resolution, bucket) DO UPDATE
-        SET figures = excluded.figures, spreads = excluded.spreads
+        SET figures = excluded.figures, sketches = excluded.sketches, spreads = excluded.spreads
 """
 COUNT_ROLLUPS = """
     UPDATE rollups AS known SET figures = new.figures
@@ -151,8 +152,8 @@ class PostgresTransaction:
         if not rollups:
             return
         plain = [figures.plain_json() for figures in rollups.values()]
-        spreads = [figures.spreads_json() for figures in rollups.values()]
-        await self._connection.execute(SAVE_ROLLUPS, *rows.rollup_keys(rollups), plain, spreads)
+        sketches = [pack(figures.spreads) for figures in rollups.values()]
+        await self._connection.execute(SAVE_ROLLUPS, *rows.rollup_keys(rollups), plain, sketches)
 
     async def count_rollups(self, rollups: Mapping[Key, Figures]) -> None:
         """Write counts and newest values of roll-ups that exist, and whose spreads have not changed."""

@@ -2,9 +2,6 @@
 
 Whoever changes an attempt and its task takes the attempt first; several are taken in the order of their task ids, which
 is that of the arrays, since no plan but a nested loop is allowed here (see PLANNER). So nobody waits in a ring.
-
-An attempt that is named by its key is live if `ended_at` is null. To ask for its state would say the same, but the
-planner would see the partial indexes of live attempts, take them for tiny, and read the whole of one for each attempt.
 """
 
 from collections.abc import Sequence
@@ -16,10 +13,11 @@ from contracts.tasks import AttemptState
 from orchestrator.domain import AttemptRef, Closed
 from orchestrator.ports import AttemptFacts, Closing, LiveAttempt
 from orchestrator.store import rows
+from orchestrator.store.planning import LIVE, unplanned
 from servicekit.pg import Connection
 from servicekit.traces import inject_headers
 
-CLOSE = """
+CLOSE = f"""
     UPDATE attempts AS attempt SET state = said.state, reason = said.reason, ended_at = $7,
         failure_class = said.failure_class, crashes = said.crashes,
         published_at = COALESCE(attempt.published_at, $7),
@@ -28,10 +26,10 @@ CLOSE = """
         AS said(task_id, attempt, worker_id, state, reason, started_at, failure_class, crashes)
     JOIN tasks AS task ON task.task_id = said.task_id
     WHERE attempt.task_id = said.task_id AND attempt.attempt = said.attempt AND attempt.worker_id = said.worker_id
-        AND attempt.ended_at IS NULL AND task.attempt = attempt.attempt
+        AND {LIVE} AND task.attempt = attempt.attempt
     RETURNING attempt.task_id, attempt.attempt, attempt.worker_id, task.burned, task.max_attempts, task.refusals,
         task.work_key, attempt.started_at, task.collaboration ->> 'question_id' AS question_id, task.crashes,
-        (task.requirements #>> '{limits,queue_ms}')::bigint AS queue_ms
+        (task.requirements #>> '{{limits,queue_ms}}')::bigint AS queue_ms
 """
 # A worker that asked for the task gets the helper's own account of it, unless it was told more before.
 OVERVIEW = "left(analytics::jsonb #>> '{claimed,summary,overview}', 8000)"
@@ -51,7 +49,7 @@ COMPLETE = f"""
             AS said(task_id, attempt, worker_id, started_at, execution_time_ms, analytics, told)
         JOIN tasks AS task ON task.task_id = said.task_id
         WHERE attempt.task_id = said.task_id AND attempt.attempt = said.attempt
-            AND attempt.worker_id = said.worker_id AND attempt.ended_at IS NULL
+            AND attempt.worker_id = said.worker_id AND {LIVE}
             AND task.attempt = attempt.attempt
         RETURNING attempt.task_id, attempt.attempt, attempt.worker_id, attempt.started_at, task.work_key,
             said.execution_time_ms, said.analytics, said.told, task.collaboration ->> 'question_id' AS question_id
@@ -92,11 +90,11 @@ MARK_STALE = """
     RETURNING attempt.task_id, attempt.attempt
 """
 # Whoever holds one of them is closing it or has heard of it, and marks it too: nobody need wait here.
-MARK_PUBLISHED = """
+MARK_PUBLISHED = f"""
     WITH open AS (
         SELECT attempt.task_id, attempt.attempt FROM unnest($1::text[], $2::int[]) AS said(task_id, attempt)
         JOIN attempts AS attempt ON attempt.task_id = said.task_id AND attempt.attempt = said.attempt
-        WHERE attempt.ended_at IS NULL AND attempt.published_at IS NULL
+        WHERE {unplanned("attempt.ended_at IS NULL AND attempt.published_at IS NULL")}
         FOR NO KEY UPDATE OF attempt SKIP LOCKED
     )
     UPDATE attempts AS attempt SET published_at = $3 FROM open

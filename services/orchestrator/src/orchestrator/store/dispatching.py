@@ -17,14 +17,12 @@ from orchestrator.domain import Assigned, AttemptRef, AttemptTrace, Demand, NewT
 from orchestrator.ports import Placing
 from orchestrator.store import rows
 from orchestrator.store.attempts import MARK_PUBLISHED, ref_columns
+from orchestrator.store.planning import QUEUED
 from servicekit.leader import LeaderLease
 from servicekit.logs import get_logger
 from servicekit.pg import Database
 from servicekit.traces import inject_headers
 
-# For a task that is named by its key. The planner must not see that this is what the index of the queue is about: it
-# would take that for tiny, and read the whole of it for each task.
-QUEUED = "(status || '') = 'queued'"
 INSERT = """
     INSERT INTO tasks (task_id, description, status, priority, created_at, worker_id, requirements,
         estimated_duration_ms, max_attempts, idempotency_key, body_hash, demand_key, work_key, rank_at, queue_until,

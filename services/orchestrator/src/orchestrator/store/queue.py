@@ -6,7 +6,8 @@ from datetime import datetime
 from orchestrator.domain import Assigned, AttemptRef, Experience, LiveRun, Overdue
 from orchestrator.ports import Backlog, LiveAttempt, Member
 from orchestrator.store import rows
-from orchestrator.store.dispatching import QUEUED, assigned
+from orchestrator.store.dispatching import assigned
+from orchestrator.store.planning import QUEUED
 from servicekit.pg import Database
 
 EXPLAINED_AT_ONCE = 1_000

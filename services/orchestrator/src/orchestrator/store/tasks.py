@@ -8,10 +8,11 @@ from orchestrator.domain import LIVE_STATES, RETRYABLE_STATES, AttemptRef, Fate,
 from orchestrator.ports import Moved, ProgressMade
 from orchestrator.store import rows
 from orchestrator.store.attempts import ref_columns
-from orchestrator.store.dispatching import INSERT, QUEUED, task_columns
+from orchestrator.store.dispatching import INSERT, task_columns
+from orchestrator.store.planning import LIVE, QUEUED, unplanned
 from servicekit.pg import Connection
 
-LIVE = "('" + "', '".join(sorted(LIVE_STATES)) + "')"
+IN_WORK = unplanned("task.status IN ('" + "', '".join(sorted(LIVE_STATES)) + "')")
 
 BY_KEY = "SELECT * FROM tasks WHERE idempotency_key = ANY($1::text[])"
 READ = "SELECT * FROM tasks WHERE task_id = $1"
@@ -22,7 +23,8 @@ CANCEL = f"""
 TIME_OUT = f"""
     UPDATE tasks AS task SET status = 'timed_out', reason = late.reason, completed_at = $4, next_attempt_at = NULL
     FROM unnest($1::text[], $2::int[], $3::text[]) AS late(task_id, attempt, reason)
-    WHERE task.task_id = late.task_id AND task.attempt = late.attempt AND {QUEUED} AND task.queue_until <= $4
+    WHERE task.task_id = late.task_id AND task.attempt = late.attempt
+        AND {unplanned("status = 'queued' AND task.queue_until <= $4")}
     RETURNING task.task_id, task.attempt
 """
 REQUEUE = """
@@ -55,7 +57,7 @@ BEGIN = f"""
         started_at = GREATEST(attempt.assigned_at, LEAST($7, made.first_at))
     FROM {MADE}
     WHERE attempt.task_id = made.task_id AND attempt.attempt = made.attempt AND attempt.worker_id = made.worker_id
-        AND attempt.ended_at IS NULL AND attempt.started_at IS NULL
+        AND {unplanned("attempt.ended_at IS NULL AND attempt.started_at IS NULL")}
         AND made.progress IS NOT NULL AND made.paused IS NOT NULL
 """
 ADVANCE = f"""
@@ -65,19 +67,19 @@ ADVANCE = f"""
             WHEN cardinality(task.open_questions) > 0 THEN 'waiting' ELSE 'running' END
     FROM {MADE} JOIN tasks AS old ON old.task_id = made.task_id
     WHERE task.task_id = made.task_id AND task.attempt = made.attempt AND task.assigned_worker = made.worker_id
-        AND task.status IN {LIVE}
+        AND {IN_WORK}
     RETURNING task.task_id, task.attempt, task.assigned_worker, old.status AS before, task.status AS after
 """
 # A pause does not count against the time that an attempt may run.
-WENT_ON = """
+WENT_ON = f"""
     UPDATE attempts AS attempt SET resumed_at = $3 FROM unnest($1::text[], $2::int[]) AS moved(task_id, attempt)
-    WHERE attempt.task_id = moved.task_id AND attempt.attempt = moved.attempt AND attempt.ended_at IS NULL
+    WHERE attempt.task_id = moved.task_id AND attempt.attempt = moved.attempt AND {LIVE}
 """
 CLAIM = f"""
     UPDATE tasks AS task SET claim = said.claim::jsonb
     FROM unnest($1::text[], $2::int[], $3::text[], $4::text[]) AS said(task_id, attempt, worker_id, claim)
     WHERE task.task_id = said.task_id AND task.attempt = said.attempt AND task.assigned_worker = said.worker_id
-        AND task.status IN {LIVE}
+        AND {IN_WORK}
     RETURNING task.task_id, task.attempt, task.assigned_worker
 """
 ACKNOWLEDGE = """
@@ -89,7 +91,7 @@ ASK = f"""
         status = CASE WHEN task.status = 'paused' THEN task.status ELSE 'waiting' END
     FROM tasks AS old
     WHERE task.task_id = $1 AND old.task_id = $1 AND task.attempt = $2 AND task.assigned_worker = $4
-        AND task.status IN {LIVE}
+        AND {IN_WORK}
     RETURNING task.task_id, task.attempt, task.assigned_worker, old.status AS before, task.status AS after
 """
 UNASK = f"""
@@ -97,7 +99,7 @@ UNASK = f"""
         status = CASE WHEN task.status = 'waiting' AND array_remove(task.open_questions, $2) = '{{}}'
             THEN 'running' ELSE task.status END
     FROM tasks AS old
-    WHERE task.task_id = $1 AND old.task_id = $1 AND $2 = ANY(task.open_questions) AND task.status IN {LIVE}
+    WHERE task.task_id = $1 AND old.task_id = $1 AND $2 = ANY(task.open_questions) AND {IN_WORK}
     RETURNING task.task_id, task.attempt, task.assigned_worker, old.status AS before, task.status AS after
 """
 

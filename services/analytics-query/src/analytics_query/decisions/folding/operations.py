@@ -151,6 +151,7 @@ def _credit_benchmarks(key: AttemptKey, document: AttemptDocument, ledger: Ledge
         entity = [(Dimension.benchmark, joined(repository, measured.name, measured.unit))]
         at = document.lifecycle.ended_at or measured.at
         value = with_evidence("value", measured.evidence)
+        ledger.count(entity, at, "measured")
         ledger.spread(entity, at, value, measured.value)
         newest_values.enter(ledger, value, measured.value, entity)
         newest_values.enter(ledger, "lower_is_better", float(measured.lower_is_better), entity)

@@ -48,6 +48,7 @@ def _credit_phases(_key: AttemptKey, document: AttemptDocument, ledger: Ledger) 
         return
     for phase, (began_at, lasted_ms) in phases(document.progress, document.lifecycle.ended_at).items():
         entity = (Dimension.phase, joined(*class_of(about), phase))
+        ledger.count([entity], began_at, "phases")
         ledger.spread([entity], began_at, "phase_ms", lasted_ms)
 
 

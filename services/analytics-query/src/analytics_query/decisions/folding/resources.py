@@ -149,6 +149,7 @@ def _quota_directly(event: Any, ledger: Ledger) -> None:
 
 def _quota(event: Any, ledger: Ledger, quota: str, used: float, limit: float | None, resets_at_s: float | None) -> None:
     entity = [(Dimension.quota, quota)]
+    ledger.count(entity, event.occurred_at, "readings")
     ledger.spread(entity, event.occurred_at, "used", used)
     for metric, value in (("used", used), ("limit", limit), ("resets_at_s", resets_at_s)):
         if value is not None:

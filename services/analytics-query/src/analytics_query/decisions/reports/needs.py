@@ -21,12 +21,12 @@ USUAL = 20
 LISTED = frozenset(Dimension) - {Dimension.task_class, Dimension.repository}
 """What a report on the system lists; the others are compared with what was before."""
 RANKED_BY = dict.fromkeys(Dimension, "attempts_ended") | {
-    Dimension.phase: "phase_ms",
+    Dimension.phase: "phases",
     Dimension.operation: "calls",
     Dimension.hotspot: "seen",
-    Dimension.benchmark: "value@reported,value@observed",
+    Dimension.benchmark: "measured",
     Dimension.test: "flaky",
-    Dimension.quota: "used",
+    Dimension.quota: "readings",
     Dimension.error: "errors",
     Dimension.error_type: "errors",
     Dimension.recovery: "tried",
@@ -34,9 +34,7 @@ RANKED_BY = dict.fromkeys(Dimension, "attempts_ended") | {
     Dimension.decision: "decisions",
     Dimension.question: "questions_asked",
 }
-"""By which metrics, separated by commas, the busiest entities of a dimension are found."""
-RANKED_BY_SPREADS = frozenset({Dimension.phase, Dimension.benchmark, Dimension.quota})
-"""Where these metrics are distributions."""
+"""By which counts the busiest entities of a dimension are found."""
 MOST = dict.fromkeys(Dimension, 20) | {
     Dimension.agent: 10,
     Dimension.model: 10,
@@ -112,7 +110,7 @@ KNOWN = frozenset().union(
 """Distributions that roll-ups of groups hold; what is not named here is read in any case."""
 
 WORTHWHILE = 0.2
-"""Share of the distributions from which on it costs less to leave them out than to read them."""
+"""Share of the distributions from which on they are left out: what leaves out others is summed up anew."""
 
 
 @cache
