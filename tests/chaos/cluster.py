@@ -14,6 +14,7 @@ from devstack.ports import free_port
 from devstack.services import GATEWAY, sandbox_name, worker_name
 from devstack.supervision.graph import Node, Step, Unit
 from devstack.system import make_world
+from tests.chaos.aging import SETTINGS
 from tests.chaos.disks import Disk, make_disk
 from tests.chaos.keeping import Keeper
 from tests.chaos.plan import SERVICES, Tempo
@@ -104,6 +105,7 @@ def _environment(tempo: Tempo) -> dict[str, str]:
         "QUARANTINE_AFTER": "0",
         "SANDBOX_BUBBLEWRAP": "off",
         "LOG_LEVEL": "info",
+        **SETTINGS,
     }
 
 

@@ -10,6 +10,7 @@ from typing import Any
 
 import asyncpg
 
+from tests.chaos.aging import OLD, SCHEMAS_WITH_DEAD_LETTERS, Aged
 from tests.chaos.audit import Audited, read_audit
 from tests.chaos.errands import Errand
 from tests.chaos.injecting import Injected
@@ -35,8 +36,7 @@ DECIDED = """
 """
 PROJECTED = "SELECT event_id::text FROM analytics.decisions"
 QUESTIONS = "SELECT question_id, task_id, state, question, answer FROM questions.questions"
-DEAD = "SELECT reason FROM {schema}.dead_letter"
-SCHEMAS_WITH_DEAD_LETTERS = ("orchestrator", "telemetry", "analytics", "questions", "gateway")
+DEAD = "SELECT reason FROM {schema}.dead_letter WHERE stream <> $1"
 WAITING = "SELECT (SELECT count(*) FROM {schema}.outbox) + (SELECT count(*) FROM {schema}.outbox_sealed)"
 SCHEMAS_WITH_OUTBOX = ("orchestrator", "questions")
 
@@ -169,6 +169,10 @@ class Evidence:
     """Rows in the outboxes."""
     alive: Sequence[str] = ()
     """Processes of agents that still run."""
+    aged: Sequence[Aged] = ()
+    """What became of the old things that this round has put there."""
+    workspaces: Sequence[str] = ()
+    """All that are there, as `<worker>/<task>.<attempt>`."""
 
 
 async def read_databases(connection: asyncpg.Connection) -> dict[str, Any]:
@@ -184,7 +188,7 @@ async def read_databases(connection: asyncpg.Connection) -> dict[str, Any]:
         "audit": await read_audit(connection),
         "questions": [_question(row) for row in await connection.fetch(QUESTIONS)],
         "dead_letters": {
-            schema: [row["reason"] for row in await connection.fetch(DEAD.format(schema=schema))]
+            schema: [row["reason"] for row in await connection.fetch(DEAD.format(schema=schema), OLD)]
             for schema in SCHEMAS_WITH_DEAD_LETTERS
         },
         "unsent": {schema: await connection.fetchval(WAITING.format(schema=schema)) for schema in SCHEMAS_WITH_OUTBOX},

@@ -51,6 +51,7 @@ def figures(e: Evidence) -> dict[str, Any]:
         "answers_acknowledged": sum(len(answers) for answers in e.told.answered.values()),
         "manager_retries": e.told.retries,
         "faults": dict(Counter(f"{one.fault}" for one in e.injected)),
+        "old_things_forgotten": sum(not one.stays and not one.is_there for one in e.aged),
         "processes_ended": len(e.ends),
         "looks_at_readiness": len(e.looks),
         "looks_not_ready": sum(look.status not in (200, None) for look in e.looks),

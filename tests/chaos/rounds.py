@@ -15,6 +15,7 @@ import asyncpg
 import httpx
 
 from devstack.admin import DATABASE
+from tests.chaos.aging import Past, workspaces_in
 from tests.chaos.cluster import Cluster
 from tests.chaos.echoes import Echo
 from tests.chaos.errands import Errand, make_errands
@@ -61,7 +62,7 @@ class Round:
         self._echo = Echo(cluster.world, plan.seed)
         self._injector = Injector(cluster, plan, self._echo)
         self._watch = Watch(cluster.addresses())
-        self._slots: dict[str, int] = {}
+        self._past = Past(cluster.world.layout.workspaces)
 
     async def run(self) -> Outcome:
         """Do all of it."""
@@ -72,6 +73,8 @@ class Round:
                 _beside(self._manager.answer_all()),
                 _beside(self._watch.run()),
             ):
+                async with _administrator(self._cluster) as connection:
+                    await self._past.put(connection)
                 await self._harm()
                 calm_since = time.monotonic()
                 evidence, violations = await self._until_calm()
@@ -109,6 +112,7 @@ class Round:
     async def _evidence(self) -> Evidence:
         async with _administrator(self._cluster) as connection:
             read = await read_databases(connection)
+            aged = await self._past.look(connection)
         workers = await self._with_slots(read.pop("workers"))
         runs = await asyncio.to_thread(read_runs, self._journal)
         alive = await asyncio.to_thread(still_alive, runs, str(self._journal))
@@ -121,6 +125,8 @@ class Round:
             shown=await self._shown(read["tasks"]),
             runs=runs,
             alive=alive,
+            aged=aged,
+            workspaces=workspaces_in(self._cluster.world.layout.workspaces),
             ends=self._cluster.keeper.ends,
             stops=self._injector.stops,
             looks=list(self._watch.looks),

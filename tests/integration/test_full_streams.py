@@ -3,9 +3,9 @@
 from typing import Any
 
 from contracts import streams
-from servicekit.bus import Bus, declare_streams, publish_batches
+from servicekit.bus import declare_streams, publish_batches
 from tests.support.buskit import a_bus, batch, connected, event_ids, outgoing, running
-from tests.support.consuming import Handler, consumer, settled
+from tests.support.consuming import Handler, alone, consumer, settled
 from tests.support.orchestrating import orchestra
 from tests.support.stack import Database, TestNats
 from tests.support.waiting import eventually
@@ -15,20 +15,12 @@ LONG = "x" * 4_000
 TASKS = 40
 
 
-async def make_room(bus: Bus, *without: str) -> None:
-    """Others consume too: of an interest stream only what all have taken is forgotten."""
-    for stream in streams.STREAMS:
-        for durable in stream.durables:
-            if stream.name == streams.TELEMETRY and durable.name not in without:
-                await bus.js.delete_consumer(stream.name, durable.name)
-
-
 async def test_a_full_interest_stream_refuses_and_nothing_of_what_was_refused_is_lost(
     database: Database, nats_server: TestNats
 ) -> None:
     async with connected(database) as db, a_bus(nats_server) as bus:
         await declare_streams(bus.js, max_bytes=ROOM)
-        await make_room(bus, "telemetry-ingest")
+        await alone(bus, "telemetry-ingest")
         sent = [batch(number, size=20) for number in range(1, 101)]
         waiting = [outgoing(one) for one in sent]
         stored = await publish_batches(bus, waiting)

@@ -1,7 +1,6 @@
 """Loops of services while PostgreSQL is away: they try again, and none counts as crashed."""
 
 from collections.abc import Callable
-from datetime import timedelta
 
 import pytest
 
@@ -50,11 +49,11 @@ def position(database: Database) -> Loop:
 
 
 def partitions(database: Database) -> Loop:
-    return telemetry_ingest.loops.keep_partitions(PostgresEventLog(database), CLOCK)
+    return telemetry_ingest.loops.keep_partitions(PostgresEventLog(database), CLOCK, 1.0)
 
 
 def retention(database: Database) -> Loop:
-    return telemetry_ingest.loops.forget_old(PostgresEventLog(database), CLOCK, timedelta(days=1).days)
+    return telemetry_ingest.loops.forget_old(PostgresEventLog(database), CLOCK, 1.0, days=1)
 
 
 def consumption(database: Database) -> Loop:

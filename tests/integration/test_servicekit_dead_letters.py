@@ -1,12 +1,19 @@
 """Dead letters on real servers: what operators see of them, and what becomes of them."""
 
+from datetime import timedelta
+from typing import Any, Literal
+
+import pydantic
 import pytest
 
 from contracts.batches import EVENT_BATCH, Batch
 from contracts.deadletters import DeadLetterCause
-from contracts.events import Event
+from contracts.events import Event, EventBase
 from contracts.streams import TELEMETRY
-from servicekit.bus import BatchConsumer, Bus, Received, declare_streams
+from servicekit.bus import BatchConsumer, Bus, Outgoing, Received, declare_streams, publish_batches
+from servicekit.clock import SystemClock
+from servicekit.deadletters import NEWER_WAITS_S, DeadLetterDesk
+from servicekit.ids import new_event_id
 from servicekit.metrics import REGISTRY
 from tests.support.buskit import NOW, a_bus, batch, event_ids, progress, running, settings_of
 from tests.support.consuming import DURABLE, Handler, publish, settled
@@ -14,6 +21,15 @@ from tests.support.letters import SERVICE, Kit, consumer_of, kit, offline_consum
 from tests.support.stack import Database, TestNats
 from tests.support.waiting import eventually
 
+
+class Vision(EventBase):
+    """A kind of event that only a newer version knows."""
+
+    kind: Literal["vision"] = "vision"
+    body: dict[str, Any] = {}
+
+
+OF_A_NEWER_VERSION: pydantic.TypeAdapter[Any] = pydantic.TypeAdapter(Batch[Event | Vision])
 BAD = b'{"producer":"spool","batch":2,"events":[{"kind":"progress"}]}'
 
 
@@ -75,6 +91,52 @@ async def test_one_event_is_processed_again_though_its_batch_was_applied(databas
         handler.refuses = False
         assert await it.settle("retry", letter) == [("retried", "")]
         assert await handler.applied() == [event.event_id] * 2
+
+
+def seen(number: int) -> Batch[Any]:
+    """A batch of a newer worker: a kind that is known, and one that is not."""
+    known = progress()
+    vision = Vision.model_validate(known.to_dict() | {"event_id": new_event_id(), "kind": "vision"})
+    return Batch[Any](producer="spool", batch=number, events=[known, vision])
+
+
+async def test_what_a_newer_version_says_waits_for_that_version_here_and_wakes_nobody(
+    database: Database, nats_server: TestNats
+) -> None:
+    async with kit(database) as it, a_bus(nats_server) as bus:
+        await declare_streams(bus.js)
+        handler, sent = Handler(it.db), [seen(1), batch(2)]
+        async with running(consumer_of(bus, it, handler).run()):
+            messages = [Outgoing("worker.progress.w1", one.message_id, one.to_json()) for one in sent]
+            assert all(await publish_batches(bus, messages))
+            await eventually(lambda: settled(bus))
+        assert await handler.applied() == event_ids(sent[1:])
+        for _ in range(2):
+            await it.desk.process_newer()
+            (letter,) = await it.listed(state="open")
+            assert (letter["cause"], letter["retries"]) == ("newer", 1)
+        await it.desk.measure()
+        assert sample("mews_dead_letters_open") == 0
+
+        # The next process is of the version that knows it.
+        BatchConsumer(bus, TELEMETRY, DURABLE, OF_A_NEWER_VERSION, handler, it.letters)
+        updated = DeadLetterDesk(it.db, it.letters, SystemClock())
+        async with running(updated.watch()):
+            await eventually(lambda: it.listed(state="retried"))
+        assert await handler.applied() == event_ids([*sent[1:], sent[0]])
+        (letter,) = await it.listed()
+        assert (letter["settled_by"], letter["retries"]) == (SERVICE, 2)
+
+
+async def test_what_a_newer_version_said_long_ago_waits_for_somebody(database: Database) -> None:
+    async with kit(database) as it:
+        now = SystemClock().now()
+        for number, waited_s in enumerate((NEWER_WAITS_S - 60, NEWER_WAITS_S + 60)):
+            letter = await put_aside(it, b"{}", number, cause=DeadLetterCause.newer)
+            at, place = now - timedelta(seconds=waited_s), int(letter.rpartition(":")[2])
+            await it.db.pool.execute("UPDATE dead_letter SET recorded_at = $1 WHERE id = $2", at, place)
+        await it.desk.measure()
+        assert sample("mews_dead_letters_open") == 1
 
 
 class Refusing(Handler):

@@ -11,6 +11,7 @@ import orjson
 import pytest
 from nats.aio.msg import Msg
 
+from analytics_query.upstreams import open_log
 from contracts import streams
 from contracts.batches import DECIDED_BATCH, EVENT_BATCH, Batch
 from contracts.decided import DecidedEvent, DecidedKind
@@ -197,6 +198,27 @@ async def test_an_export_goes_on_behind_an_id_and_keeps_to_a_period(settings: Se
 
 def _id(line: str) -> str:
     return orjson.loads(line)["event"]["event_id"]
+
+
+async def test_after_a_step_back_what_the_newer_version_wrote_is_kept_and_in_nobodys_way(
+    settings: Settings, database: Database, bus: Bus
+) -> None:
+    async with running_service(app.create_app, settings, app.MIGRATIONS, app.SCHEMA) as client:
+        producer = Producer(bus)
+        known = producer.make("progress", MINIMAL["progress"], worker_id="worker-1", task_id="task-1")
+        await producer.send(known)
+        news = decided(DecidedKind.worker_online)
+        await producer.tell(news)
+        await all_settled(bus)
+        await sql(database, ONE_ROW.replace("'stream'", "'vision'"), new_event_id(), day_of(known.event_id), NOW)
+        await sql(database, ONE_DECISION.replace("worker.online", "worker.dreamt"), new_event_id(), NOW)
+        page = await client.get("/v1/events", params={"worker_id": "worker-1"})
+        assert [item["event"]["event_id"] for item in page.json()["items"]] == [known.event_id]
+        assert len(await lines_of(client, "events")) == len(await lines_of(client, "decided")) == 2
+        async with open_log(settings.model_copy(update={"telemetry_ingest_url": str(client.base_url)})) as log:
+            events = [one.event.event_id async for some in log.events() for one in some]
+            decisions = [one.event.event_id async for some in log.decided() for one in some]
+        assert (events, decisions) == ([known.event_id], [news.event_id])
 
 
 async def test_an_export_that_a_stop_cuts_off_looks_like_no_whole_and_goes_on_where_it_ended(

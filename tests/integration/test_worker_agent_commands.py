@@ -2,14 +2,17 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Iterator
+from json import dumps
 from pathlib import Path
 from typing import Any
 
 import psutil
 import pytest
 
+from contracts import subjects
 from contracts.commands import CommandAction
-from tests.support.other_side import OtherSide, other_side
+from servicekit.ids import new_id
+from tests.support.other_side import NOW, WORKER, OtherSide, other_side
 from tests.support.waiting import PATIENCE_S, eventually
 from tests.support.worker_agent import Bench, agent_client, journal_of, worker_bench
 
@@ -114,7 +117,7 @@ async def test_a_pause_outlives_the_worker_agent_and_so_do_its_clocks(
 async def test_a_pause_that_comes_before_its_attempt_holds_it_back_even_after_a_crash(
     bench: Bench, side: OtherSide
 ) -> None:
-    await side.command(CommandAction.pause, task_id="task-early", attempt=1)
+    await side.command(CommandAction.pause, task_id="task-early", attempt=1, reason="lunch")
     await eventually(lambda: b"task-early" in (bench.worker.data / "worker.json").read_bytes())
     bench.worker.kill()
     bench.worker.start()
@@ -122,6 +125,7 @@ async def test_a_pause_that_comes_before_its_attempt_holds_it_back_even_after_a_
     await side.assign("task-early", agent="command", command="echo up; sleep 600")
     await side.first("progress", "task-early")
     assert statuses(side, "task-early") == ["paused"]
+    assert journal_of(bench.worker, "task-early")["pause"]["reason"] == "lunch"
     assert side.of("stream", "task-early") == []
     await side.command(CommandAction.resume, task_id="task-early", attempt=1)
     await side.first("stream", "task-early")
@@ -154,6 +158,19 @@ async def test_a_paused_worker_pauses_what_runs_and_resumes_it(bench: Bench, sid
     await side.command(CommandAction.resume)
     await eventually(lambda: statuses(side, "task-all")[-1] == "executing")
     await side.beat(lambda beat: not beat["paused"])
+
+
+async def test_a_command_that_only_a_newer_platform_knows_keeps_none_beside_it_from_being_obeyed(
+    bench: Bench, side: OtherSide
+) -> None:
+    await begin(side, "task-newer")
+    known = {"worker_id": WORKER, "task_id": "task-newer", "attempt": 1, "issued_at": NOW.isoformat()}
+    commands = [known | {"command_id": new_id("cmd"), "action": action} for action in ("dream", "cancel")]
+    batch = dumps({"producer": new_id("outbox"), "batch": 1, "events": commands}).encode()
+    await side.bus.js.publish(subjects.command(WORKER), batch)
+    assert (await side.outcome("task-newer")).status == "cancelled"
+    assert [one["action"] for one in bench.worker.logged("command_not_known")] == ["dream"]
+    assert bench.worker.logged("dead_letter") == []
 
 
 async def test_an_answer_that_nobody_waits_for_is_told_once(bench: Bench, side: OtherSide) -> None:

@@ -3,6 +3,7 @@
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import psutil
 import pytest
@@ -28,6 +29,11 @@ def make_repository(folder: Path) -> Path:
     for arguments in (["init", "-q"], ["commit", "-q", "--allow-empty", "-m", "start"]):
         subprocess.run([*git, *arguments], check=True)
     return folder
+
+
+def ignored(worker: WorkerProcess, task_id: str) -> list[dict[str, Any]]:
+    """What it has said of assignments of a task that it did not take."""
+    return [one for one in worker.logged("assignment_ignored") if one["task_id"] == task_id]
 
 
 async def test_a_command_runs_and_its_outcome_says_what_was_seen(worker: WorkerProcess, side: OtherSide) -> None:
@@ -83,7 +89,7 @@ async def test_an_assignment_that_comes_again_is_run_once(
     await side.assign_again(assignment, "again")
     await side.assign_again(assignment.model_copy(update={"attempt": 1}), "older")
     # Each at least once: what the bus has no answer for in time it delivers again.
-    await eventually(lambda: {one["attempt"] for one in worker.logged("assignment_ignored")} == {1, 2})
+    await eventually(lambda: {one["attempt"] for one in ignored(worker, "task-f")} == {1, 2})
     assert marks.read_text() == "x\n"
 
 
@@ -141,7 +147,7 @@ async def test_an_assignment_that_was_cancelled_before_it_came_is_not_begun(
     await side.command(CommandAction.cancel, task_id="task-late", attempt=1, reason="no longer needed")
     await eventually(lambda: "task-late" in (worker.data / "worker.json").read_text())
     await side.assign("task-late", agent="command", command=f"echo first >> {marks}")
-    await eventually(lambda: [one for one in worker.logged("assignment_ignored") if one["task_id"] == "task-late"])
+    await eventually(lambda: ignored(worker, "task-late"))
     await side.assign("task-late", attempt=2, agent="command", command=f"echo second >> {marks}")
     assert (await side.outcome("task-late")).status == "completed"
     assert marks.read_text() == "second\n"

@@ -22,7 +22,7 @@ from servicekit.ids import new_event_id, new_id
 from servicekit.metrics import LOOP_FAILURES
 from tests.support.besieged import Besieged, bounded
 from tests.support.examples import FULL, MINIMAL, event
-from tests.support.hostile import LEAKS, texts, values
+from tests.support.hostile import LEAKS, Message, encoded, texts, values
 from tests.support.producer import Producer, is_settled
 from tests.support.waiting import eventually
 
@@ -30,12 +30,6 @@ KINDS = sorted(MINIMAL)
 WORKERS = ("worker-evil", "worker-honest", "x" * 64, "-")
 DEAD_LETTERS = ("orchestrator", "telemetry", "analytics", "questions")
 CAUGHT_UP_WITHIN_S = 40.0
-
-Message = tuple[str, bytes]
-
-
-def encoded(value: Any) -> bytes:
-    return json.dumps(value, default=str).encode()
 
 
 @st.composite

@@ -6,7 +6,7 @@ import asyncpg
 
 from contracts.batches import EVENT_BATCH, Batch
 from contracts.events import Event
-from contracts.streams import TELEMETRY
+from contracts.streams import STREAMS, TELEMETRY
 from servicekit.bus import (
     BatchConsumer,
     Bus,
@@ -53,6 +53,14 @@ class Handler:
 def consumer(bus: Bus, db: Pg, handler: Handler, **more: object) -> BatchConsumer[Batch[Event]]:
     options = {"validate": foreign_event, "policy": QUICK} | more
     return BatchConsumer(bus, TELEMETRY, DURABLE, EVENT_BATCH, handler, DeadLetters(db.pool, "test"), **options)  # type: ignore[arg-type]
+
+
+async def alone(bus: Bus, durable: str) -> None:
+    """Let one alone consume what workers report: of an interest stream only what all have taken is forgotten."""
+    (stream,) = [stream for stream in STREAMS if stream.name == TELEMETRY]
+    for other in stream.durables:
+        if other.name != durable:
+            await bus.js.delete_consumer(TELEMETRY, other.name)
 
 
 async def settled(bus: Bus) -> bool:

@@ -83,6 +83,15 @@ values: st.SearchStrategy[Any] = st.one_of(
 )
 
 
+Message = tuple[str, bytes]
+"""A message of the bus: its subject, and what it says."""
+
+
+def encoded(value: Any) -> bytes:
+    """As JSON; what JSON cannot say goes out as Python writes it."""
+    return json.dumps(value, default=str).encode()
+
+
 def arguments_of(schema: Mapping[str, Any], honest: Mapping[str, Any]) -> st.SearchStrategy[Any]:
     """Arguments for a tool with this input schema: as it says, with one or two fields spoilt, or anything at all."""
     names = sorted(schema.get("properties", {})) or ["a"]
@@ -93,8 +102,8 @@ def arguments_of(schema: Mapping[str, Any], honest: Mapping[str, Any]) -> st.Sea
 
 
 def rpc(method: str, params: Any) -> bytes:
-    """A JSON-RPC request; what JSON cannot say goes out as Python writes it."""
-    return json.dumps({"jsonrpc": "2.0", "id": 1, "method": method, "params": params}).encode()
+    """A JSON-RPC request."""
+    return encoded({"jsonrpc": "2.0", "id": 1, "method": method, "params": params})
 
 
 NASTIEST = ("a\x00b", "a\ud800", "x" * 70_000, "' OR 1=1; --", 10**400, -1, float("nan"), nested(190), None)

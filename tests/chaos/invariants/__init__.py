@@ -4,7 +4,7 @@ from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 
 from tests.chaos.evidence import Evidence
-from tests.chaos.invariants import processes, questions, reports, tasks
+from tests.chaos.invariants import ages, processes, questions, reports, tasks
 
 Check = Callable[[Evidence], Iterable[str]]
 
@@ -45,6 +45,7 @@ INVARIANTS: Mapping[str, Check] = {
         processes.services_stay,
         processes.outages_told,
         processes.doors_stay_open,
+        ages.forgotten,
     )
 }
 HEAL = frozenset(
@@ -60,6 +61,7 @@ HEAL = frozenset(
         "audited_once",
         "shown_once",
         "nothing_left",
+        "forgotten",
     }
 )
 """Invariants that hold only once everything has arrived; what violates another will do so for ever."""

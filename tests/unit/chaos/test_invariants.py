@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from tests.chaos.aging import Aged
 from tests.chaos.audit import Audited
 from tests.chaos.errands import Behaviour, Errand
 from tests.chaos.evidence import Attempt, Decided, Evidence, Logged, Question, Run, Task, Worker
@@ -80,6 +81,8 @@ def sound() -> Evidence:
         dead_letters={"telemetry": []},
         shown={"t1": [U["two"]]},
         unsent={"orchestrator": 0},
+        aged=[Aged("an old task", stays=False, is_there=False), Aged("an open letter", stays=True, is_there=True)],
+        workspaces=["worker-1/t9.1"],
     )
 
 
@@ -231,6 +234,9 @@ NOT_SOUND: list[tuple[str, str, Change]] = [
         "an agent was turned away and taken again",
         _said(0, {"did": "turned_away"}, {"did": "acked", "at": 12.0, "tool": "get_task", "id": ""}),
     ),
+    ("forgotten", "what is too old is there", _with("aged", 0, is_there=True)),
+    ("forgotten", "what is not too old is gone", _with("aged", 1, is_there=False)),
+    ("forgotten", "a workspace outlives its attempt", lambda e: replace(e, workspaces=["worker-2/t1.2"])),
 ]
 
 

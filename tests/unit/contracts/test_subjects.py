@@ -1,9 +1,11 @@
+from collections import defaultdict
+
 import pytest
 
 from contracts import subjects
 from contracts.decided import DecidedKind
 from contracts.events import EVENT_TYPES
-from contracts.streams import STREAMS
+from contracts.streams import ORCHESTRATOR_TELEMETRY, STREAMS
 
 
 def _matches(pattern: str, subject: str) -> bool:
@@ -22,6 +24,18 @@ def test_every_event_kind_has_a_subject_in_exactly_one_stream(kind: str) -> None
     assert subjects.belongs_to(subject, kind, "worker-1", "task-1")
 
 
+def test_what_the_orchestrator_acts_on_shares_no_family_with_kinds_that_may_be_added() -> None:
+    """A batch with a kind that is new to its consumer waits whole for an update: no outcome may wait so (ADR 19)."""
+    families: defaultdict[str, set[str]] = defaultdict(set)
+    for kind in EVENT_TYPES:
+        families[subjects.parse(subjects.for_event(kind, "w", "t")).family].add(kind)
+    assert {subject.removesuffix(".*"): families[subject.removesuffix(".*")] for subject in ORCHESTRATOR_TELEMETRY} == {
+        "worker.registered": {"registered"},
+        "worker.progress": {"progress"},
+        subjects.COMPLETED: {"completion", "outcome", "session_end"},
+    }
+
+
 @pytest.mark.parametrize("kind", list(DecidedKind))
 def test_every_domain_event_has_a_subject_in_events(kind: DecidedKind) -> None:
     assert _streams_of(subjects.for_decided(kind)) == ["EVENTS"]
@@ -37,6 +51,18 @@ def test_a_subject_is_read_back() -> None:
     assert subjects.parse("manager.question.w") == subjects.Address("manager.question", "w")
     assert subjects.parse("worker.registered.w") == subjects.Address("worker.registered", "w")
     assert subjects.parse(subjects.REGISTERED) == subjects.Address("worker.registered")
+
+
+@pytest.mark.parametrize(
+    ("subject", "template"),
+    [
+        ("worker.stream.w.t", "worker.stream.{worker_id}.{task_id}"),
+        ("manager.question.w", "manager.question.{worker_id}"),
+        (subjects.REGISTERED, subjects.REGISTERED),
+    ],
+)
+def test_a_template_has_names_in_the_places_of_ids(subject: str, template: str) -> None:
+    assert subjects.parse(subject).template == template
 
 
 @pytest.mark.parametrize("subject", ["", "worker", "other.progress.w", "worker.stream.w.t.more"])

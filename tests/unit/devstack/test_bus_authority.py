@@ -6,11 +6,14 @@ import pytest
 
 from contracts import permissions
 from devstack.bus.authority import Authority
-from devstack.bus.claims import read
+from devstack.bus.claims import WORKER_PAYLOAD_BYTES, read, signed
 from devstack.bus.local import credentials_file, prepare_credentials
 from devstack.errors import DevstackError
 from devstack.paths import Layout
 from servicekit.bus.keys import Credentials, is_signed
+from servicekit.bus.objects import PART_BYTES
+from worker_agent.settings import Settings as WorkerSettings
+from worker_agent.spool.limits import SpoolLimits
 
 NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 DAY = timedelta(days=1)
@@ -69,6 +72,29 @@ def test_services_are_users_of_the_platform_with_rights_of_their_own(authority: 
         assert user["nats"]["pub"] == {"allow": list(rights.publish)}
         assert user["nats"]["sub"] == {"allow": list(rights.subscribe)}
         assert "exp" not in user
+
+
+def test_a_workers_connections_are_bounded_and_those_of_services_are_not(authority: Authority) -> None:
+    worker = read(authority.for_worker("w1", NOW, None).jwt)
+    service = read(authority.for_service("orchestrator", NOW, None).jwt)
+    limits = accounts(authority)["worker w1"]["nats"]["limits"]
+    assert (worker["nats"]["subs"], worker["nats"]["payload"]) == (64, 1024 * 1024)
+    assert (limits["conn"], limits["subs"], limits["payload"]) == (4, 256, 1024 * 1024)
+    assert limits["imports"] == len(permissions.services_for("w1"))
+    assert (service["nats"]["subs"], service["nats"]["payload"]) == (-1, -1)
+    for user in (worker, service):
+        assert user["nats"]["allowed_connection_types"] == ["STANDARD"]
+        assert not {"resp", "bearer_token"} & user["nats"].keys()
+
+
+@pytest.mark.parametrize("limit", ["subs", "payload"])
+def test_a_credential_of_a_version_without_limits_is_made_anew(authority: Authority, limit: str) -> None:
+    made = authority.for_worker("w1", NOW, None)
+    assert authority.holds("worker", "w1", str(made), NOW)
+    said = read(made.jwt)
+    said["nats"][limit] = -1
+    older = Credentials(signed(said, made.key, 0), made.key)
+    assert not authority.holds("worker", "w1", str(older), NOW)
 
 
 def test_revoking_names_the_key_in_its_own_account_and_leaves_the_others(authority: Authority) -> None:
@@ -166,3 +192,10 @@ def test_a_credential_that_a_faster_clock_has_issued_is_revoked_too(authority: A
     made = authority.for_worker("w1", NOW + timedelta(hours=1), None)
     authority.revoke("worker", "w1", None, NOW)
     assert accounts(authority)["worker w1"]["nats"]["revocations"][made.key.public] >= read(made.jwt)["iat"]
+
+
+def test_what_a_worker_sends_fits_into_what_it_may_send() -> None:
+    headroom = 32 * 1024
+    largest_event = WorkerSettings.model_json_schema()["properties"]["max_event_bytes"]["maximum"]
+    for largest in (SpoolLimits().max_batch_bytes, largest_event, PART_BYTES):
+        assert largest + headroom <= WORKER_PAYLOAD_BYTES

@@ -1,12 +1,18 @@
 import asyncpg
 import httpx
 import nats.errors
+import pydantic
 import pytest
 import redis.exceptions
 import sqlalchemy.exc
 
-from contracts.batches import EVENT_BATCH
-from servicekit.bus.failures import REASON_LENGTH, is_infrastructure, reason_of
+from contracts.batches import DECIDED_BATCH, EVENT_BATCH, Batch
+from servicekit.bus.failures import REASON_LENGTH, is_infrastructure, is_of_unknown_kind, reason_of
+
+BATCH = b'{"producer":"p","batch":1,"events":[%b]}'
+DECIDED = (
+    b'{"kind":"%b","event_id":"01890000-0000-7000-8000-000000000000","occurred_at":"2026-01-02T03:04:05Z","attempt":%b}'
+)
 
 
 class UnavailableError(Exception):
@@ -87,3 +93,32 @@ def test_a_reason_of_many_errors_is_cut() -> None:
     assert "more" in reason_of(invalid.value)
     assert len(reason_of(invalid.value)) <= REASON_LENGTH
     assert len(reason_of(ValueError("x" * 10_000))) == REASON_LENGTH
+
+
+@pytest.mark.parametrize(
+    ("adapter", "events", "is_newer"),
+    [
+        (EVENT_BATCH, b'{"kind":"vision"}', True),
+        (EVENT_BATCH, b'{"kind":"vision"},{"kind":"sound"}', True),
+        (EVENT_BATCH, b'{"kind":"vision"},{"kind":"plan"}', False),
+        (EVENT_BATCH, b'{"kind":"' + b"x" * 200 + b'"}', False),
+        (EVENT_BATCH, b'{"kind":"Not A Kind"}', False),
+        (EVENT_BATCH, b'{"kind":5}', False),
+        (EVENT_BATCH, b"{}", False),
+        (DECIDED_BATCH, DECIDED % (b"task.dreamt", b"1"), True),
+        (DECIDED_BATCH, DECIDED % (b"task.dreamt", b'"x"'), False),
+    ],
+)
+def test_what_has_nothing_wrong_with_it_but_kinds_may_come_from_a_newer_version(
+    adapter: pydantic.TypeAdapter[Batch[object]], events: bytes, is_newer: bool
+) -> None:
+    with pytest.raises(pydantic.ValidationError) as invalid:
+        adapter.validate_json(BATCH % events)
+    assert is_of_unknown_kind(invalid.value) is is_newer
+
+
+def test_what_is_no_message_at_all_comes_from_no_version() -> None:
+    with pytest.raises(pydantic.ValidationError) as invalid:
+        EVENT_BATCH.validate_json(b"")
+    assert not is_of_unknown_kind(invalid.value)
+    assert not is_of_unknown_kind(ValueError("kind"))

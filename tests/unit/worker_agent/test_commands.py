@@ -40,6 +40,7 @@ class Recorded:
 
     async def pause(self, *arguments: Any) -> None:
         self.paused.append(arguments)
+        self.beforehand.pause(AttemptKey(arguments[0], arguments[1]), arguments[2])
 
     async def resume_paused(self, *arguments: Any) -> None:
         self.resumed.append(arguments)
@@ -134,4 +135,19 @@ async def test_what_was_cancelled_before_it_came_is_known_after_a_restart(told: 
     assert told.saved[-1].forestalled == [AttemptKey("t", 2)]
     kept, again = WorkerState.model_validate_json(told.saved[-1].to_json()), Recorded()
     Commands(kept, again, again, again.changed, again.configs.append)  # pyright: ignore[reportArgumentType]
-    assert again.beforehand.cancelled == [AttemptKey("t", 2)]
+    assert list(again.beforehand.cancelled) == [AttemptKey("t", 2)]
+
+
+async def test_what_was_paused_before_it_came_is_known_with_its_reason_after_a_restart(
+    told: Recorded, commands: Commands
+) -> None:
+    await commands.obey(command(CommandAction.pause, task_id="t", attempt=2, reason="lunch"))
+    kept, again = WorkerState.model_validate_json(told.saved[-1].to_json()), Recorded()
+    Commands(kept, again, again, again.changed, again.configs.append)  # pyright: ignore[reportArgumentType]
+    assert again.beforehand.paused == {AttemptKey("t", 2): "lunch"}
+
+
+def test_what_a_version_without_reasons_was_told_has_one_that_says_who_asked(told: Recorded) -> None:
+    kept = WorkerState.model_validate_json(b'{"paused_before": [["t", 2]]}')
+    Commands(kept, told, told, told.changed, told.configs.append)  # pyright: ignore[reportArgumentType]
+    assert told.beforehand.paused == {AttemptKey("t", 2): "paused by the manager"}

@@ -44,10 +44,12 @@ async def test_a_dead_letter_is_logged_without_the_environment_of_its_task(log: 
 async def test_a_dead_letter_is_counted_by_its_cause_and_the_counters_are_there_before(log: StringIO) -> None:
     letters = LoggedDeadLetters("some-worker", "COMMANDS")
     labels = {"mews_service": "some-worker", "stream": "COMMANDS"}
-    assert [sample("mews_dead_letters_total", **labels, reason=cause) for cause in DeadLetterCause] == [0, 0, 0]
+    assert [sample("mews_dead_letters_total", **labels, reason=cause) for cause in DeadLetterCause] == [0] * len(
+        DeadLetterCause
+    )
     for _ in range(2):
         await letters.record("COMMANDS", "worker.command.w", b"?", "no JSON", {}, NOW, cause=DeadLetterCause.invalid)
     await letters.record("COMMANDS", "worker.command.w", b"{}", "it broke", {}, NOW, cause=DeadLetterCause.failed)
     counted = {cause.value: sample("mews_dead_letters_total", **labels, reason=cause) for cause in DeadLetterCause}
-    assert counted == {"invalid": 2, "foreign": 0, "failed": 1}
+    assert counted == {"invalid": 2, "foreign": 0, "failed": 1, "newer": 0}
     assert json.loads(log.getvalue().splitlines()[-1])["cause"] == "failed"

@@ -37,6 +37,8 @@ class DeadLetterCause(StrEnum):
     """It says something that its sender may not say, or not on this subject."""
     failed = "failed"
     """It was understood, and could not be applied."""
+    newer = "newer"
+    """It is of a kind that this version does not know; a version that does processes it by itself."""
 
 
 class DeadLetter(Model):

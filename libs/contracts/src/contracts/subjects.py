@@ -64,6 +64,12 @@ class Address:
     worker_id: str | None = None
     task_id: str | None = None
 
+    @property
+    def template(self) -> str:
+        """The subject with names in the places of its ids."""
+        ids = {"{worker_id}": self.worker_id, "{task_id}": self.task_id}
+        return ".".join([self.family, *(name for name, value in ids.items() if value is not None)])
+
 
 def for_event(kind: str, worker_id: WorkerId, task_id: TaskId | None) -> str:
     """Subject of a worker's event. Raises KeyError for an unknown kind, ValueError for a stream without a task."""

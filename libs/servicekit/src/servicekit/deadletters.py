@@ -3,7 +3,7 @@
 import asyncio
 import re
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 import asyncpg
@@ -30,7 +30,10 @@ from servicekit.paging import decode_cursor, invalid_cursor, page
 from servicekit.pg import Connection, Database
 
 SHOWN_BYTES = 64 * 1024
-MEASURE_S = 15.0
+LOOK_S = 15.0
+NEWER_AT_ONCE = 1_000
+NEWER_WAITS_S = 2 * 3_600.0
+"""How long what a newer version has sent may wait for that version here before it waits for somebody."""
 MOST_COUNTED = 100_000
 LARGEST_NUMBER = 2**63 - 1
 # Letters of the version before this one say it by their place alone: `<durable>:<sequence>:<timestamp>`.
@@ -60,7 +63,12 @@ DROP = """
 STATE = "SELECT state FROM dead_letter WHERE id = $1"
 OPEN = f"""
     SELECT count(*), coalesce(extract(epoch FROM clock_timestamp() - min(recorded_at)), 0)::float8
-    FROM (SELECT recorded_at FROM dead_letter WHERE state = 'open' ORDER BY id LIMIT {MOST_COUNTED}) AS waiting
+    FROM (SELECT recorded_at, cause FROM dead_letter WHERE state = 'open' ORDER BY id LIMIT {MOST_COUNTED}) AS waiting
+    WHERE cause IS DISTINCT FROM 'newer' OR recorded_at < $1
+"""
+NEWER = """
+    SELECT id FROM dead_letter WHERE state = 'open' AND cause = 'newer' AND durable = $1 AND id > $2
+    ORDER BY id LIMIT $3
 """
 
 log = get_logger(__name__)
@@ -84,6 +92,8 @@ class DeadLetterDesk:
         self._letters = letters
         self._clock = clock
         self._service = letters.service
+        self._tried_up_to: dict[str, int] = {}
+        """Of each durable, the last letter from a newer version that this process has tried."""
         # Each takes a connection for its row and another for its handler: many at once would take them all.
         self._one_at_a_time = asyncio.Lock()
 
@@ -118,20 +128,33 @@ class DeadLetterDesk:
         return SettledDeadLetters(items=[await self._drop(letter_id, wanted) for letter_id in wanted.ids])
 
     async def watch(self) -> None:
-        """Show how many letters are open, and how old the oldest is, until cancelled."""
+        """Process what a version before this one did not know, and show what waits for somebody, until cancelled."""
         while True:
             try:
+                await self.process_newer()
                 await self.measure()
             except Exception as error:
                 if not is_infrastructure(error):
                     raise
-                log.info("dead letters not counted", error=repr(error))
-            await asyncio.sleep(MEASURE_S)
+                log.info("dead letters not seen to", error=repr(error))
+            await asyncio.sleep(LOOK_S)
+
+    async def process_newer(self) -> None:
+        """Process what was put aside for its kind alone; each letter once, since this version does not change."""
+        for durable in self._letters.durables:
+            async with self._database.acquire() as connection:
+                rows = await connection.fetch(NEWER, durable, self._tried_up_to.get(durable, 0), NEWER_AT_ONCE)
+            for row in rows:
+                settled = await self._retry(f"{self._service}:{row['id']}", self._service)
+                if settled.outcome is DeadLetterOutcome.unavailable:
+                    return
+                self._tried_up_to[durable] = row["id"]
 
     async def measure(self) -> None:
         """Bring the metrics up to date."""
+        newer_before = self._clock.now() - timedelta(seconds=NEWER_WAITS_S)
         async with self._database.acquire() as connection:
-            many, age_s = (await connection.fetch(OPEN))[0]
+            many, age_s = (await connection.fetch(OPEN, newer_before))[0]
         DEAD_LETTERS_OPEN.labels(self._service).set(many)
         DEAD_LETTERS_OLDEST.labels(self._service).set(age_s)
 

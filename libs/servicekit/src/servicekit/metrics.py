@@ -145,7 +145,7 @@ DEAD_LETTERS = Counter(
 )
 DEAD_LETTERS_OPEN = Gauge(
     "mews_dead_letters_open",
-    "Messages that were put aside, and neither processed since nor given up.",
+    "Messages that were put aside and wait for somebody; those of a newer version after two hours.",
     ["mews_service"],
     registry=REGISTRY,
 )
@@ -153,7 +153,10 @@ DEAD_LETTERS_OLDEST = Gauge(
     "mews_dead_letters_oldest_seconds", "Age of the oldest of them; 0: none.", ["mews_service"], registry=REGISTRY
 )
 DEAD_LETTERS_SETTLED = Counter(
-    "mews_dead_letters_settled", "What operators had done about them.", ["mews_service", "outcome"], registry=REGISTRY
+    "mews_dead_letters_settled",
+    "What was done about them, by operators or by a newer version.",
+    ["mews_service", "outcome"],
+    registry=REGISTRY,
 )
 RETENTION_REMOVED = Counter(
     "mews_retention_removed", "What was removed because of its age.", ["mews_service", "what"], registry=REGISTRY

@@ -6,8 +6,10 @@ from contextlib import asynccontextmanager
 from typing import TypeVar
 
 import httpx
+from pydantic import ValidationError
 
 from contracts.telemetry import LoggedDecision, LoggedEvent, LogMarks
+from servicekit.bus.failures import is_of_unknown_kind
 from servicekit.client import ServiceClient, ServiceUnavailable
 from servicekit.logs import get_logger
 from servicekit.settings import ServiceSettings
@@ -31,6 +33,16 @@ async def open_log(settings: ServiceSettings) -> AsyncGenerator["HttpLog"]:
         await client.close()
 
 
+def _known(line: bytes, parse: Callable[[bytes], Logged]) -> Logged | None:
+    """What a line says; None if a newer version has written it, whose kind of event is not known here."""
+    try:
+        return parse(line)
+    except ValidationError as error:
+        if not is_of_unknown_kind(error):
+            raise
+        return None
+
+
 class HttpLog:
     """The event log of telemetry-ingest."""
 
@@ -52,13 +64,17 @@ class HttpLog:
     async def _read(self, path: str, parse: Callable[[bytes], Logged]) -> AsyncGenerator[list[Logged]]:
         """Read to the end; where an answer breaks off, go on behind the last line."""
         after: str | None = None
-        failures = 0
+        failures = unknown = 0
         while True:
             try:
                 async for lines in self._lines(path, after):
-                    items = [parse(line) for line in lines]
-                    failures, after = 0, items[-1].event.event_id
-                    yield items
+                    items = [item for line in lines if (item := _known(line, parse)) is not None]
+                    failures, unknown = 0, unknown + len(lines) - len(items)
+                    if items:
+                        after = items[-1].event.event_id
+                        yield items
+                if unknown:
+                    log.warning("the log has kinds of events that this version does not know", path=path, many=unknown)
                 return
             except (ServiceUnavailable, httpx.TransportError) as error:
                 failures += 1

@@ -55,9 +55,10 @@ def create_app(settings: Settings) -> FastAPI:
         async with Background(readiness, begin_when=schema) as background:
             background.start("dead letters", app.state.dead_letters.watch)
             background.start("retention", _retention(settings, database, clock).run)
-            background.start("partitions", loops.keep_partitions(log, clock))
+            tick_s = settings.retention_tick_ms / 1000
+            background.start("partitions", loops.keep_partitions(log, clock, tick_s))
             if settings.log_retention_days is not None:
-                background.start("log retention", loops.forget_old(log, clock, settings.log_retention_days))
+                background.start("log retention", loops.forget_old(log, clock, tick_s, settings.log_retention_days))
             for name, stream in (("events", streams.TELEMETRY), ("questions", streams.QUESTIONS)):
                 events = subscriptions.consume_events(bus, dead_letters, log, tail, clock, gathering, stream)
                 background.start(name, loops.after_partitions(log, clock, events))

@@ -9,8 +9,6 @@ from servicekit.patience import insist, ticking
 from telemetry_ingest import handlers
 from telemetry_ingest.ports import EventLog
 
-TICK_S = 3_600.0
-
 Loop = Callable[[], Awaitable[None]]
 
 logger = get_logger(__name__)
@@ -26,12 +24,12 @@ def after_partitions(log: EventLog, clock: Clock, consume: Loop) -> Loop:
     return loop
 
 
-def keep_partitions(log: EventLog, clock: Clock) -> Loop:
+def keep_partitions(log: EventLog, clock: Clock, every_s: float) -> Loop:
     """A loop that makes partitions ahead of time."""
-    return ticking(lambda: handlers.keep_partitions(log, clock.now()), TICK_S)
+    return ticking(lambda: handlers.keep_partitions(log, clock.now()), every_s)
 
 
-def forget_old(log: EventLog, clock: Clock, days: int) -> Loop:
+def forget_old(log: EventLog, clock: Clock, every_s: float, days: int) -> Loop:
     """A loop that forgets what is older than so many days."""
 
     async def tick() -> None:
@@ -40,4 +38,4 @@ def forget_old(log: EventLog, clock: Clock, days: int) -> Loop:
         if dropped:
             logger.info("log.forgotten", days=days, partitions=dropped)
 
-    return ticking(tick, TICK_S)
+    return ticking(tick, every_s)

@@ -106,10 +106,10 @@ class _Sent(NamedTuple):
 def _tell(sent: _Sent, begun_at: datetime, ended_at: datetime, error: str | None) -> None:
     if sent.place is None:
         return
-    subject, worker_id = sent.outgoing.subject, subjects.sender(sent.outgoing.subject)
-    kind = ".".join(subject.split(".")[:2])
+    subject = sent.outgoing.subject
+    address = subjects.parse(subject)
     record(
-        f"send {kind}",
+        f"send {address.family}",
         begun_at,
         ended_at,
         parent=sent.traces[0],
@@ -117,9 +117,9 @@ def _tell(sent: _Sent, begun_at: datetime, ended_at: datetime, error: str | None
         kind=SpanKind.PRODUCER,
         attributes=about(subject, "send")
         | {
-            "messaging.destination.template": f"{kind}.{{worker_id}}",
+            "messaging.destination.template": address.template,
             "messaging.message.id": sent.outgoing.message_id,
-            spans.WORKER_ID: worker_id,
+            spans.WORKER_ID: address.worker_id,
         },
         links=sent.traces[1:],
         error=error,

@@ -294,3 +294,5 @@ class WorkerState(Model):
     """Attempts that were cancelled before their assignment was here, the last ones: none of them is begun."""
     paused_before: list[AttemptKey] = []
     """Attempts that were paused before their assignment was here: they stand still from the beginning."""
+    paused_before_for: list[OptionalText] = []
+    """The reason of each of these; shorter where a version that kept none has written it."""

@@ -148,8 +148,8 @@ class Settings(ServiceSettings):
     """How long an event after a pause may wait for others to share a batch with it."""
     spool_busy_linger_ms: int = Field(default=10, ge=0, le=1_000)
     """The same while one event follows another: larger batches cost each tool call less."""
-    max_event_bytes: int = Field(default=512 * 1024, ge=1_024)
-    """Largest event; must be below what NATS takes as one message."""
+    max_event_bytes: int = Field(default=512 * 1024, ge=1_024, le=960 * 1024)
+    """Largest event; as a message, it must be below the 1 MiB that NATS takes of a worker."""
     max_tool_body_bytes: int = Field(default=4 * 1024 * 1024, ge=1_024)
     """Largest request that the MCP endpoint reads."""
 

@@ -4,13 +4,14 @@ import re
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import AbstractContextManager
 from datetime import datetime
-from typing import Any
+from typing import Annotated, Any
 
-from pydantic import TypeAdapter
+from pydantic import Field, TypeAdapter
 
 from contracts import spans, streams, subjects
+from contracts.base import Name
 from contracts.batches import Batch
-from contracts.commands import Command
+from contracts.commands import Command, CommandAction
 from contracts.deadletters import DeadLetterCause
 from contracts.questions import Answer
 from contracts.tasks import Assignment
@@ -21,8 +22,15 @@ from servicekit.traces import TRACEPARENT, nearest, span
 from worker_agent.handlers.attempts import Attempts
 from worker_agent.handlers.commands import Commands
 
+
+class Told(Command):
+    """A command as it comes: a newer platform may know more of them, and those beside one are obeyed all the same."""
+
+    action: Annotated[CommandAction | Name, Field(union_mode="left_to_right")]  # pyright: ignore[reportIncompatibleVariableOverride]
+
+
 ASSIGNMENT: TypeAdapter[Assignment] = TypeAdapter(Assignment)
-MESSAGE: TypeAdapter[Batch[Command] | Batch[Answer]] = TypeAdapter(Batch[Command] | Batch[Answer])
+MESSAGE: TypeAdapter[Batch[Told] | Batch[Answer]] = TypeAdapter(Batch[Told] | Batch[Answer])
 SHOWN = 2_000
 ENVIRONMENT = re.compile(r'("env"\s{0,4}:\s{0,4})\{(?:[^"{}]|"(?:[^"\\]|\\.)*+"?)*+\}?')
 """The environment of a task, whose values are secrets, in its JSON."""

@@ -5,6 +5,7 @@ from collections.abc import Generator, Mapping
 from contextlib import contextmanager
 from datetime import datetime, timedelta
 from pathlib import Path
+from typing import NamedTuple
 
 from pydantic import BaseModel, TypeAdapter, ValidationError
 
@@ -12,7 +13,7 @@ from contracts import permissions
 from contracts.base import UtcTime, WorkerId
 from contracts.permissions import Rights
 from devstack.bus import claims
-from devstack.bus.claims import Revocations
+from devstack.bus.claims import Revocations, UserLimits
 from devstack.errors import DevstackError
 from devstack.files import write_atomically
 from servicekit.bus.keys import Credentials, KeyPair, Role
@@ -86,8 +87,8 @@ class Authority:
         return self._book.model_dump_json(indent=2)
 
     def holds(self, kind: str, name: str, text: str, until: datetime) -> bool:
-        """Whether a file's text is a credential of this authority with today's rights, that is valid at `until`."""
-        member, rights = self.members[kind].get(name), self.rights(kind, name)
+        """Whether a file's text is a credential of this authority, with today's rights and limits, valid at `until`."""
+        member, rights, limits = self.members[kind].get(name), self.rights(kind, name), _limits(kind)
         try:
             kept = Credentials.parse(text)
         except ValueError:
@@ -96,8 +97,9 @@ class Authority:
         is_mine = member is not None and any(
             one.key == kept.key.public and member.is_valid(one, until) for one in member.issued
         )
-        allowed = said["pub"]["allow"], said["sub"]["allow"]
-        return is_mine and allowed == (list(rights.publish), list(rights.subscribe))
+        allowed = said["pub"]["allow"], said["sub"]["allow"], said["subs"], said["payload"]
+        wanted = list(rights.publish), list(rights.subscribe), limits.subscriptions, limits.payload_bytes
+        return is_mine and allowed == wanted
 
     def issue(self, kind: str, name: str, now: datetime, lasts: timedelta | None) -> Credentials:
         """A new credential for a `worker` or `service`; see `for_worker`, `for_service`."""
@@ -132,7 +134,8 @@ class Authority:
             if member.account_seed is None:
                 member.account_seed = KeyPair.generate(Role.account).seed
             account = KeyPair.from_seed(member.account_seed)
-            made = _issue(member, account, f"worker {worker_id}", self.rights("worker", worker_id), now, lasts)
+            user = _User(f"worker {worker_id}", self.rights("worker", worker_id), _limits("worker"))
+            made = _issue(member, account, user, now, lasts)
         self._write_worker(worker_id, now)
         return made
 
@@ -142,7 +145,8 @@ class Authority:
             raise DevstackError(f"--service: {name!r} is not a service; there are {', '.join(permissions.SERVICES)}")
         with self._changing():
             member = self._book.services.setdefault(name, Member())
-            return _issue(member, self._platform, name, self.rights("service", name), now, lasts)
+            user = _User(name, self.rights("service", name), _limits("service"))
+            return _issue(member, self._platform, user, now, lasts)
 
     def for_servers(self, now: datetime) -> Credentials:
         """A credential with which servers are told about accounts, for a minute."""
@@ -214,12 +218,23 @@ class Authority:
             write_atomically(self._folder / "authority.json", self._book.model_dump_json(indent=2), mode=SECRET_FILE)
 
 
-def _issue(
-    member: Member, issuer: KeyPair, name: str, rights: Rights, now: datetime, lasts: timedelta | None
-) -> Credentials:
+class _User(NamedTuple):
+    """Whom a credential is for."""
+
+    name: str
+    rights: Rights
+    limits: UserLimits
+
+
+def _limits(kind: str) -> UserLimits:
+    return claims.WORKER_LIMITS if kind == "worker" else claims.UNLIMITED
+
+
+def _issue(member: Member, issuer: KeyPair, user: _User, now: datetime, lasts: timedelta | None) -> Credentials:
     key = KeyPair.generate(Role.user)
     expires_at = now + lasts if lasts else None
-    token = claims.signed(claims.user(key.public, name, rights, expires_at), issuer, int(now.timestamp()))
+    said = claims.user(key.public, user.name, user.rights, expires_at, user.limits)
+    token = claims.signed(said, issuer, int(now.timestamp()))
     member.forget_expired(now)
     member.issued.append(Issued(key=key.public, issued_at=now, expires_at=expires_at))
     return Credentials(token, key)

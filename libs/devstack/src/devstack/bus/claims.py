@@ -18,9 +18,23 @@ NO_LIMIT = -1
 # A worker has one connection; while one process takes over from another there are two of each.
 WORKER_CONNECTIONS = 4
 WORKER_SUBSCRIPTIONS = 256
+# A batch, a part of an object or a request of a worker is smaller; assignments, which are not, are for it to hear.
+WORKER_PAYLOAD_BYTES = 1024 * 1024
 PUSH = "$SYS.REQ.CLAIMS.UPDATE"
 
 Claims = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class UserLimits:
+    """What NATS lets one connection of a user do: subscriptions, and bytes of a message that it publishes."""
+
+    subscriptions: int = NO_LIMIT
+    payload_bytes: int = NO_LIMIT
+
+
+UNLIMITED = UserLimits()
+WORKER_LIMITS = UserLimits(WORKER_SUBSCRIPTIONS // WORKER_CONNECTIONS, WORKER_PAYLOAD_BYTES)
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +77,8 @@ def worker_account(key: KeyPair, worker_id: str, platform: str, revoked: Revocat
         "conn": WORKER_CONNECTIONS,
         "leaf": 0,
         "subs": WORKER_SUBSCRIPTIONS,
+        "payload": WORKER_PAYLOAD_BYTES,
+        "imports": len(imports),
         "exports": 0,
         "wildcards": False,
         "disallow_bearer": True,
@@ -71,14 +87,14 @@ def worker_account(key: KeyPair, worker_id: str, platform: str, revoked: Revocat
     return {"sub": key.public, "name": f"worker {worker_id}", "nats": _typed("account") | body}
 
 
-def user(key: str, name: str, rights: Rights, expires_at: datetime | None) -> Claims:
+def user(key: str, name: str, rights: Rights, expires_at: datetime | None, limits: UserLimits = UNLIMITED) -> Claims:
     """A user with exact rights; `key` is its public key."""
     body = {
         "pub": {"allow": list(rights.publish)},
         "sub": {"allow": list(rights.subscribe)},
-        "subs": NO_LIMIT,
+        "subs": limits.subscriptions,
         "data": NO_LIMIT,
-        "payload": NO_LIMIT,
+        "payload": limits.payload_bytes,
         "allowed_connection_types": ["STANDARD"],
     }
     expiry = {"exp": int(expires_at.timestamp())} if expires_at else {}

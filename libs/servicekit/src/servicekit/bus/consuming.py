@@ -15,7 +15,7 @@ from contracts.deadletters import DeadLetterCause
 from servicekit.bus.connection import Bus
 from servicekit.bus.counting import Counts
 from servicekit.bus.deadletters import Letter
-from servicekit.bus.failures import is_infrastructure, reason_of
+from servicekit.bus.failures import is_infrastructure, is_of_unknown_kind, reason_of
 from servicekit.bus.fairness import FairShare, Turns
 from servicekit.bus.lag import watch_lag
 from servicekit.bus.pulling import HEARTBEAT_S, Puller
@@ -225,7 +225,9 @@ class BatchConsumer(Generic[BodyT]):
             body = self._decode(message.data)
             reason = self._validate(message.subject, body) if self._validate else None
         except Exception as error:
-            return Rejected(message, reason_of(error))
+            # Whole, though it may have known events too: under the number of its batch all of it is applied once.
+            cause = DeadLetterCause.newer if is_of_unknown_kind(error) else DeadLetterCause.invalid
+            return Rejected(message, reason_of(error), cause)
         return Received(body, message) if reason is None else Rejected(message, reason, DeadLetterCause.foreign)
 
     def _on_message(self, message: Msg) -> None:

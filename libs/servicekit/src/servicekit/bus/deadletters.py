@@ -126,6 +126,11 @@ class DeadLetters:
             log.warning("bus.dead_letter", stream=stream, subject=subject, cause=cause.value, reason=reason)
         return None
 
+    @property
+    def durables(self) -> list[str]:
+        """Those whose messages this process handles."""
+        return list(self._again)
+
     def can_process(self, durable: str | None) -> bool:
         """Whether this process knows who handles what that durable delivers."""
         return durable in self._again

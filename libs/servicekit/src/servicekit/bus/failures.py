@@ -1,8 +1,11 @@
 """Why a handler failed: because of what the message says, or because of the world around it."""
 
+import re
+
 import asyncpg
 import nats.errors
 import pydantic
+from pydantic_core import ErrorDetails
 
 from servicekit import pg
 
@@ -25,6 +28,9 @@ DRIVERS = {"redis", "httpx", "httpcore"}
 POOL_ERRORS = {"TimeoutError", "DisconnectionError", "ResourceClosedError"}
 REASON_LENGTH = 2_000
 SHOWN_ERRORS = 5
+# As contracts name them, and where: `events`, the place of the event, `kind`.
+DEPTH_OF_KIND = 3
+KIND = re.compile(r"[a-z][a-z0-9_]{0,63}(\.[a-z][a-z0-9_]{0,63})?")
 
 
 def is_infrastructure(error: BaseException) -> bool:
@@ -37,6 +43,13 @@ def is_infrastructure(error: BaseException) -> bool:
     return getattr(cause, "category", None) == "unavailable"
 
 
+def is_of_unknown_kind(error: BaseException) -> bool:
+    """Whether a message has nothing wrong with it but kinds that are not known here: a newer version may say them."""
+    if not isinstance(error, pydantic.ValidationError):
+        return False
+    return all(KIND.fullmatch(_unknown_kind(detail)) for detail in error.errors(include_url=False))
+
+
 def reason_of(error: BaseException) -> str:
     """One line for the dead-letter table; a validation error names the fields and leaves the values out."""
     if isinstance(error, pydantic.ValidationError):
@@ -46,6 +59,15 @@ def reason_of(error: BaseException) -> str:
     else:
         text = f"{type(error).__name__}: {error}"
     return text[:REASON_LENGTH]
+
+
+def _unknown_kind(detail: ErrorDetails) -> str:
+    """The kind that is all that is wrong here; empty where something else is."""
+    if len(detail["loc"]) > DEPTH_OF_KIND:
+        return ""
+    if detail["type"] == "union_tag_invalid":
+        return str(detail.get("ctx", {}).get("tag"))
+    return str(detail["input"]) if detail["type"] == "enum" and detail["loc"][-1] == "kind" else ""
 
 
 def _is_of_a_driver(kind: type[BaseException]) -> bool:

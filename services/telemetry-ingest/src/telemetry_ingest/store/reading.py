@@ -20,9 +20,12 @@ PAGE = """
       AND ($5::timestamptz IS NULL OR occurred_at >= $5)
       AND ($6::timestamptz IS NULL OR occurred_at < $6)
       AND ($7::uuid IS NULL OR event_id {beyond} $7)
+      AND kind = ANY($9)
     ORDER BY event_id {order}
     LIMIT $8
 """
+# After a step back to an older version there may be others.
+KNOWN = list(EVENT_TYPES)
 MARKS = "SELECT consumer, producer, low, above FROM applied_batches WHERE consumer = ANY($1) ORDER BY producer"
 
 
@@ -43,9 +46,9 @@ class Reading:
     ) -> list[StoredEvent]:
         """At most `limit` events in order of their ids, beyond the id `after`."""
         sql = PAGE.format(beyond="<" if descending else ">", order="DESC" if descending else "ASC")
-        arguments = (wanted.task_id, wanted.worker_id, wanted.kinds, wanted.stream_types, since, until, after, limit)
+        asked = (wanted.task_id, wanted.worker_id, wanted.kinds, wanted.stream_types, since, until, after, limit)
         async with self.database.acquire() as connection:
-            return [_stored(row) for row in await connection.fetch(sql, *arguments)]
+            return [_stored(row) for row in await connection.fetch(sql, *asked, KNOWN)]
 
     async def marks(self) -> LogMarks:
         """Which batches are in the log."""

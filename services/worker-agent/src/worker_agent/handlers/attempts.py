@@ -30,7 +30,6 @@ TOKEN_BYTES = 32
 AFTER_CRASH_S = 1.0
 # Longer than any other use of a workspace takes, such as the agents' self-test.
 ABANDONED_AFTER_S = 600.0
-PAUSED_BEFORE = "paused before it came"
 LEASE_OVER = "the worker-agent was away for longer than the lease"
 
 log = get_logger(__name__)
@@ -112,14 +111,14 @@ class Attempts:
         if key in self.beforehand.cancelled:
             log.info("assignment_ignored", task_id=key.task_id, attempt=key.attempt, why="it was cancelled before")
             return
-        now = self._workshop.clock.now()
+        now, paused_for = self._workshop.clock.now(), self.beforehand.paused.get(key)
         record = AttemptRecord(
             assignment=assignment,
             token=secrets.token_urlsafe(TOKEN_BYTES),
             traceparent=current_traceparent(),
             accepted_at=now,
             tools=ToolAccess(profile=self.defaults.tool_profile),
-            pause=Pause(reason=PAUSED_BEFORE, asked_at=now) if key in self.beforehand.paused else None,
+            pause=Pause(reason=paused_for, asked_at=now) if paused_for is not None else None,
         )
         attempt = self._know(record)
         try:
@@ -143,7 +142,7 @@ class Attempts:
         for found in named:
             await found.pause(reason)
         if not named and task_id is not None and attempt is not None:
-            self.beforehand.pause(AttemptKey(task_id, attempt))
+            self.beforehand.pause(AttemptKey(task_id, attempt), reason)
 
     async def resume_paused(self, task_id: str | None, attempt: int | None) -> None:
         """Let the attempts of a task go on, or all."""

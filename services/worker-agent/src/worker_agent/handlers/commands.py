@@ -9,11 +9,11 @@ from contracts.commands import Command, CommandAction, WorkerConfig
 from servicekit.logs import get_logger
 from worker_agent.domain import WorkerState
 from worker_agent.handlers.attempts import Attempts
+from worker_agent.handlers.beforehand import PAUSED
 from worker_agent.handlers.workshop import Defaults
 from worker_agent.ports import Journal
 
 REMEMBERED = 1_000
-PAUSED = "paused by the manager"
 
 log = get_logger(__name__)
 
@@ -30,7 +30,7 @@ class Commands:
         apply_elsewhere: Callable[[WorkerConfig], None],
     ) -> None:
         self.state = state
-        attempts.beforehand.recall(state.forestalled, state.paused_before)
+        attempts.beforehand.recall(state.forestalled, state.paused_before, state.paused_before_for)
         self._attempts = attempts
         self._journal = journal
         self._changed = changed
@@ -69,7 +69,7 @@ class Commands:
             case CommandAction.cancel if command.task_id is not None:
                 reason = command.reason or "cancelled by the manager"
                 await self._attempts.cancel(command.task_id, command.attempt, reason)
-                return {"forestalled": self._attempts.beforehand.cancelled}
+                return {"forestalled": list(self._attempts.beforehand.cancelled)}
             case CommandAction.pause:
                 await self._attempts.pause(command.task_id, command.attempt, command.reason or PAUSED)
                 return {"paused": True} if command.task_id is None else self._paused_before()
@@ -88,7 +88,8 @@ class Commands:
         return {}
 
     def _paused_before(self) -> dict[str, object]:
-        return {"paused_before": self._attempts.beforehand.paused}
+        paused = self._attempts.beforehand.paused
+        return {"paused_before": list(paused), "paused_before_for": list(paused.values())}
 
     async def _configure(self, command: Command) -> dict[str, object]:
         try:
