@@ -1,5 +1,6 @@
 """Fixtures for every test: real servers on demand."""
 
+import os
 import shutil
 import ssl
 import sys
@@ -49,6 +50,12 @@ def shared(create: Callable[..., ssl.SSLContext]) -> Callable[..., ssl.SSLContex
         return public(trust_env) if verify is True and cert is None else create(verify, cert, trust_env)
 
     return context
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_auto_num_workers() -> int:
+    """What `-n auto` means: tests wait for about as long as they work."""
+    return 2 * len(os.sched_getaffinity(0))
 
 
 @pytest.hookimpl(optionalhook=True)

@@ -22,6 +22,7 @@ import pytest
 from pydantic import TypeAdapter
 
 from contracts.sandbox import OutputChunk, OutputEnd, OutputRecord, Process
+from tests.support.forking import Forked, fork
 
 START_S = 40
 # A user that no machine has: what runs as it can reach nothing but what is open to all. Each test process has its own,
@@ -60,7 +61,7 @@ needs_bubblewrap = pytest.mark.skipif(not bubblewrap_works(), reason="bubblewrap
 class SandboxServer:
     """A running sandbox."""
 
-    process: "subprocess.Popen[bytes]"
+    process: "subprocess.Popen[bytes] | Forked"
     socket: Path
     root: Path
     log: Path
@@ -159,12 +160,13 @@ def launch(folder: Path, environment: Mapping[str, str], *, uid: int | None = No
         "SANDBOX_SAMPLE_MS": "50",
         **environment,
     }
-    command = [sys.executable, "-m", "sandbox", "serve"]
-    if uid is not None and uid != os.getuid():
-        os.chown(folder, uid, uid)
-        command = [*_dropping_root(uid), *command]
     with log.open("ab") as file:
-        process = subprocess.Popen(command, env=variables, stderr=file, cwd=folder)
+        if uid is None or uid == os.getuid():
+            process = fork("sandbox", "serve", env=variables, stderr=file.fileno(), cwd=folder)
+        else:
+            os.chown(folder, uid, uid)
+            command = [*_dropping_root(uid), sys.executable, "-m", "sandbox", "serve"]
+            process = subprocess.Popen(command, env=variables, stderr=file, cwd=folder)
     server = SandboxServer(process, path, root, log)
     _wait_until_ready(server)
     return server
