@@ -1,4 +1,7 @@
-"""`forking_parent.py <socket> <module>`: import a program, and fork it whenever asked. Imports no other file of the tests."""
+"""`forking_parent.py <socket> <module>`: import a program, and fork it whenever asked.
+
+It imports no other file of the tests, so that what it starts has no more in it than the program itself.
+"""
 
 import gc
 import importlib
