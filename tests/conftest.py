@@ -1,5 +1,6 @@
 """Fixtures for every test: real servers on demand."""
 
+import gc
 import os
 import shutil
 import ssl
@@ -68,6 +69,12 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> TogetherByFi
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Within each folder the order stays the random one."""
     items.sort(key=lambda item: rank(item.nodeid))
+
+
+def pytest_collection_finish() -> None:
+    """What all tests are made of stays to the end: the collector of garbage need not look at it again and again."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture(scope="session")

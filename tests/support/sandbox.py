@@ -133,13 +133,16 @@ class SandboxClient:
 
 @contextmanager
 def running_sandbox(
-    environment: Mapping[str, str] | None = None, *, uid: int | None = None
+    environment: Mapping[str, str] | None = None, *, uid: int | None = None, forked: bool = True
 ) -> Generator[SandboxServer]:
-    """A sandbox that is ready, with settings of a test; it and its folder are gone afterwards."""
+    """A sandbox that is ready, with settings of a test; it and its folder are gone afterwards.
+
+    A `forked` one has imported what it needs before it was started: there in no time, but larger than it would be.
+    """
     # The path of a Unix socket is short, so this is not below pytest's own folder.
     folder = Path(tempfile.mkdtemp(prefix="mews-sandbox-"))
     try:
-        server = launch(folder, environment or {}, uid=uid)
+        server = launch(folder, environment or {}, uid=uid, forked=forked)
         try:
             yield server
         finally:
@@ -149,7 +152,9 @@ def running_sandbox(
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def launch(folder: Path, environment: Mapping[str, str], *, uid: int | None = None) -> SandboxServer:
+def launch(
+    folder: Path, environment: Mapping[str, str], *, uid: int | None = None, forked: bool = True
+) -> SandboxServer:
     """Start a sandbox in a folder and wait until it answers; root can start it as another user, without rights."""
     path, root, log = folder / "s.sock", folder / "workspaces", folder / "log"
     variables = {
@@ -160,12 +165,15 @@ def launch(folder: Path, environment: Mapping[str, str], *, uid: int | None = No
         "SANDBOX_SAMPLE_MS": "50",
         **environment,
     }
+    dropping: list[str] = []
+    if uid is not None and uid != os.getuid():
+        os.chown(folder, uid, uid)
+        dropping = _dropping_root(uid)
     with log.open("ab") as file:
-        if uid is None or uid == os.getuid():
+        if forked and not dropping:
             process = fork("sandbox", "serve", env=variables, stderr=file.fileno(), cwd=folder)
         else:
-            os.chown(folder, uid, uid)
-            command = [*_dropping_root(uid), sys.executable, "-m", "sandbox", "serve"]
+            command = [*dropping, sys.executable, "-m", "sandbox", "serve"]
             process = subprocess.Popen(command, env=variables, stderr=file, cwd=folder)
     server = SandboxServer(process, path, root, log)
     _wait_until_ready(server)
@@ -201,5 +209,5 @@ def _wait_until_ready(server: SandboxServer) -> None:
         with socket.socket(socket.AF_UNIX) as probe:
             if probe.connect_ex(str(server.socket)) == 0:
                 return
-        time.sleep(0.02)
+        time.sleep(0.002)
     raise AssertionError(f"the sandbox did not start: {server.log.read_text()}")
