@@ -1,11 +1,17 @@
 """Fixtures for every test: real servers on demand."""
 
+import gc
+import os
 import shutil
+import ssl
 import sys
 from collections.abc import Callable, Iterator
+from functools import cache
 from pathlib import Path
 from typing import Any
 
+import httpx
+import httpx2
 import pytest
 import structlog
 
@@ -27,6 +33,32 @@ def log_to_stderr() -> None:
     structlog.configure(processors=PLAIN, logger_factory=structlog.PrintLoggerFactory(sys.stderr))
 
 
+@pytest.fixture(scope="session", autouse=True)
+def authorities_read_once() -> Iterator[None]:
+    """Reading the public authorities takes 20 ms, and every HTTP client would do it anew."""
+    with pytest.MonkeyPatch.context() as patch:
+        for library in (httpx, httpx2):
+            name = f"{library.__name__}._transports.default.create_ssl_context"
+            patch.setattr(name, shared(library.create_ssl_context))
+        yield
+
+
+def shared(create: Callable[..., ssl.SSLContext]) -> Callable[..., ssl.SSLContext]:
+    """The same context for all who trust the public authorities and show no certificate."""
+    public = cache(lambda trust_env: create(trust_env=trust_env))
+
+    def context(verify: Any = True, cert: Any = None, trust_env: bool = True) -> ssl.SSLContext:
+        return public(trust_env) if verify is True and cert is None else create(verify, cert, trust_env)
+
+    return context
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_auto_num_workers() -> int:
+    """What `-n auto` means: tests wait for about as long as they work."""
+    return 2 * len(os.sched_getaffinity(0))
+
+
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> TogetherByFile | None:
     """Divide the tests so that no server is started twice for one file, unless a way of dividing them was asked for."""
@@ -37,6 +69,12 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> TogetherByFi
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Within each folder the order stays the random one."""
     items.sort(key=lambda item: rank(item.nodeid))
+
+
+def pytest_collection_finish() -> None:
+    """What all tests are made of stays to the end: the collector of garbage need not look at it again and again."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture(scope="session")
@@ -74,7 +112,8 @@ def redis_server(tmp_path: Path) -> Iterator[TestRedis]:
     server = TestRedis(tmp_path / "redis")
     server.start()
     yield server
-    server.stop()
+    # It would look only every 100 ms whether it is to stop, and has nothing to keep.
+    server.kill()
 
 
 @pytest.fixture

@@ -36,7 +36,7 @@ async def sleeper(client: SandboxClient) -> tuple[str, psutil.Process]:
 
 
 async def test_it_is_small_ready_and_says_what_protects() -> None:
-    with running_sandbox() as server:
+    with running_sandbox(forked=False) as server:
         async with server.client() as client:
             assert (await client.http.get("/healthz")).json() == {"status": "ok"}
             answer = await client.http.get("/readyz")
@@ -46,6 +46,13 @@ async def test_it_is_small_ready_and_says_what_protects() -> None:
             assert on["unprivileged"] is on["process_count"] is (os.getuid() != 0)
         assert psutil.Process(server.process.pid).memory_info().rss < LARGEST_MB * 1024 * 1024
         assert stat.S_IMODE(server.socket.stat().st_mode) == 0o660
+
+
+def test_it_ends_though_it_is_told_so_while_it_starts() -> None:
+    with running_sandbox() as server:
+        # It listens, and does not look out for signals yet.
+        assert server.stop() == 0
+        assert not server.socket.exists()
 
 
 async def test_each_protection_that_is_missing_has_one_line_in_the_log() -> None:

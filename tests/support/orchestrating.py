@@ -3,7 +3,6 @@
 import asyncio
 import os
 import signal
-import sys
 import tempfile
 from collections.abc import AsyncGenerator, Callable, Generator
 from contextlib import asynccontextmanager, contextmanager, suppress
@@ -26,6 +25,7 @@ from servicekit.clock import Clock
 from servicekit.migrations import run_migrations
 from tests.support.buskit import a_bus
 from tests.support.fleet import HandWorker
+from tests.support.forking import Forked, fork
 from tests.support.running import running_service
 from tests.support.stack import Database, TestNats
 from tests.support.waiting import PATIENCE_S, eventually
@@ -174,7 +174,7 @@ class Replica:
         given = FAST | {"http_port": self.port, "log_level": "warning"} | more
         servers = database.env(app.SCHEMA) | nats.env()
         self._env = dict(os.environ) | servers | {name.upper(): str(value) for name, value in given.items()}
-        self._process: asyncio.subprocess.Process | None = None
+        self._process: Forked | None = None
         self._log = tempfile.TemporaryFile()  # noqa: SIM115
         self.client = httpx.AsyncClient(base_url=f"http://127.0.0.1:{self.port}", timeout=10)
 
@@ -186,12 +186,12 @@ class Replica:
 
     async def start(self) -> httpx.AsyncClient:
         """Start, and wait until ready; a client of it."""
-        process = self._process = await asyncio.create_subprocess_exec(
-            sys.executable, "-m", "orchestrator", "serve", env=self._env, stderr=self._log
+        process = self._process = await asyncio.to_thread(
+            fork, "orchestrator", "serve", env=self._env, stderr=self._log.fileno()
         )
 
         async def ready() -> bool:
-            if process.returncode is not None:
+            if process.poll() is not None:
                 self._log.seek(0)
                 raise AssertionError(f"the orchestrator ended: {self._log.read().decode()[-2_000:]}")
             try:
@@ -204,9 +204,9 @@ class Replica:
 
     async def kill(self) -> None:
         """End it at once, in the middle of whatever it does."""
-        if self._process is not None and self._process.returncode is None:
+        if self._process is not None:
             self._process.kill()
-            await self._process.wait()
+            await asyncio.to_thread(self._process.wait)
 
     async def close(self) -> None:
         """Leave nothing open."""

@@ -22,6 +22,7 @@ import pytest
 from pydantic import TypeAdapter
 
 from contracts.sandbox import OutputChunk, OutputEnd, OutputRecord, Process
+from tests.support.forking import Forked, fork
 
 START_S = 40
 # A user that no machine has: what runs as it can reach nothing but what is open to all. Each test process has its own,
@@ -60,7 +61,7 @@ needs_bubblewrap = pytest.mark.skipif(not bubblewrap_works(), reason="bubblewrap
 class SandboxServer:
     """A running sandbox."""
 
-    process: "subprocess.Popen[bytes]"
+    process: "subprocess.Popen[bytes] | Forked"
     socket: Path
     root: Path
     log: Path
@@ -132,13 +133,16 @@ class SandboxClient:
 
 @contextmanager
 def running_sandbox(
-    environment: Mapping[str, str] | None = None, *, uid: int | None = None
+    environment: Mapping[str, str] | None = None, *, uid: int | None = None, forked: bool = True
 ) -> Generator[SandboxServer]:
-    """A sandbox that is ready, with settings of a test; it and its folder are gone afterwards."""
+    """A sandbox that is ready, with settings of a test; it and its folder are gone afterwards.
+
+    A `forked` one has imported what it needs before it was started: there in no time, but larger than it would be.
+    """
     # The path of a Unix socket is short, so this is not below pytest's own folder.
     folder = Path(tempfile.mkdtemp(prefix="mews-sandbox-"))
     try:
-        server = launch(folder, environment or {}, uid=uid)
+        server = launch(folder, environment or {}, uid=uid, forked=forked)
         try:
             yield server
         finally:
@@ -148,7 +152,9 @@ def running_sandbox(
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def launch(folder: Path, environment: Mapping[str, str], *, uid: int | None = None) -> SandboxServer:
+def launch(
+    folder: Path, environment: Mapping[str, str], *, uid: int | None = None, forked: bool = True
+) -> SandboxServer:
     """Start a sandbox in a folder and wait until it answers; root can start it as another user, without rights."""
     path, root, log = folder / "s.sock", folder / "workspaces", folder / "log"
     variables = {
@@ -159,12 +165,16 @@ def launch(folder: Path, environment: Mapping[str, str], *, uid: int | None = No
         "SANDBOX_SAMPLE_MS": "50",
         **environment,
     }
-    command = [sys.executable, "-m", "sandbox", "serve"]
+    dropping: list[str] = []
     if uid is not None and uid != os.getuid():
         os.chown(folder, uid, uid)
-        command = [*_dropping_root(uid), *command]
+        dropping = _dropping_root(uid)
     with log.open("ab") as file:
-        process = subprocess.Popen(command, env=variables, stderr=file, cwd=folder)
+        if forked and not dropping:
+            process = fork("sandbox", "serve", env=variables, stderr=file.fileno(), cwd=folder)
+        else:
+            command = [*dropping, sys.executable, "-m", "sandbox", "serve"]
+            process = subprocess.Popen(command, env=variables, stderr=file, cwd=folder)
     server = SandboxServer(process, path, root, log)
     _wait_until_ready(server)
     return server
@@ -199,5 +209,5 @@ def _wait_until_ready(server: SandboxServer) -> None:
         with socket.socket(socket.AF_UNIX) as probe:
             if probe.connect_ex(str(server.socket)) == 0:
                 return
-        time.sleep(0.02)
+        time.sleep(0.002)
     raise AssertionError(f"the sandbox did not start: {server.log.read_text()}")

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncGenerator
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Annotated, Any, TypeVar
@@ -19,7 +19,7 @@ from contracts.tasks import CancelTask, FailureClass, NewTask, TaskState, TaskVi
 from contracts.telemetry import TailEntry, TaskFacts
 from contracts.workers import FleetView, WorkerView
 from tests.support.reporting import Reports, serve_reports
-from tests.support.serving import serving
+from tests.support.serving import serving_all
 
 NOW = datetime(2026, 11, 23, 10, 0, tzinfo=UTC)
 
@@ -86,9 +86,8 @@ class Addresses:
 @asynccontextmanager
 async def upstreams(world: World) -> AsyncGenerator[Addresses]:
     """All four services, served."""
-    async with AsyncExitStack() as stack:
-        makers = (orchestrator, telemetry, analytics, questions)
-        yield Addresses(*[await stack.enter_async_context(serving(make(world))) for make in makers])
+    async with serving_all([make(world) for make in (orchestrator, telemetry, analytics, questions)]) as addresses:
+        yield Addresses(*addresses)
 
 
 def orchestrator(world: World) -> FastAPI:

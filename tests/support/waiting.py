@@ -8,7 +8,8 @@ from typing import TypeVar
 
 Answer = TypeVar("Answer")
 
-PAUSE_S = 0.01
+FIRST_PAUSE_S = 0.01
+LONGEST_PAUSE_S = 0.05
 PATIENCE_S = 30.0
 """Bounds are there to end a test that hangs, and a starved machine must not reach them: they say nothing of speed."""
 
@@ -18,6 +19,7 @@ async def eventually(
 ) -> Answer:
     """Return the first true answer of `condition` (plain or async); fail the test after `within` seconds."""
     deadline = time.monotonic() + within
+    pause = FIRST_PAUSE_S
     while True:
         answer = condition()
         if inspect.isawaitable(answer):
@@ -26,4 +28,6 @@ async def eventually(
             return answer  # pyright: ignore[reportReturnType]
         if time.monotonic() >= deadline:
             raise AssertionError(f"not within {within} s: {inspect.unwrap(condition)} still says {answer!r}")
-        await asyncio.sleep(PAUSE_S)
+        # Asking takes processor time from what is waited for.
+        await asyncio.sleep(pause)
+        pause = min(pause * 1.2, LONGEST_PAUSE_S)

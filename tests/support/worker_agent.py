@@ -2,8 +2,6 @@
 
 import os
 import signal
-import subprocess
-import sys
 from collections.abc import AsyncGenerator, Generator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
@@ -17,6 +15,7 @@ from mcp import Client
 from mcp.client.streamable_http import streamable_http_client
 
 from devstack.ports import free_port
+from tests.support.forking import Forked, fork
 from tests.support.other_side import WORKER, declare
 from tests.support.sandbox import SandboxServer, running_sandbox
 from tests.support.stack import TestNats, run
@@ -32,7 +31,7 @@ class WorkerProcess:
     env: dict[str, str]
     log: Path
     http_port: int
-    process: "subprocess.Popen[bytes] | None" = None
+    process: Forked | None = None
 
     @property
     def data(self) -> Path:
@@ -42,9 +41,7 @@ class WorkerProcess:
     def start(self) -> None:
         """Start it; it is not ready yet."""
         with self.log.open("ab") as file:
-            self.process = subprocess.Popen(
-                [sys.executable, "-m", "worker_agent", "serve"], env=os.environ | self.env, stderr=file
-            )
+            self.process = fork("worker_agent", "serve", env=os.environ | self.env, stderr=file.fileno())
 
     async def ready(self, within: float = 60.0) -> None:
         """Wait until it says that it is ready."""

@@ -23,6 +23,7 @@ UV_REQUIREMENTS = HERE / "uv.requirements.txt"
 NATS_REQUIREMENTS = HERE / "nats.requirements.txt"
 NATS_SERVER = DATA / "nats" / "embedded_nats" / "bin" / "nats-server"
 VENV_PYTHON = ROOT / ".venv" / "bin" / "python"
+FOLDERS = ("libs", "services", "agents")
 SUPPORTED = ((3, 11), (3, 12))
 
 
@@ -52,6 +53,8 @@ def _setup(env: Mapping[str, str]) -> str:
     _say("installing the packages of uv.lock into .venv")
     # Compiled once here, not by each of a dozen processes that start at the same time.
     _run([uv, "sync", "--frozen", "--compile-bytecode", "--python", sys.executable], env)
+    # Those of this repository stay where they are, and uv leaves them as they are.
+    _run([str(VENV_PYTHON), "-m", "compileall", "-q", *(str(ROOT / folder) for folder in FOLDERS)], env)
     _install_nats(uv, env)
     STAMP.write_text(wanted)
     return "setup: done"
@@ -83,8 +86,7 @@ def _has_certificates() -> bool:
 
 def _fingerprint() -> str:
     """A digest of everything that decides what is installed."""
-    folders = ("libs", "services", "agents")
-    projects = sorted(path for folder in folders for path in ROOT.glob(f"{folder}/*/pyproject.toml"))
+    projects = sorted(path for folder in FOLDERS for path in ROOT.glob(f"{folder}/*/pyproject.toml"))
     digest = hashlib.sha256(sys.version.encode())
     for path in (ROOT / "uv.lock", ROOT / "pyproject.toml", *projects, UV_REQUIREMENTS, NATS_REQUIREMENTS):
         digest.update(path.relative_to(ROOT).as_posix().encode() + b"\0" + path.read_bytes())

@@ -17,7 +17,7 @@ from contracts.problems import Problem
 from servicekit.errors import STATUS_OF_CATEGORY, ServiceError
 from servicekit.metrics import HTTP_CALL_SECONDS, HTTP_CALLS
 from servicekit.settings import ServiceSettings
-from servicekit.tls import client_context
+from servicekit.tls import client_context, public_context
 from servicekit.traces import inject_headers, span
 
 Result = TypeVar("Result")
@@ -69,7 +69,7 @@ class ServiceClient:
             timeout=timeout_s,
             limits=httpx.Limits(max_connections=max_connections, keepalive_expiry=IDLE_S),
             trust_env=False,
-            verify=tls or True,
+            verify=tls or public_context(),
         )
         where = self.http.base_url
         self._attributes = {"service.peer.name": service, "server.address": where.host, "server.port": where.port}

@@ -106,9 +106,10 @@ def serve(app: FastAPI, services: Services) -> None:
         timeout_keep_alive=KEEP_ALIVE_S,
     )
     listener = listen(settings.socket)
-    _end_in_order_on_signals()
+    server = Server(config, services.processes.close)
+    _end_in_order_on_signals(server)
     try:
-        Server(config, services.processes.close).run(sockets=[listener])
+        server.run(sockets=[listener])
     finally:
         settings.socket.unlink(missing_ok=True)
 
@@ -133,14 +134,18 @@ def listen(path: Path) -> socket.socket:
     return listener
 
 
-def _end_in_order_on_signals() -> None:
-    """Leave nothing to do for a signal but to stop the server.
+def _end_in_order_on_signals(server: uvicorn.Server) -> None:
+    """Leave nothing to do for a signal but to stop the server, from before uvicorn looks out for signals.
 
-    Uvicorn handles it, and raises it again when it has stopped; the usual handlers would then end the process
-    before the socket is removed.
+    Uvicorn raises it again when it has stopped; the usual handlers would then end the process before the socket is
+    removed.
     """
+
+    def stop(_number: int, _frame: object) -> None:
+        server.should_exit = True
+
     for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda _number, _frame: None)
+        signal.signal(number, stop)
 
 
 def _remove_dead(path: Path) -> None:

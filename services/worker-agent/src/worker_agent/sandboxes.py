@@ -49,7 +49,9 @@ class UnixSandbox:
     def __init__(self, socket: str, timeout_s: float = 30.0, connections: int = 100) -> None:
         self._timeout_s = timeout_s
         self._client = httpx.AsyncClient(
-            transport=httpx.AsyncHTTPTransport(uds=socket, limits=httpx.Limits(max_connections=connections)),
+            transport=httpx.AsyncHTTPTransport(
+                uds=socket, verify=False, limits=httpx.Limits(max_connections=connections)
+            ),
             base_url="http://sandbox",
             timeout=timeout_s,
             trust_env=False,

@@ -1,5 +1,6 @@
 """JSON Schemas of the tools, in the plain form that every client understands: no references, no titles."""
 
+from functools import cache
 from typing import Any, cast
 
 from pydantic import BaseModel, TypeAdapter
@@ -19,6 +20,7 @@ def output_schema(model: type[BaseModel]) -> Schema:
     return _plain(model, closed=False)
 
 
+@cache
 def _plain(model: type[BaseModel], *, closed: bool) -> Schema:
     # The validation form, also for output: there a field with a default may be absent, as it may on our wire.
     schema = TypeAdapter(model).json_schema(mode="validation")
