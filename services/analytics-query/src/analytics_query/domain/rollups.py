@@ -150,10 +150,10 @@ class Rollup:
 
 
 def total(figures: Iterable[Figures]) -> Figures:
-    """All of them together."""
+    """All of them together, where none takes anything away."""
     together = Figures()
     for one in figures:
-        together.merge(one)
+        together.absorb(one)
     return together
 
 

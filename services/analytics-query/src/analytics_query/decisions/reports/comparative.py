@@ -59,7 +59,7 @@ def _sides(reading: Reading, dimension: Dimension, named: Sequence[str]) -> tupl
 
 
 def _without(whole: Figures, part: Figures) -> Figures:
-    rest = total([whole])
+    rest = whole.copy()
     rest.merge(part, -1)
     return rest
 
