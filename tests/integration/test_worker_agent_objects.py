@@ -16,6 +16,7 @@ from tests.support.buskit import settings_of
 from tests.support.other_side import WORKER, OtherSide, declare, other_side
 from tests.support.sandbox import SandboxServer, running_sandbox
 from tests.support.stack import TestNats, run
+from tests.support.waiting import eventually
 from tests.support.worker_agent import WorkerProcess, agent_client, journal_of, worker_process
 from worker_agent.errors import ObjectsUnavailable
 from worker_agent.objects import JetStreamObjects
@@ -270,9 +271,12 @@ async def test_an_outage_is_told_and_afterwards_it_works(tmp_path: Path, nats_se
             assert result.is_error
             assert "[objects_unavailable]" in text(result)
         nats_server.start()
-        await worker.ready()
-        loaded = await call(worker, "task-outage", "load_checkpoint")
-        assert loaded.structured_content["data"] == {"n": 1}
+
+        async def loaded() -> dict[str, Any] | None:
+            return (await call(worker, "task-outage", "load_checkpoint")).structured_content
+
+        # The broker answers before it has all its streams again.
+        assert (await eventually(loaded))["data"] == {"n": 1}
         assert not (await call(worker, "task-outage", "publish_artifact", name="x", content="x")).is_error
 
 

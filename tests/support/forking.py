@@ -57,10 +57,15 @@ class Forked:
         self.send_signal(signal.SIGKILL)
 
 
+Started = Forked | subprocess.Popen[bytes]
+
+
 def fork(
     module: str, *arguments: str, env: Mapping[str, str], stderr: int, cwd: str | os.PathLike[str] | None = None
-) -> Forked:
-    """Start `python -m <module> <arguments>`."""
+) -> Started:
+    """Start `python -m <module> <arguments>`; afresh, if Python itself is to begin in another way (PYTHONPATH)."""
+    if env.get("PYTHONPATH") != os.environ.get("PYTHONPATH"):
+        return subprocess.Popen([sys.executable, "-m", module, *arguments], env=env, stderr=stderr, cwd=cwd)
     request = {"arguments": arguments, "env": dict(env), "cwd": os.fspath(cwd or Path.cwd())}
     with ONE_AT_A_TIME, _adopting():
         door = _parent(module)

@@ -25,7 +25,7 @@ from servicekit.clock import Clock
 from servicekit.migrations import run_migrations
 from tests.support.buskit import a_bus
 from tests.support.fleet import HandWorker
-from tests.support.forking import Forked, fork
+from tests.support.forking import Started, fork
 from tests.support.running import running_service
 from tests.support.stack import Database, TestNats
 from tests.support.waiting import PATIENCE_S, eventually
@@ -174,7 +174,7 @@ class Replica:
         given = FAST | {"http_port": self.port, "log_level": "warning"} | more
         servers = database.env(app.SCHEMA) | nats.env()
         self._env = dict(os.environ) | servers | {name.upper(): str(value) for name, value in given.items()}
-        self._process: Forked | None = None
+        self._process: Started | None = None
         self._log = tempfile.TemporaryFile()  # noqa: SIM115
         self.client = httpx.AsyncClient(base_url=f"http://127.0.0.1:{self.port}", timeout=10)
 

@@ -22,7 +22,7 @@ import pytest
 from pydantic import TypeAdapter
 
 from contracts.sandbox import OutputChunk, OutputEnd, OutputRecord, Process
-from tests.support.forking import Forked, fork
+from tests.support.forking import Started, fork
 
 START_S = 40
 # A user that no machine has: what runs as it can reach nothing but what is open to all. Each test process has its own,
@@ -61,7 +61,7 @@ needs_bubblewrap = pytest.mark.skipif(not bubblewrap_works(), reason="bubblewrap
 class SandboxServer:
     """A running sandbox."""
 
-    process: "subprocess.Popen[bytes] | Forked"
+    process: Started
     socket: Path
     root: Path
     log: Path

@@ -15,7 +15,7 @@ from mcp import Client
 from mcp.client.streamable_http import streamable_http_client
 
 from devstack.ports import free_port
-from tests.support.forking import Forked, fork
+from tests.support.forking import Started, fork
 from tests.support.other_side import WORKER, declare
 from tests.support.sandbox import SandboxServer, running_sandbox
 from tests.support.stack import TestNats, run
@@ -31,7 +31,7 @@ class WorkerProcess:
     env: dict[str, str]
     log: Path
     http_port: int
-    process: Forked | None = None
+    process: Started | None = None
 
     @property
     def data(self) -> Path:

@@ -1,11 +1,12 @@
 """Why a handler failed: because of what the message says, or because of the world around it."""
 
 import re
+from collections.abc import Mapping
+from typing import Any
 
 import asyncpg
 import nats.errors
 import pydantic
-from pydantic_core import ErrorDetails
 
 from servicekit import pg
 
@@ -61,7 +62,7 @@ def reason_of(error: BaseException) -> str:
     return text[:REASON_LENGTH]
 
 
-def _unknown_kind(detail: ErrorDetails) -> str:
+def _unknown_kind(detail: Mapping[str, Any]) -> str:
     """The kind that is all that is wrong here; empty where something else is."""
     if len(detail["loc"]) > DEPTH_OF_KIND:
         return ""
