@@ -6,8 +6,8 @@ A seeded history (see `tests.load.fleet`) is filled into the raw log by COPY, as
 instead, and projected by analytics-query's own code in a process of its own. Then the real service answers every
 report over HTTP: cold, with its cache flushed before each call, and again from the cache; with `--moving` as while
 a fleet works, where nothing that was looked at before is known to be true still. Beside each report runs the
-SQL that answers the same from the raw log, and where both tell the same figures they are compared. All of it is done
-for a smaller history first: a report that reads roll-ups takes as long over ten times the events.
+SQL that answers the same from the raw log, and where both tell the same figures they are compared. A smaller history is
+asked in turn with it, call by call: a report that reads roll-ups takes as long over ten times the events.
 """
 
 import argparse
@@ -15,6 +15,9 @@ import asyncio
 import dataclasses
 import json
 import sys
+from collections.abc import AsyncGenerator, Iterable, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -22,41 +25,67 @@ from typing import Any
 import asyncpg
 
 from tests.load.agreement import agreements
-from tests.load.answering import answering, measure_call
+from tests.load.answering import Asked, Service, answering, measure_calls
 from tests.load.event_log import fill_log, table_sizes
 from tests.load.fleet.shape import Shape
 from tests.load.measuring import Servers, fresh_servers, migrated
-from tests.load.report_calls import MAKERS, calls_of, subjects_of
+from tests.load.report_calls import MAKERS, Subjects, calls_of, subjects_of
 from tests.load.telling import show
 
 FILLED = "filled.json"
 Json = dict[str, Any]
 
 
-async def measure(servers: Servers, shape: Shape, options: argparse.Namespace) -> Json:
-    """What the reports over one filled history take, and whether they say what SQL says."""
-    log = await asyncpg.connect(servers.database.dsn("telemetry", owner=True))
-    try:
-        subjects = await subjects_of(log, shape)
-        reports: Json = {}
-        async with answering(servers, moving=options.moving) as service:
-            for name in MAKERS:
-                if options.only in name:
-                    calls = calls_of(name, subjects, options.calls, shape.seed)
-                    print(f"asking for: {name}", file=sys.stderr, flush=True)
-                    reports[name] = await measure_call(service, log, calls, options.plain_calls)
-            compared = await agreements(service.client, log, shape, subjects) if not options.only else []
-        agreed = [dataclasses.asdict(one) | {"holds": one.holds} for one in compared]
-        return {"reports": reports, "agreements": agreed}
-    finally:
-        await log.close()
+@dataclass(frozen=True)
+class History:
+    """A history that is filled, and who is asked about it."""
+
+    shape: Shape
+    service: Service
+    log: asyncpg.Connection
+    subjects: Subjects
 
 
-async def _measured(servers: Servers, shape: Shape, options: argparse.Namespace) -> Json:
-    """`measure`, of databases that an older version may have filled."""
+async def measure(histories: Mapping[int, tuple[Servers, Shape]], options: argparse.Namespace) -> dict[int, Json]:
+    """By history, what the reports over it take, and whether they say what SQL says."""
+    async with AsyncExitStack() as stack:
+        opened = {
+            events: await stack.enter_async_context(_open(servers, shape, options))
+            for events, (servers, shape) in histories.items()
+        }
+        reports: dict[int, Json] = {events: {} for events in opened}
+        for name in MAKERS:
+            if options.only in name:
+                print(f"asking for: {name}", file=sys.stderr, flush=True)
+                measured = await measure_calls(_asked(name, opened.values(), options), options.plain_calls)
+                for events, one in zip(opened, measured, strict=True):
+                    reports[events][name] = one
+        agreed = {events: [] if options.only else await _agreements(one) for events, one in opened.items()}
+        return {events: {"reports": reports[events], "agreements": agreed[events]} for events in opened}
+
+
+def _asked(name: str, histories: Iterable[History], options: argparse.Namespace) -> list[Asked]:
+    return [
+        Asked(one.service, one.log, calls_of(name, one.subjects, options.calls, one.shape.seed)) for one in histories
+    ]
+
+
+async def _agreements(history: History) -> list[Json]:
+    compared = await agreements(history.service.client, history.log, history.shape, history.subjects)
+    return [dataclasses.asdict(one) | {"holds": one.holds} for one in compared]
+
+
+@asynccontextmanager
+async def _open(servers: Servers, shape: Shape, options: argparse.Namespace) -> AsyncGenerator[History]:
+    """A history in databases that an older version may have filled."""
     await migrated(servers, "telemetry", "telemetry_ingest")
     await migrated(servers, "analytics", "analytics_query")
-    return await measure(servers, shape, options)
+    log = await asyncpg.connect(servers.database.dsn("telemetry", owner=True))
+    try:
+        async with answering(servers, moving=options.moving) as service:
+            yield History(shape, service, log, await subjects_of(log, shape))
+    finally:
+        await log.close()
 
 
 async def _fill(servers: Servers, shape: Shape, *, together: bool) -> Json:
@@ -96,13 +125,13 @@ def _shape(options: argparse.Namespace, events: int) -> Shape:
 
 
 def run(options: argparse.Namespace) -> Json:
-    """Measure every history, each in its own database; what an earlier run has filled is not filled again."""
+    """Measure all histories, each in its own database; what an earlier run has filled is not filled again."""
     keep = Path(options.keep) if options.keep else None
     note = keep / FILLED if keep else None
     known: Json = json.loads(note.read_text()) if note and note.exists() else {}
-    results: Json = {}
+    asked = sorted({options.smaller, options.events} - {0})
     with fresh_servers(keep) as servers:
-        for events in sorted({options.smaller, options.events} - {0}):
+        for events in asked:
             if str(events) not in known:
                 own = dataclasses.replace(servers, database=servers.postgres.create())
                 shape = _shape(options, events)
@@ -110,11 +139,14 @@ def run(options: argparse.Namespace) -> Json:
                 known[str(events)] = filled | {"shape": shape.to_json()}
                 if note:
                     note.write_text(json.dumps(known, indent=1))
-            filled = known[str(events)]
-            own = dataclasses.replace(servers, database=dataclasses.replace(servers.database, name=filled["database"]))
-            measured = asyncio.run(_measured(own, Shape.from_json(filled["shape"]), options))
-            results[str(events)] = {"filled": filled} | measured
-    return results
+        histories = {events: _filled(servers, known[str(events)]) for events in asked}
+        measured = asyncio.run(measure(histories, options))
+    return {str(events): {"filled": known[str(events)]} | measured[events] for events in asked}
+
+
+def _filled(servers: Servers, filled: Json) -> tuple[Servers, Shape]:
+    database = dataclasses.replace(servers.database, name=filled["database"])
+    return dataclasses.replace(servers, database=database), Shape.from_json(filled["shape"])
 
 
 def main() -> None:

@@ -84,20 +84,41 @@ async def _at_rest(pid: int) -> None:
     await eventually(rests, within=300)
 
 
-async def measure_call(service: Service, log: asyncpg.Connection, calls: Sequence[Call], plain_calls: int) -> Json:
-    """Milliseconds of one report: the first call ever, cold and cached ones, and its plain SQL."""
-    first = await _timed(service, calls[0])
-    cold: list[float] = []
-    cached: list[float] = []
-    for call in calls:
-        await service.make_cold()
-        cold.append(await _timed(service, call))
-        cached.append(await _timed(service, call))
-    plain = [await _plain(log, call) for call in calls[:1]]
-    for call in calls[1:plain_calls]:
+@dataclass(frozen=True)
+class Asked:
+    """One report over one history."""
+
+    service: Service
+    log: asyncpg.Connection
+    calls: Sequence[Call]
+
+
+async def measure_calls(asked: Sequence[Asked], plain_calls: int) -> list[Json]:
+    """Milliseconds of one report over each history: the first call ever, cold and cached ones, and its plain SQL.
+
+    The histories are asked in turn, so that a machine which is slower for a while is so for all of them.
+    """
+    firsts = [await _timed(one.service, one.calls[0]) for one in asked]
+    cold: list[list[float]] = [[] for _ in asked]
+    cached: list[list[float]] = [[] for _ in asked]
+    for calls in zip(*(one.calls for one in asked), strict=True):
+        for place, (one, call) in enumerate(zip(asked, calls, strict=True)):
+            await one.service.make_cold()
+            cold[place].append(await _timed(one.service, call))
+            cached[place].append(await _timed(one.service, call))
+    plain = [await _plain_calls(one, plain_calls) for one in asked]
+    return [
+        {"first": first, "cold": _summed(some), "cached": _summed(others), "plain": _summed(sql)}
+        for first, some, others, sql in zip(firsts, cold, cached, plain, strict=True)
+    ]
+
+
+async def _plain_calls(asked: Asked, most: int) -> list[float]:
+    plain = [await _plain(asked.log, asked.calls[0])]
+    for call in asked.calls[1:most]:
         if sum(plain) < LONGEST_PLAIN_S * 1000:
-            plain.append(await _plain(log, call))
-    return {"first": first, "cold": _summed(cold), "cached": _summed(cached), "plain": _summed(plain)}
+            plain.append(await _plain(asked.log, call))
+    return plain
 
 
 async def _timed(service: Service, call: Call) -> float:

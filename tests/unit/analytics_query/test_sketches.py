@@ -42,7 +42,7 @@ def test_equal_distributions_are_equal_bytes(values: dict[str, list[float]]) -> 
 
 
 @given(
-    st.lists(st.dictionaries(st.sampled_from("abc"), VALUES), min_size=FEW, max_size=2 * FEW),
+    st.lists(st.dictionaries(st.sampled_from("abc"), VALUES), max_size=2 * FEW),
     st.sets(st.sampled_from("abc")),
 )
 @example([{}] * 2 * FEW, {"a"})
@@ -52,10 +52,7 @@ def test_many_are_added_up_as_one_by_one(rows: list[dict[str, list[float]]], wit
     expected = Figures()
     for one in held:
         expected.absorb(Figures(spreads={name: spread for name, spread in one.items() if name not in without}))
-    found = Figures()
-    for one in add_up([pack(spreads) for spreads in held], without):
-        found.absorb_spread(*one)
-    assert found == expected
+    assert add_up([pack(spreads) for spreads in held], without) == expected.spreads
 
 
 def test_what_is_not_wanted_is_left_out() -> None:

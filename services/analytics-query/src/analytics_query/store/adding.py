@@ -1,12 +1,14 @@
 """Sums of packed distributions: one by one, most of what a long report costs would be adding up their bins."""
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Sequence
+from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from analytics_query.store.sketches import Header, Packed, header_of, unpack
+from analytics_query.domain.spreads import Spread
+from analytics_query.store.sketches import Header, header_of, unpack
 
 FEW = 3
 """So many are added up as fast one by one."""
@@ -14,15 +16,6 @@ PLACES, LEAST = 2**16, 2**15
 """How many bins there can be, and how far below zero."""
 
 Integers = NDArray[np.int64]
-
-
-class Totals(NamedTuple):
-    """Distributions without their bins, side by side."""
-
-    metrics: dict[str, int]
-    """Where each is."""
-    counts: list[int]
-    micros: list[int]
 
 
 class Summed(NamedTuple):
@@ -34,50 +27,62 @@ class Summed(NamedTuple):
     """Where those of each distribution begin, and the end."""
 
 
-def add_up(packed: Sequence[bytes], without: Collection[str] = ()) -> Iterator[Packed]:
-    """What several hold, but these metrics; a metric comes as often as one cares to add it."""
-    if len(packed) <= FEW:
-        for one in packed:
-            yield from unpack(one, without)
-        return
+def add_up(packed: Sequence[bytes], without: Collection[str] = ()) -> dict[str, Spread]:
+    """By metric what several hold together, but of these metrics."""
     held = [one for one in packed if one]
+    if len(held) <= FEW:
+        return _one_by_one(held, without)
     headers = [header_of(one) for one in held]
-    totals = _totals(headers)
-    summed = _summed(held, headers, totals.metrics)
-    places, times, starts = (column.tolist() for column in summed)
-    for metric, place in totals.metrics.items():
-        if metric not in without:
-            own = slice(starts[place], starts[place + 1])
-            yield Packed(metric, totals.counts[place], totals.micros[place], zip(places[own], times[own], strict=True))
+    totals, which = _totals(headers)
+    places, times, starts = (column.tolist() for column in _summed(held, headers, which, len(totals)))
+    return {
+        metric: Spread(count, micros, dict(zip(places[since:until], times[since:until], strict=True)))
+        for (metric, (count, micros)), (since, until) in zip(totals.items(), pairwise(starts), strict=True)
+        if metric not in without
+    }
 
 
-def _totals(headers: Sequence[Header]) -> Totals:
-    metrics: dict[str, int] = {}
+def _one_by_one(held: Sequence[bytes], without: Collection[str]) -> dict[str, Spread]:
+    together: dict[str, Spread] = {}
+    for one in held:
+        for metric, count, micros, bins in unpack(one, without):
+            known = together.get(metric)
+            if known is None:
+                together[metric] = Spread(count, micros, dict(bins))
+            else:
+                known.absorb_counted(count, micros, bins)
+    return together
+
+
+def _totals(headers: Sequence[Header]) -> tuple[dict[str, tuple[int, int]], list[int]]:
+    """By metric count and sum (millionths) together, and which of the metrics each distribution is of."""
+    numbers: dict[str, int] = {}
     counts: list[int] = []
-    micros: list[int] = []
+    sums: list[int] = []
+    which: list[int] = []
     for header in headers:
-        for metric, count, sum_micros in zip(header.metrics, header.counts, header.micros, strict=True):
-            place = metrics.setdefault(metric, len(counts))
-            if place == len(counts):
+        for metric, count, micros in zip(header.metrics, header.counts, header.micros, strict=True):
+            number = numbers.get(metric)
+            if number is None:
+                number = numbers[metric] = len(counts)
                 counts.append(0)
-                micros.append(0)
-            counts[place] += count
-            micros[place] += int(sum_micros)
-    return Totals(metrics, counts, micros)
+                sums.append(0)
+            counts[number] += count
+            sums[number] += micros
+            which.append(number)
+    return dict(zip(numbers, zip(counts, sums, strict=True), strict=True)), which
 
 
-def _summed(held: Sequence[bytes], headers: Sequence[Header], metrics: Mapping[str, int]) -> Summed:
-    which = np.array([metrics[metric] for header in headers for metric in header.metrics], np.int64)
+def _summed(held: Sequence[bytes], headers: Sequence[Header], which: Sequence[int], metrics: int) -> Summed:
     many = [number for header in headers for number in header.many]
     places, times = _bins(held, headers)
-    keys = np.repeat(which * PLACES + LEAST, many) + places
+    keys = np.repeat(np.array(which, np.int64) * PLACES + LEAST, many) + places
     order = np.argsort(keys, kind="stable")
     keys = keys[order]
     firsts = np.flatnonzero(np.diff(keys, prepend=-1))
     summed = np.add.reduceat(times[order], firsts) if len(firsts) else times
     keys = keys[firsts]
-    starts = np.searchsorted(keys, np.arange(len(metrics) + 1) * PLACES)
-    return Summed(keys % PLACES - LEAST, summed, starts)
+    return Summed(keys % PLACES - LEAST, summed, np.searchsorted(keys, np.arange(metrics + 1) * PLACES))
 
 
 def _bins(held: Sequence[bytes], headers: Sequence[Header]) -> tuple[Integers, Integers]:

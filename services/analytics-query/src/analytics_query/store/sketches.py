@@ -36,7 +36,7 @@ class Header(NamedTuple):
     """The format of times."""
     metrics: Sequence[str]
     counts: Sequence[int]
-    micros: Sequence[int | str]
+    micros: Sequence[int]
     many: Sequence[int]
     """How many bins each distribution has."""
 
@@ -66,14 +66,17 @@ def unpack(packed: bytes, without: Collection[str] = ()) -> Iterator[Packed]:
     for metric, count, micros, many in zip(*header[2:], strict=True):
         if metric not in without:
             bins = zip(numbers[at : at + many], numbers[total + at : total + at + many], strict=True)
-            yield Packed(metric, count, int(micros), bins)
+            yield Packed(metric, count, micros, bins)
         at += many
 
 
 def header_of(packed: bytes) -> Header:
     """What stands before the bins."""
     end = packed.index(b"\n")
-    return Header(end + 1, *orjson.loads(packed[:end]))
+    width, metrics, counts, micros, many = orjson.loads(packed[:end])
+    if str in map(type, micros):
+        micros = [int(one) for one in micros]
+    return Header(end + 1, width, metrics, counts, micros, many)
 
 
 def of_json(spreads: Mapping[str, Any], without: Collection[str] = ()) -> Iterator[Packed]:

@@ -187,28 +187,29 @@ async def read_sums(connection: Connection, parts: Sequence[Part]) -> dict[Part,
     """The sums of parts, from their rows."""
     runs = _runs(parts)
     found = await connection.fetch(SUMMANDS, *_columns(runs)) if runs else []
-    rows: defaultdict[Part, list[Record]] = defaultdict(list)
+    rows: defaultdict[tuple[int, int], list[Record]] = defaultdict(list)
     for row in found:
-        rows[_part(runs, row[0], row[1])].append(row)
+        rows[row[0], row[1]].append(row)
     summed: dict[Part, Sum] = {}
     unseen = 0
-    for part in parts:
-        unseen += len(rows[part])
-        if unseen >= AT_ONCE:
-            unseen = 0
-            await asyncio.sleep(0)
-        summed[part] = _sum_of(rows[part], part.run.without.split(","))
+    for number, (run, entities) in enumerate(runs, 1):
+        without = run.without.split(",")
+        for place, entity in enumerate(entities, 1):
+            own = rows[number, place]
+            unseen += len(own)
+            if unseen >= AT_ONCE:
+                unseen = 0
+                await asyncio.sleep(0)
+            summed[Part(run, entity)] = _sum_of(own, without)
     return summed
 
 
 def _sum_of(rows: Sequence[Record], without: Collection[str]) -> Sum:
-    figures = Figures()
+    figures = Figures(spreads=add_up([row["sketches"] for row in rows], without))
     for row in rows:
         figures.absorb_plain(row["figures"])
         for one in of_json(row["spreads"], without) if row["spreads"] else ():
             figures.absorb_spread(*one)
-    for one in add_up([row["sketches"] for row in rows], without):
-        figures.absorb_spread(*one)
     return Sum(tuple(sorted(row["version"] for row in rows)), figures)
 
 

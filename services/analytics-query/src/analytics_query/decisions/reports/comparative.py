@@ -3,7 +3,6 @@
 from collections.abc import Collection, Sequence
 
 from analytics_query.decisions.reports.comparisons import (
-    COMPARED,
     PERFORMANCE,
     QUALITY,
     Difference,
@@ -13,6 +12,7 @@ from analytics_query.decisions.reports.comparisons import (
     note_of,
 )
 from analytics_query.decisions.reports.definitions import Definition, is_wanted
+from analytics_query.decisions.reports.evident import best_of
 from analytics_query.decisions.reports.ranking import ranked
 from analytics_query.decisions.reports.reading import Reading, Span
 from analytics_query.decisions.reports.words import entity_name
@@ -50,11 +50,13 @@ def _sides(reading: Reading, dimension: Dimension, named: Sequence[str]) -> tupl
         first, second = pair
         return [Sides(first, entities[first], entities[second])], entity_name(second)
     # No more is added up than is compared.
-    entities = {entity: figures.only(COMPARED) for entity, figures in entities.items()}
+    metrics = [one.spread for one in (*PERFORMANCE, *QUALITY) if one.spread]
+    compared = {best_of(figures, metric) for figures in entities.values() for metric in metrics}
+    entities = {entity: figures.only(compared) for entity, figures in entities.items()}
     if named or dimension is not Dimension.worker:
         whole, against = total(entities.values()), "the others"
     else:
-        whole, against = reading.at(Span.now, Dimension.system, SYSTEM), "all other workers"
+        whole, against = reading.at(Span.now, Dimension.system, SYSTEM).only(compared), "all other workers"
     return [Sides(entity, figures, _without(whole, figures)) for entity, figures in entities.items()], against
 
 

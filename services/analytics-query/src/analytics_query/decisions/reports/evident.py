@@ -46,6 +46,12 @@ def spread_of(figures: Figures, metric: str, evidence: str | None = None) -> tup
     return Spread(), None
 
 
+def best_of(figures: Figures, metric: str) -> str:
+    """The name under which the distribution is kept that `spread_of` would take."""
+    level = spread_of(figures, metric)[1]
+    return metric + level if level else metric
+
+
 def sum_of(figures: Figures, metric: str) -> float:
     """The exact sum of a distribution's values."""
     return spread_of(figures, metric)[0].micros / MICRO
