@@ -71,6 +71,8 @@ def _asked(name: str, histories: Iterable[History], options: argparse.Namespace)
 
 
 async def _agreements(history: History) -> list[Json]:
+    # The histories share one cache, and this asks for what others were asked for, too.
+    await history.service.make_cold()
     compared = await agreements(history.service.client, history.log, history.shape, history.subjects)
     return [dataclasses.asdict(one) | {"holds": one.holds} for one in compared]
 
