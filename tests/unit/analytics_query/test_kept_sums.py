@@ -81,4 +81,4 @@ def test_the_parts_of_a_stretch_are_side_by_side_and_cover_it(resolution: Resolu
     assert parts[-1].until == stretch.until
     assert all(one.since < one.until for one in parts)
     is_past = ahead >= 2
-    assert len(parts) == (3 if buckets > 2 and not is_past else 1)
+    assert len(parts) == (2 if buckets > 2 and not is_past else 1)

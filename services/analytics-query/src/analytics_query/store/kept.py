@@ -13,7 +13,7 @@ Versions = tuple[int, ...]
 """`xmin` of each row in ascending order: a transaction that changes, adds or removes a row changes this."""
 AnswerT = TypeVar("AnswerT")
 MOVING = 2
-"""So many of the newest buckets are summed up apart: nearly all that is projected changes no others."""
+"""So many of the newest buckets are summed up apart from the rest: nearly all that is projected changes no others."""
 
 
 MOST_ANSWERS = 1_000
@@ -151,13 +151,12 @@ class KeptAnswers(Generic[AnswerT]):
 
 
 def stretches_of(stretch: Stretch, newest: datetime) -> Sequence[Stretch]:
-    """A stretch in those parts that are summed up apart, seen from the newest time that is asked for."""
+    """A stretch, or what is long past and what still moves of it, seen from the newest time that is asked for."""
     width: timedelta = WIDTH[stretch.resolution]
-    bounds = [stretch.until - width * back for back in range(MOVING, -1, -1)]
-    if bounds[0] <= stretch.since or stretch.until + width * MOVING <= newest:
+    moving = stretch.until - width * MOVING
+    if moving <= stretch.since or stretch.until + width * MOVING <= newest:
         return [stretch]
-    begins, ends = [stretch.since, *bounds[:-1]], bounds
-    return [Stretch(stretch.resolution, since, until) for since, until in zip(begins, ends, strict=True)]
+    return [stretch._replace(until=moving), stretch._replace(since=moving)]
 
 
 def _size(made: Sum) -> int:
