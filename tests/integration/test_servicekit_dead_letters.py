@@ -10,6 +10,7 @@ from contracts.batches import EVENT_BATCH, Batch
 from contracts.deadletters import DeadLetterCause
 from contracts.events import Event, EventBase
 from contracts.streams import TELEMETRY
+from servicekit import deadletters
 from servicekit.bus import BatchConsumer, Bus, Outgoing, Received, declare_streams, publish_batches
 from servicekit.clock import SystemClock
 from servicekit.deadletters import NEWER_WAITS_S, DeadLetterDesk
@@ -111,6 +112,9 @@ async def test_what_a_newer_version_says_waits_for_that_version_here_and_wakes_n
             assert all(await publish_batches(bus, messages))
             await eventually(lambda: settled(bus))
         assert await handler.applied() == event_ids(sent[1:])
+        await it.desk.process_newer()
+        assert [letter["retries"] for letter in await it.listed(state="open")] == [0], "one before it may be on its way"
+        await it.db.pool.execute("UPDATE dead_letter SET recorded_at = recorded_at - interval '6 s'")
         for _ in range(2):
             await it.desk.process_newer()
             (letter,) = await it.listed(state="open")
@@ -240,3 +244,16 @@ async def test_a_cursor_that_the_list_did_not_give_out_is_refused(database: Data
     async with kit(database) as it:
         answer = await it.http.get("/v1/dead-letters", params={"cursor": cursor})
         assert (answer.status_code, answer.json()["code"]) == (422, "invalid_cursor")
+
+
+async def test_letters_that_wait_for_a_newer_version_hide_no_others(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(deadletters, "OPEN", deadletters.OPEN.replace(str(deadletters.MOST_COUNTED), "3"))
+    async with kit(database) as it:
+        for number in range(4):
+            await put_aside(it, b"{}", number, cause=DeadLetterCause.newer)
+        await put_aside(it, b"{}", 4, cause=DeadLetterCause.foreign)
+        await it.db.pool.execute("UPDATE dead_letter SET recorded_at = now()")
+        await it.desk.measure()
+        assert sample("mews_dead_letters_open") == 1

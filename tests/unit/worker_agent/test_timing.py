@@ -23,3 +23,9 @@ def test_a_clock_that_is_hardly_wrong_is_left_alone(wrong: timedelta) -> None:
 @pytest.mark.parametrize("took", [timedelta(seconds=2.1), -MS])
 def test_an_answer_that_was_long_on_its_way_or_before_a_clock_was_set_says_nothing(took: timedelta) -> None:
     assert offset(NOW, NOW + HOUR, NOW + took) is None
+
+
+def test_a_clock_that_is_off_by_about_what_is_tolerated_does_not_go_to_and_fro() -> None:
+    asked_at = NOW + 990 * MS
+    assert offset(asked_at, NOW, asked_at, is_corrected=True) == -990 * MS
+    assert offset(NOW + 400 * MS, NOW, NOW + 400 * MS, is_corrected=True) == timedelta(0)

@@ -63,11 +63,15 @@ DROP = """
 STATE = "SELECT state FROM dead_letter WHERE id = $1"
 OPEN = f"""
     SELECT count(*), coalesce(extract(epoch FROM clock_timestamp() - min(recorded_at)), 0)::float8
-    FROM (SELECT recorded_at, cause FROM dead_letter WHERE state = 'open' ORDER BY id LIMIT {MOST_COUNTED}) AS waiting
-    WHERE cause IS DISTINCT FROM 'newer' OR recorded_at < $1
+    FROM (
+        SELECT recorded_at FROM dead_letter
+        WHERE state = 'open' AND (cause IS DISTINCT FROM 'newer' OR recorded_at < $1) ORDER BY id LIMIT {MOST_COUNTED}
+    ) AS waiting
 """
+# Those of the last moments wait: one with a smaller id may still be on its way into the table.
 NEWER = """
     SELECT id FROM dead_letter WHERE state = 'open' AND cause = 'newer' AND durable = $1 AND id > $2
+        AND recorded_at < clock_timestamp() - interval '5 s'
     ORDER BY id LIMIT $3
 """
 
@@ -131,8 +135,8 @@ class DeadLetterDesk:
         """Process what a version before this one did not know, and show what waits for somebody, until cancelled."""
         while True:
             try:
-                await self.process_newer()
                 await self.measure()
+                await self.process_newer()
             except Exception as error:
                 if not is_infrastructure(error):
                     raise
@@ -147,7 +151,7 @@ class DeadLetterDesk:
             for row in rows:
                 settled = await self._retry(f"{self._service}:{row['id']}", self._service)
                 if settled.outcome is DeadLetterOutcome.unavailable:
-                    return
+                    break
                 self._tried_up_to[durable] = row["id"]
 
     async def measure(self) -> None:

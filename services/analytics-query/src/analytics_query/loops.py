@@ -100,10 +100,10 @@ def watch(documents: Documents, tick_ms: int) -> Loop:
         nonlocal told
         position = await documents.position()
         note_position(position)
-        if 0 <= position.fold_version < FOLD_VERSION and position.fold_version != told:
+        if 0 <= position.fold_version != FOLD_VERSION and position.fold_version != told:
             told = position.fold_version
             log.warning(
-                "the projections were made by an older version: run `python -m analytics_query rebuild`",
+                "the projections were made by another version: run `python -m analytics_query rebuild`",
                 fold_version=told,
                 needed=FOLD_VERSION,
             )

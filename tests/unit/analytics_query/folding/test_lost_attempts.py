@@ -2,9 +2,12 @@
 
 from itertools import permutations
 
+import orjson
 import pytest
 
+from analytics_query.decisions.folding.tasks import TASK_FOLDS
 from analytics_query.decisions.reports.attempts import figures_of_attempt
+from analytics_query.domain.documents import TaskDocument
 from analytics_query.domain.vocabulary import SYSTEM, Dimension
 from contracts.decided import DecidedKind
 from tests.support.examples import FULL
@@ -70,3 +73,11 @@ def test_failed_tasks_are_counted_by_why(why: str) -> None:
 
 def test_a_class_that_nobody_knows_is_no_figure() -> None:
     assert failures(failure_class="odd") == failures(failure_class=["x"]) == failures() == {}
+
+
+def test_versions_that_know_no_classes_read_how_a_task_ended() -> None:
+    task, event = TaskDocument(), ended(DecidedKind.task_failed, failure_class="poison")
+    TASK_FOLDS[DecidedKind.task_failed](task, event)
+    TASK_FOLDS[DecidedKind.task_failed](task, event)
+    assert len(orjson.loads(task.model_dump_json())["ending"]) == 3
+    assert task.failure_class == "poison"

@@ -69,7 +69,7 @@ async def analyze_errors(
         next_cursor=encode_cursor((following,)) if following < len(groups) else None,
         strategies=errors.strategies_of(reading) if more["include_recovery"] and not given else [],
         budget=budget,
-        failures=errors.failures_of(reading.system.now),
+        failures=errors.failures_of(reading.system.now) if not given else {},
         series=_series(reading) if not given else [],
         summary=errors.summary_of(groups, totals, period, budget),
         notes=[

@@ -17,7 +17,7 @@ NEWEST = Gauge(
 )
 LEADS = Gauge("mews_projection_leads", "1 while this process projects; the others stand by.", registry=REGISTRY)
 REBUILD_NEEDED = Gauge(
-    "mews_projection_rebuild_needed", "1: the projections were made by an older version.", registry=REGISTRY
+    "mews_projection_rebuild_needed", "1: the projections were made by another version.", registry=REGISTRY
 )
 
 QUALITY = {
@@ -78,6 +78,6 @@ def show_quality(exposed: Iterable[Exposed]) -> None:
 def note_position(position: Position) -> None:
     """Show how far the projections are."""
     POSITION.set(position.number)
-    REBUILD_NEEDED.set(0 <= position.fold_version < FOLD_VERSION)
+    REBUILD_NEEDED.set(0 <= position.fold_version != FOLD_VERSION)
     if position.newest_event_at is not None:
         NEWEST.set(position.newest_event_at.timestamp())

@@ -41,8 +41,9 @@ async def conclude(attempt: Attempt, workshop: Workshop, limits: AttemptLimits) 
     seen = observed(attempt.record, diff, verified, found, result)
     disagreements = discrepancies(attempt.record.claim, seen, verified, all_changed(diff))
     body = outcome(attempt.record, ending, seen, verified, disagreements, workshop.clock.now())
-    right = workshop.times.right
-    body = body.model_copy(update={"started_at": right(body.started_at), "ended_at": right(body.ended_at)})
+    began, ended = workshop.times.right(body.started_at), workshop.times.right(body.ended_at)
+    # A clock that was set right meanwhile would have it end before it began.
+    body = body.model_copy(update={"started_at": min(began, ended), "ended_at": ended})
     evidence = Evidence.verified if verified is not None else Evidence.observed
     payload = attempt.reporter.encoded(attempt.reporter.event("outcome", body, evidence))
     await attempt.update(phase=Phase.reporting, outcome=payload.decode(), unsaved=result.unsaved)

@@ -30,7 +30,9 @@ class Timekeeper:
             answer = await services.ask("get_time", GetTime())
         except WorkerError:
             return False
-        found = offset(asked_at, answer.now, self._clock.now()) if isinstance(answer, ServerTime) else None
+        if not isinstance(answer, ServerTime):
+            return False
+        found = offset(asked_at, answer.now, self._clock.now(), is_corrected=bool(self._offset))
         if found is None:
             return False
         if abs(found - self._offset) > TOLERATED:

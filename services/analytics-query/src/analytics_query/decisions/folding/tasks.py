@@ -39,10 +39,10 @@ def _requeued(task: TaskDocument, event: DecidedEvent) -> None:
 
 
 def _ended(task: TaskDocument, event: DecidedEvent) -> None:
-    why = event.data.get("failure_class")
-    known = str(why) if why in list(FailureClass) else None
-    ending = Ending(event.occurred_at, event.event_id, ENDS[event.kind], known)
-    task.ending = max(task.ending or ending, ending)
+    ending = Ending(event.occurred_at, event.event_id, ENDS[event.kind])
+    if task.ending is None or ending >= task.ending:
+        why = event.data.get("failure_class")
+        task.ending, task.failure_class = ending, str(why) if why in list(FailureClass) else None
 
 
 def _performed(task: TaskDocument, event: Any) -> None:
@@ -69,8 +69,8 @@ def _credit_end(task: TaskDocument, ledger: Ledger) -> None:
     entities = entities_of_task(task)
     ledger.count(entities, ending.at, "tasks_finished")
     ledger.count(entities, ending.at, f"tasks_{ending.end}")
-    if ending.failure_class is not None:
-        ledger.count(entities, ending.at, f"failures:{ending.failure_class}")
+    if task.failure_class is not None:
+        ledger.count(entities, ending.at, f"failures:{task.failure_class}")
     if task.attempt > 1:
         ledger.count(entities, ending.at, "tasks_retried")
     if task.created_at is not None:

@@ -143,8 +143,6 @@ class Ending(NamedTuple):
     at: datetime
     event_id: str
     end: str
-    failure_class: str | None = None
-    """Why it failed, if it did."""
 
 
 class Performer(Part):
@@ -168,6 +166,8 @@ class TaskDocument(Part):
     worker_id: str | None = None
     """Of the newest attempt."""
     ending: Ending | None = None
+    failure_class: str | None = None
+    """Why that ending is a failure, if it is one. A field of its own: who knows no such field passes it over."""
     retried_at: datetime | None = None
     """When it was last queued again after an attempt."""
     performers: dict[str, Performer] = {}
