@@ -52,7 +52,7 @@ NODE = re.compile(
 )
 JAVA = re.compile(r"^[ \t]*+at (?P<function>[\w.$<>/@-]++)\((?P<file>[^():\n]++)(?::\d+)?\)$", re.MULTILINE)
 GO = re.compile(
-    r"^(?P<function>[\w./*\[\]-]++(?:\(\*?\w++\)[\w.]++)*+)\([^\n]*\)\n\t(?P<file>[^\n]+?):\d+", re.MULTILINE
+    r"^(?P<function>[\w./*\[\]-]++(?:\(\*?\w++\)[\w.]++)*)\([^\n]*\)\n\t(?P<file>[^\n]+?):\d+", re.MULTILINE
 )
 CAUSE = "\nCaused by: "
 VOLATILE = re.compile(r"0x[0-9a-f]+|(?<=[$/.])\d+|(?<=func)\d+|(?<=[.-])[0-9a-f]{8,}(?=\.)", re.IGNORECASE)

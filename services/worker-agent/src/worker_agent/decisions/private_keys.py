@@ -15,10 +15,9 @@ _END = re.compile(r"-----END [A-Z0-9 ]{0,40}PRIVATE KEY(?: BLOCK)?-----")
 _BASE64 = re.compile(r"(?![0-9]{1,5}[\t:|→])[A-Za-z0-9+/]+={0,2}|={1,2}[A-Za-z0-9+/]{4}")
 # Lines of a key as they are shown: also with line numbers, as a diff, quoted, or with escaped line ends.
 _GAP = r"(?:\\{1,3}[nrt]|\s|[\"',|>→]|-(?!----)|\b[0-9]{1,5}[\t:|→])"
-_LINE = r"(?:[A-Za-z0-9+/]{20,}+={0,2}|(?:Proc-Type|DEK-Info|Version|Comment|Charset): [^\n\\]{1,100}+)"
-_LINES = re.compile(
-    rf"(?:{_GAP}*+{_LINE})*+(?:{_GAP}*+[A-Za-z0-9+/=]{{1,72}}(?={_GAP}*+[+-]?(?:-----END|\Z)))?+{_GAP}*+"
-)
+_LINE = r"(?:[A-Za-z0-9+/]{20,}={0,2}|(?:Proc-Type|DEK-Info|Version|Comment|Charset): [^\n\\]{1,100})"
+# Not possessive where it may fail: Python 3.11.2 then keeps what a failed try has taken. Nothing here ever goes back.
+_LINES = re.compile(rf"(?:{_GAP}*{_LINE})*(?:{_GAP}*[A-Za-z0-9+/=]{{1,72}}(?={_GAP}*[+-]?(?:-----END|\Z)))?{_GAP}*")
 _ESCAPE = re.compile(r"(\\+[nrt])")
 _WORDS = re.compile(r"\\+[nrt]?|[^\s\\\"']+")
 
