@@ -7,6 +7,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from analytics_query.domain.rollups import Figures
 from analytics_query.domain.spreads import Spread
 from analytics_query.store.sketches import Header, header_of, unpack
 
@@ -43,15 +44,11 @@ def add_up(packed: Sequence[bytes], without: Collection[str] = ()) -> dict[str, 
 
 
 def _one_by_one(held: Sequence[bytes], without: Collection[str]) -> dict[str, Spread]:
-    together: dict[str, Spread] = {}
-    for one in held:
-        for metric, count, micros, bins in unpack(one, without):
-            known = together.get(metric)
-            if known is None:
-                together[metric] = Spread(count, micros, dict(bins))
-            else:
-                known.absorb_counted(count, micros, bins)
-    return together
+    together = Figures()
+    for packed in held:
+        for one in unpack(packed, without):
+            together.absorb_spread(*one)
+    return together.spreads
 
 
 def _totals(headers: Sequence[Header]) -> tuple[dict[str, tuple[int, int]], list[int]]:

@@ -208,7 +208,7 @@ def _sum_of(rows: Sequence[Record], without: Collection[str]) -> Sum:
     figures = Figures(spreads=add_up([row["sketches"] for row in rows], without))
     for row in rows:
         figures.absorb_plain(row["figures"])
-        for one in of_json(row["spreads"], without) if row["spreads"] else ():
+        for one in of_json(row["spreads"], without):
             figures.absorb_spread(*one)
     return Sum(tuple(sorted(row["version"] for row in rows)), figures)
 
