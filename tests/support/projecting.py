@@ -20,7 +20,7 @@ from analytics_query.domain.rollups import Figures, Key, Rollup
 from analytics_query.domain.vocabulary import RESOLUTIONS, Dimension, Resolution, bucket_of
 from analytics_query.handlers.projecting import Projector
 from analytics_query.ports import Position
-from analytics_query.store.rows import absorb
+from analytics_query.store import rows
 from analytics_query.store.sketches import pack
 from contracts import streams
 from contracts.batches import Batch, ItemT
@@ -325,9 +325,7 @@ def _document(state: State, key: AttemptKey) -> AttemptDocument:
 
 def _figures(state: State, key: Key) -> Figures:
     plain, sketches = state.rollups[key]
-    figures = Figures()
-    absorb(figures, orjson.loads(plain), sketches, {})
-    return figures
+    return rows.figures(orjson.loads(plain), sketches, {})
 
 
 def _newest_first(key: AttemptKey) -> tuple[str, int, str]:

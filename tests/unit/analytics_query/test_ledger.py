@@ -6,7 +6,7 @@ from analytics_query.decisions.ledger import Ledger
 from analytics_query.domain.retention import Kept
 from analytics_query.domain.rollups import Figures, Key, total
 from analytics_query.domain.vocabulary import RESOLUTIONS, SYSTEM, Dimension, Resolution
-from analytics_query.store.rows import absorb
+from analytics_query.store import rows
 from analytics_query.store.sketches import pack
 
 AT = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
@@ -84,7 +84,6 @@ def test_sums_beyond_64_bits_come_back_as_they_were() -> None:
     ledger.count(SYSTEM_ALONE, AT, "tokens", 2**70)
     ledger.spread(SYSTEM_ALONE, AT, "tokens", 1e300)
     figures.merge(ledger.rollups()[key(Resolution.day, 2)])
-    again = Figures()
-    absorb(again, orjson.loads(orjson.dumps(figures.plain_json())), pack(figures.spreads), {})
+    again = rows.figures(orjson.loads(orjson.dumps(figures.plain_json())), pack(figures.spreads), {})
     assert again == figures
     assert again.counts["tokens"] == 2**70

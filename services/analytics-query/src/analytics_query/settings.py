@@ -40,8 +40,8 @@ class Settings(ServiceSettings):
     """How long the answer of a report is kept in Redis; 0 keeps none."""
     report_stale_ms: int = Field(default=2_000, ge=0)
     """How old an answer may be that is given although the projections have moved on since."""
-    report_kept_numbers: int = Field(default=2_000_000, ge=0)
-    """How many numbers of sums that reports have made stay in memory (about 70 bytes each); 0 keeps none."""
+    report_kept_numbers: int = Field(default=5_000_000, ge=0)
+    """How many numbers of sums that reports have made stay in memory (about 30 bytes each); 0 keeps none."""
     report_warm_ms: int = Field(default=60_000, ge=0)
     """How often the sums of a report on the whole system are made before anybody asks for it; 0: never."""
     task_success_objective_percent: float = Field(default=95.0, gt=0, lt=100)

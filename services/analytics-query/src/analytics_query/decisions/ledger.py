@@ -46,7 +46,7 @@ class Ledger:
 
     def spread(self, entities: Iterable[Entity], at: datetime, metric: str, value: float) -> None:
         """Add a value to a distribution."""
-        spreads = self._at(entities, at).spreads
+        spreads = self._at(entities, at).changeable()
         spread = spreads.get(metric)
         if spread is None:
             spread = spreads[metric] = Spread()

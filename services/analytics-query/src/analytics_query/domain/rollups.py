@@ -1,9 +1,10 @@
 """Figures that add up: the same sums in whatever order they are made, and what was added can be taken away."""
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
+from analytics_query.domain.distributions import Distributions, add_up
 from analytics_query.domain.spreads import Spread, add_counts, sum_counts
 from analytics_query.domain.vocabulary import Dimension, Resolution
 
@@ -45,7 +46,7 @@ class Figures:
     """What one roll-up holds: counts (integers), spreads, and newest values, by metric."""
 
     counts: dict[str, int] = field(default_factory=dict)
-    spreads: dict[str, Spread] = field(default_factory=dict)
+    spreads: Mapping[str, Spread] = field(default_factory=dict[str, Spread])
     lasts: dict[str, Last] = field(default_factory=dict)
 
     def merge(self, other: "Figures", sign: int = 1) -> "Change":
@@ -54,56 +55,39 @@ class Figures:
         What comes to nothing is dropped, so that equal figures are equal documents.
         """
         plain = add_counts(self.counts, other.counts, sign)
-        spreads = False
-        for metric, spread in other.spreads.items():
-            if spread.is_nothing:
-                continue
-            spreads = True
-            known = self.spreads.get(metric)
-            if known is None:
-                known = self.spreads[metric] = Spread()
-            known.merge(spread, sign)
-            if known.is_nothing:
-                del self.spreads[metric]
+        merged = [self._merge_spread(metric, spread, sign) for metric, spread in other.spreads.items()]
         if sign > 0:
             for metric, last in other.lasts.items():
                 known_last = self.lasts.get(metric)
                 if known_last is None or known_last.or_newer(last) != known_last:
                     self.lasts[metric] = last
                     plain = True
-        return Change(plain, spreads)
+        return Change(plain, any(merged))
 
-    def absorb(self, other: "Figures") -> None:
-        """As `merge`, but nothing comes to nothing: this is most of what a long report costs."""
-        sum_counts(self.counts, other.counts.items())
-        for metric, spread in other.spreads.items():
-            known = self.spreads.get(metric)
-            if known is None:
-                self.spreads[metric] = spread.copy()
-            else:
-                known.absorb(spread)
-        for metric, last in other.lasts.items():
-            self.lasts[metric] = self.lasts.get(metric, last).or_newer(last)
+    def _merge_spread(self, metric: str, spread: Spread, sign: int) -> bool:
+        if spread.is_nothing:
+            return False
+        spreads = self.changeable()
+        known = spreads.get(metric)
+        if known is None:
+            known = spreads[metric] = Spread()
+        known.merge(spread, sign)
+        if known.is_nothing:
+            del spreads[metric]
+        return True
+
+    def changeable(self) -> dict[str, Spread]:
+        """Its distributions, to be changed: those that were read side by side stay so until then."""
+        if not isinstance(self.spreads, dict):
+            self.spreads = dict(self.spreads)
+        return self.spreads
 
     def absorb_plain(self, plain: Json) -> None:
-        """As `absorb` of the counts and newest values that `plain_json` wrote, without making figures of them first."""
+        """As `merge` of the counts and newest values that `plain_json` wrote, without making figures of them first."""
         sum_counts(self.counts, _integers(plain.get(COUNTS, {})).items())
         for metric, kept in plain.get(LASTS, {}).items():
             last = Last(*kept)
             self.lasts[metric] = self.lasts.get(metric, last).or_newer(last)
-
-    def absorb_spread(self, metric: str, count: int, micros: int, bins: Iterable[tuple[int, int]]) -> None:
-        """As `absorb` of one distribution that is given by its parts."""
-        known = self.spreads.get(metric)
-        if known is None:
-            self.spreads[metric] = Spread(count, micros, dict(bins))
-        else:
-            known.absorb_counted(count, micros, bins)
-
-    def copy(self) -> "Figures":
-        """Figures that can be changed without changing these."""
-        spreads = {metric: spread.copy() for metric, spread in self.spreads.items()}
-        return Figures(self.counts.copy(), spreads, self.lasts.copy())
 
     def only(self, metrics: Collection[str]) -> "Figures":
         """These figures with no other distributions; not to be changed."""
@@ -112,7 +96,8 @@ class Figures:
     @property
     def size(self) -> int:
         """How many numbers it holds, about."""
-        return len(self.counts) + 3 * len(self.lasts) + sum(2 + len(spread.bins) for spread in self.spreads.values())
+        spreads = Distributions.of(self.spreads)
+        return len(self.counts) + 3 * len(self.lasts) + 3 * len(spreads) + len(spreads.places)
 
     @property
     def is_nothing(self) -> bool:
@@ -151,10 +136,32 @@ class Rollup:
 
 def total(figures: Iterable[Figures]) -> Figures:
     """All of them together, where none takes anything away."""
-    together = Figures()
-    for one in figures:
-        together.absorb(one)
+    return totals([list(figures)])[0]
+
+
+def totals(groups: Sequence[Sequence[Figures]]) -> list[Figures]:
+    """As `total` of each group."""
+    spreads = add_up([[Distributions.of(one.spreads) for one in group] for group in groups])
+    return [_total(group, some) for group, some in zip(groups, spreads, strict=True)]
+
+
+def _total(group: Sequence[Figures], spreads: Distributions) -> Figures:
+    together = Figures(spreads=spreads)
+    for one in group:
+        sum_counts(together.counts, one.counts.items())
+        for metric, last in one.lasts.items():
+            together.lasts[metric] = together.lasts.get(metric, last).or_newer(last)
     return together
+
+
+def rest(whole: Figures, parts: Sequence[Figures]) -> list[Figures]:
+    """What is left of the whole without each of its parts; newest values are those of the whole."""
+    held = Distributions.of(whole.spreads)
+    spreads = add_up([[held, Distributions.of(part.spreads).negative()] for part in parts])
+    left = [Figures(whole.counts.copy(), some, whole.lasts) for some in spreads]
+    for one, part in zip(left, parts, strict=True):
+        add_counts(one.counts, part.counts, -1)
+    return left
 
 
 def integer_json(number: int) -> int | str:

@@ -1,14 +1,14 @@
 """Distributions that add up: the same sketch in whatever order values are counted, and they can be taken away."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
 from itertools import accumulate
-from operator import itemgetter
 from typing import NamedTuple, TypeVar
 
+import numpy as np
 from ddsketch.ddsketch import BaseDDSketch
 from ddsketch.mapping import LogarithmicMapping
 from ddsketch.store import Store
+from numpy.typing import NDArray
 
 ACCURACY = 0.01
 """Relative error of a quantile."""
@@ -17,12 +17,14 @@ LARGEST, SMALLEST = 1e15, 1e-100
 """Values beyond the one count as it, those nearer to zero than the other as zero: what reports may hold has no bound,
 what adds up exactly needs one."""
 PlaceT = TypeVar("PlaceT", int, str)
+Integers = NDArray[np.integer]
+Columns = tuple[Integers, Integers]
+"""Bins, ascending, and how often a value of each was seen."""
 MAPPING = LogarithmicMapping(ACCURACY)
 MIDDLE = 16_384
 """More than the key of any value is below zero, and so little that all bins are numbers of 16 bits."""
 
 
-@dataclass(slots=True)
 class Spread:
     """A distribution, as DDSketch keeps it (Masson, Rim, Lee: VLDB 2019), with an exact sum in millionths.
 
@@ -30,10 +32,46 @@ class Spread:
     zero's bin is 0. Unlike the library's own stores this one is sparse, and can take away.
     """
 
-    count: int = 0
-    micros: int = 0
-    bins: dict[int, int] = field(default_factory=dict)
-    _ordered: "Ordered | None" = field(default=None, init=False, repr=False, compare=False)
+    __slots__ = ("_bins", "_columns", "_ordered", "count", "micros")
+
+    def __init__(self, count: int = 0, micros: int = 0, bins: dict[int, int] | None = None) -> None:
+        self.count, self.micros = count, micros
+        self._bins: dict[int, int] | None = {} if bins is None else bins
+        self._columns: Columns | None = None
+        self._ordered: Ordered | None = None
+
+    @classmethod
+    def of_columns(cls, count: int, micros: int, places: Integers, times: Integers) -> "Spread":
+        """A distribution by its bins, ascending, and how often a value of each was seen."""
+        made = cls(count, micros)
+        made._bins, made._columns = None, (places, times)
+        return made
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Spread):
+            return NotImplemented
+        return (self.count, self.micros, self.bins) == (other.count, other.micros, other.bins)
+
+    def __repr__(self) -> str:
+        return f"Spread({self.count}, {self.micros}, {self.bins})"
+
+    @property
+    def bins(self) -> dict[int, int]:
+        """By bin how often a value of it was seen."""
+        bins = self._bins
+        if bins is None:
+            places, times = self.columns()
+            bins = self._bins = dict(zip(places.tolist(), times.tolist(), strict=True))
+        return bins
+
+    def columns(self) -> "Columns":
+        """The bins, ascending, and how often a value of each was seen."""
+        if self._columns is None:
+            bins = self.bins
+            places = sorted(bins if all(bins.values()) else filter(bins.get, bins))
+            times = [bins[place] for place in places]
+            self._columns = np.array(places, np.int16), np.array(times, np.int64)
+        return self._columns
 
     def add(self, value: float, times: int = 1) -> None:
         """Count a value; a negative `times` takes it away again."""
@@ -43,30 +81,16 @@ class Spread:
         """Count a value as `counted_as` gives it."""
         self.count += times
         self.micros += micros * times
-        self.bins[place] = self.bins.get(place, 0) + times
-        self._ordered = None
+        bins = self.bins
+        bins[place] = bins.get(place, 0) + times
+        self._columns = self._ordered = None
 
     def merge(self, other: "Spread", sign: int = 1) -> None:
         """Add all that another has counted, or with `sign` -1 take it away."""
         self.count += other.count * sign
         self.micros += other.micros * sign
-        self._ordered = None
         add_counts(self.bins, other.bins, sign)
-
-    def absorb(self, other: "Spread") -> None:
-        """As `merge`, but nothing comes to nothing: reports read sums of what is there."""
-        self.absorb_counted(other.count, other.micros, other.bins.items())
-
-    def absorb_counted(self, count: int, micros: int, bins: Iterable[tuple[int, int]]) -> None:
-        """As `absorb` of one that is given by its parts."""
-        self.count += count
-        self.micros += micros
-        self._ordered = None
-        sum_counts(self.bins, bins)
-
-    def copy(self) -> "Spread":
-        """One that can be changed without changing this one."""
-        return Spread(self.count, self.micros, self.bins.copy())
+        self._columns = self._ordered = None
 
     @property
     def is_nothing(self) -> bool:
@@ -86,9 +110,8 @@ class Spread:
         """The values with how often each was seen, ascending; each stands for its bin."""
         if self._ordered is None:
             # Without a line of Python for each bin: most of what a report shows is made of this.
-            found = sorted(self.bins.items() if all(self.bins.values()) else filter(itemgetter(1), self.bins.items()))
-            places, times = zip(*found, strict=True) if found else ((), ())
-            self._ordered = Ordered(tuple(map(VALUES.__getitem__, places)), times, tuple(accumulate(times)))
+            places, times = map(np.ndarray.tolist, self.columns())
+            self._ordered = Ordered(tuple(map(VALUES.__getitem__, places)), tuple(times), tuple(accumulate(times)))
         return self._ordered
 
     def to_sketch(self) -> BaseDDSketch:

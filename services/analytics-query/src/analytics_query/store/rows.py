@@ -6,6 +6,7 @@ from typing import Any
 
 import asyncpg
 
+from analytics_query.domain.distributions import Distributions, add_up
 from analytics_query.domain.documents import AttemptDocument, AttemptKey
 from analytics_query.domain.retention import Kept
 from analytics_query.domain.rollups import Figures, Json, Key, Rollup
@@ -32,16 +33,18 @@ def rollup(row: asyncpg.Record) -> Rollup:
     """A row of `ROLLUP`."""
     dimension, entity, resolution, bucket, *stored = row
     key = Key(Dimension(dimension), entity, Resolution(resolution), int(bucket.timestamp()))
-    figures = Figures()
-    absorb(figures, *stored)
-    return Rollup(key, figures)
+    return Rollup(key, figures(*stored))
 
 
-def absorb(figures: Figures, plain: Json, sketches: bytes, spreads: Json) -> None:
-    """Add `FIGURES` of a row."""
-    figures.absorb_plain(plain)
-    for one in (*unpack(sketches), *of_json(spreads)):
-        figures.absorb_spread(*one)
+def figures(plain: Json, sketches: bytes, spreads: Json) -> Figures:
+    """`FIGURES` of a row."""
+    held = [unpack(sketches)]
+    if spreads:
+        held.append(Distributions.of(of_json(spreads)))
+    [together] = add_up([held])
+    found = Figures(spreads=together)
+    found.absorb_plain(plain)
+    return found
 
 
 def position(row: asyncpg.Record) -> Position:

@@ -4,86 +4,59 @@ A header in JSON (how wide times are, then metrics, counts, sums in millionths a
 bins of all distributions one after the other (16 bits each, little-endian), and how often a value of each was seen.
 """
 
-import struct
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from typing import Any, NamedTuple
+from collections.abc import Mapping
+from typing import Any
 
+import numpy as np
 import orjson
 
+from analytics_query.domain.distributions import EMPTY, Distributions, layout_of
 from analytics_query.domain.rollups import integer_json
-from analytics_query.domain.spreads import MIDDLE, Spread
+from analytics_query.domain.spreads import MIDDLE, Integers, Spread
 
-WIDTHS = {"B": range(256), "i": range(-(2**31), 2**31), "q": range(-(2**63), 2**63)}
-"""Formats of `struct`, with what they can hold."""
-
-
-class Packed(NamedTuple):
-    """One distribution, as it was stored."""
-
-    metric: str
-    seen: int
-    micros: int
-    bins: Iterable[tuple[int, int]]
-    """Bins, each with how often a value of it was seen; to be read once."""
-
-
-class Header(NamedTuple):
-    """What stands before the bins: how they are to be read."""
-
-    end: int
-    """Where they begin."""
-    width: str
-    """The format of times."""
-    metrics: Sequence[str]
-    counts: Sequence[int]
-    micros: Sequence[int]
-    many: Sequence[int]
-    """How many bins each distribution has."""
+PLACE = np.dtype("<i2")
+WIDTHS = {"B": np.dtype("u1"), "i": np.dtype("<i4"), "q": np.dtype("<i8")}
+"""How times are written, the narrowest first."""
 
 
 def pack(spreads: Mapping[str, Spread]) -> bytes:
     """Distributions by metric, in one way alone: equal distributions are equal bytes."""
     if not spreads:
         return b""
-    ordered = sorted(spreads.items())
-    bins = [pair for _, spread in ordered for pair in sorted(spread.bins.items())]
-    times = [seen for _, seen in bins]
-    width = next(
-        name for name, fits in WIDTHS.items() if min(times, default=0) in fits and max(times, default=0) in fits
-    )
-    columns = zip(*((name, one.count, integer_json(one.micros), len(one.bins)) for name, one in ordered), strict=True)
-    body = struct.pack(f"<{len(bins)}h{len(bins)}{width}", *(place for place, _ in bins), *times)
-    return orjson.dumps([width, *columns]) + b"\n" + body
+    held = Distributions.of(dict(sorted(spreads.items())))
+    width = _width_of(held.times)
+    header = [width, held.layout.names, held.counts, [integer_json(micros) for micros in held.micros], held.many]
+    bins = held.places.astype(PLACE).tobytes() + held.times.astype(WIDTHS[width]).tobytes()
+    return orjson.dumps(header) + b"\n" + bins
 
 
-def unpack(packed: bytes, without: Collection[str] = ()) -> Iterator[Packed]:
-    """What `pack` wrote, but these metrics."""
+def unpack(packed: bytes) -> Distributions:
+    """What `pack` wrote."""
     if not packed:
-        return
-    header = header_of(packed)
-    total, at = sum(header.many), 0
-    numbers = struct.unpack_from(f"<{total}h{total}{header.width}", packed, header.end)
-    for metric, count, micros, many in zip(*header[2:], strict=True):
-        if metric not in without:
-            bins = zip(numbers[at : at + many], numbers[total + at : total + at + many], strict=True)
-            yield Packed(metric, count, micros, bins)
-        at += many
-
-
-def header_of(packed: bytes) -> Header:
-    """What stands before the bins."""
+        return EMPTY
     end = packed.index(b"\n")
-    width, metrics, counts, micros, many = orjson.loads(packed[:end])
+    width, names, counts, micros, many = orjson.loads(packed[:end])
     if str in map(type, micros):
         micros = [int(one) for one in micros]
-    return Header(end + 1, width, metrics, counts, micros, many)
+    total = sum(many)
+    places = np.frombuffer(packed, PLACE, total, end + 1)
+    times = np.frombuffer(packed, WIDTHS[width], total, end + 1 + places.nbytes)
+    return Distributions(layout_of(tuple(names)), counts, micros, many, places, times)
 
 
-def of_json(spreads: Mapping[str, Any], without: Collection[str] = ()) -> Iterator[Packed]:
+def of_json(spreads: Mapping[str, Any]) -> dict[str, Spread]:
     """What versions before schema 0006 wrote into a column of its own: by metric count, sum and bins by name."""
-    for metric, (count, micros, bins) in spreads.items():
-        if metric not in without:
-            yield Packed(metric, count, int(micros), ((_place(name), times) for name, times in bins.items()))
+    return {
+        metric: Spread(count, int(micros), {_place(name): times for name, times in bins.items()})
+        for metric, (count, micros, bins) in spreads.items()
+    }
+
+
+def _width_of(times: Integers) -> str:
+    if not len(times):
+        return next(iter(WIDTHS))
+    least, most = times.min(), times.max()
+    return next(name for name, kind in WIDTHS.items() if np.iinfo(kind).min <= least and most <= np.iinfo(kind).max)
 
 
 def _place(name: str) -> int:

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from functools import lru_cache
 
@@ -10,13 +10,13 @@ import orjson
 from asyncpg import Record
 
 from analytics_query.decisions.cover import Stretch, ceiling_of, cover
-from analytics_query.domain.rollups import LASTS, SPREADS, Figures, Key, Rollup
+from analytics_query.domain.distributions import Distributions, add_up
+from analytics_query.domain.rollups import LASTS, SPREADS, Figures, Key, Rollup, totals
 from analytics_query.domain.vocabulary import RESOLUTIONS, WIDTH, Dimension, Entity, Resolution, bucket_of
 from analytics_query.ports import Busiest, Leading, Stretched
-from analytics_query.store.adding import add_up
 from analytics_query.store.kept import KeptAnswers, KeptSums, Part, Run, Sum, Versions, stretches_of
 from analytics_query.store.rows import FIGURES, columns
-from analytics_query.store.sketches import of_json
+from analytics_query.store.sketches import of_json, unpack
 from servicekit.pg import Connection, Database
 
 # OFFSET 0 keeps the planner from joining whole tables: each part is one short range of the primary key.
@@ -41,7 +41,7 @@ SUMMANDS = f"""
     SELECT run.place, part.place, found.version,
         CASE WHEN '{LASTS}' = ANY (run.names) THEN found.figures - '{LASTS}' ELSE found.figures END AS figures,
         CASE WHEN '{SPREADS}' = ANY (run.names) THEN '' ELSE found.sketches END AS sketches,
-        CASE WHEN '{SPREADS}' = ANY (run.names) THEN '{{}}' ELSE found.spreads END AS spreads
+        CASE WHEN found.spreads <> '{{}}' AND '{SPREADS}' <> ALL (run.names) THEN found.spreads END AS spreads
     FROM {ROWS.format(columns=f"xmin::text::bigint AS version, {FIGURES}")}
 """
 # Nothing that a row holds aside is looked at.
@@ -72,6 +72,9 @@ BUSIEST = """
 AT_ONCE, TOGETHER_AT_ONCE = 100, 20
 """Rows, and entities, that are added up before other requests have their turn."""
 NOBODY = Leading((), 0)
+Parts = tuple[Part, ...]
+Held = tuple[Part, list[Record]]
+"""A part, with its rows."""
 
 
 class PostgresSums:
@@ -97,13 +100,12 @@ class PostgresSums:
             for entity in one.entities
         }
         summed = await self._sums(dict.fromkeys(part for some in parts.values() for part in some), position)
+        found = {of: tuple(part for part in some if summed[part].versions) for of, some in parts.items()}
+        together = await self._together(set(filter(None, found.values())), summed)
         sums: defaultdict[str, dict[Entity, Figures]] = defaultdict(dict)
-        for number, ((label, dimension, entity), some) in enumerate(parts.items()):
-            if number % TOGETHER_AT_ONCE == 0:
-                await asyncio.sleep(0)
-            found = [part for part in some if summed[part].versions]
-            if found:
-                sums[label][dimension, entity] = self._together(tuple(found), summed)
+        for (label, dimension, entity), some in found.items():
+            if some:
+                sums[label][dimension, entity] = together[some]
         return dict(sums)
 
     async def series(self, asked: Stretched, position: int | None = None) -> list[Rollup]:
@@ -119,15 +121,25 @@ class PostgresSums:
             if made.versions
         ]
 
-    def _together(self, parts: tuple[Part, ...], summed: Mapping[Part, Sum]) -> Figures:
-        if len(parts) == 1:
-            return summed[parts[0]].figures
-        versions = tuple(version for part in parts for version in summed[part].versions)
-        known = self._kept.known(parts)
-        if known is None or known.versions != versions:
-            known = Sum(versions, _added([summed[part].figures for part in parts]))
-            self._kept.keep(parts, known)
-        return known.figures
+    async def _together(self, asked: Iterable[Parts], summed: Mapping[Part, Sum]) -> dict[Parts, Figures]:
+        """The sums of several parts each."""
+        found: dict[Parts, Figures] = {}
+        unknown: list[tuple[Parts, Versions]] = []
+        for parts in asked:
+            versions = tuple(version for part in parts for version in summed[part].versions)
+            known = self._kept.known(parts) if len(parts) > 1 else summed[parts[0]]
+            if known is not None and known.versions == versions:
+                found[parts] = known.figures
+            else:
+                unknown.append((parts, versions))
+        for at in range(0, len(unknown), TOGETHER_AT_ONCE):
+            await asyncio.sleep(0)
+            some = unknown[at : at + TOGETHER_AT_ONCE]
+            made = totals([[summed[part].figures for part in parts] for parts, _ in some])
+            for (parts, versions), figures in zip(some, made, strict=True):
+                found[parts] = figures
+                self._kept.keep(parts, Sum(versions, figures))
+        return found
 
     async def _sums(self, parts: Iterable[Part], position: int | None) -> dict[Part, Sum]:
         wanted = list(parts)
@@ -190,26 +202,44 @@ async def read_sums(connection: Connection, parts: Sequence[Part]) -> dict[Part,
     rows: defaultdict[tuple[int, int], list[Record]] = defaultdict(list)
     for row in found:
         rows[row[0], row[1]].append(row)
+    held = [
+        (Part(run, entity), rows[number, place])
+        for number, (run, entities) in enumerate(runs, 1)
+        for place, entity in enumerate(entities, 1)
+    ]
     summed: dict[Part, Sum] = {}
-    unseen = 0
-    for number, (run, entities) in enumerate(runs, 1):
-        without = run.without.split(",")
-        for place, entity in enumerate(entities, 1):
-            own = rows[number, place]
-            unseen += len(own)
-            if unseen >= AT_ONCE:
-                unseen = 0
-                await asyncio.sleep(0)
-            summed[Part(run, entity)] = _sum_of(own, without)
+    for some in _batches(held):
+        await asyncio.sleep(0)
+        summed |= _sums_of(some)
     return summed
 
 
-def _sum_of(rows: Sequence[Record], without: Collection[str]) -> Sum:
-    figures = Figures(spreads=add_up([row["sketches"] for row in rows], without))
+def _batches(held: Iterable[Held]) -> Iterator[list[Held]]:
+    """Parts with `AT_ONCE` rows together, about."""
+    some: list[Held] = []
+    for one in held:
+        some.append(one)
+        if sum(len(rows) for _, rows in some) >= AT_ONCE:
+            yield some
+            some = []
+    yield some
+
+
+def _sums_of(held: Sequence[Held]) -> dict[Part, Sum]:
+    spreads = add_up([[one for row in rows for one in _spreads_of(row)] for _, rows in held])
+    return {part: _sum_of(part, rows, some) for (part, rows), some in zip(held, spreads, strict=True)}
+
+
+def _spreads_of(row: Record) -> Iterator[Distributions]:
+    yield unpack(row["sketches"])
+    if row["spreads"]:
+        yield Distributions.of(of_json(row["spreads"]))
+
+
+def _sum_of(part: Part, rows: Sequence[Record], spreads: Distributions) -> Sum:
+    figures = Figures(spreads=spreads.but(part.run.without.split(",")))
     for row in rows:
         figures.absorb_plain(row["figures"])
-        for one in of_json(row["spreads"], without):
-            figures.absorb_spread(*one)
     return Sum(tuple(sorted(row["version"] for row in rows)), figures)
 
 
@@ -244,15 +274,6 @@ def _runs_of(one: Stretched, newest: datetime) -> list[Run]:
         for stretch in _cover(one.since, one.until, _from(one.dimension, one.finest))
         for part in stretches_of(stretch, newest)
     ]
-
-
-def _added(figures: Sequence[Figures]) -> Figures:
-    # The largest is copied, the others are added to it: the order makes no difference.
-    first, *others = sorted(figures, key=lambda one: -one.size)
-    together = first.copy()
-    for one in others:
-        together.absorb(one)
-    return together
 
 
 def _from(dimension: Dimension, finest: Resolution) -> tuple[Resolution, ...]:

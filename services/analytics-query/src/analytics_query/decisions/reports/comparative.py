@@ -16,7 +16,7 @@ from analytics_query.decisions.reports.evident import best_of
 from analytics_query.decisions.reports.ranking import ranked
 from analytics_query.decisions.reports.reading import Reading, Span
 from analytics_query.decisions.reports.words import entity_name
-from analytics_query.domain.rollups import Figures, total
+from analytics_query.domain.rollups import rest, total
 from analytics_query.domain.vocabulary import SYSTEM, Dimension
 from contracts.analytics import Finding, Section
 
@@ -57,13 +57,8 @@ def _sides(reading: Reading, dimension: Dimension, named: Sequence[str]) -> tupl
         whole, against = total(entities.values()), "the others"
     else:
         whole, against = reading.at(Span.now, Dimension.system, SYSTEM).only(compared), "all other workers"
-    return [Sides(entity, figures, _without(whole, figures)) for entity, figures in entities.items()], against
-
-
-def _without(whole: Figures, part: Figures) -> Figures:
-    rest = whole.copy()
-    rest.merge(part, -1)
-    return rest
+    others = rest(whole, list(entities.values()))
+    return [Sides(*sides) for sides in zip(entities, entities.values(), others, strict=True)], against
 
 
 def _finding(difference: Difference, dimension: Dimension, against: str) -> Finding:
