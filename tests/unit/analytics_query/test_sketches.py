@@ -22,6 +22,7 @@ def spread(values: Sequence[float], times: int = 1) -> Spread:
 
 @given(st.dictionaries(NAMES, VALUES, max_size=5), st.sampled_from([1, 255, 256, -1, 2**31, 2**40]))
 @example({"a": [], "b": [0.0, -1e-200, 1e300, -1e300]}, 1)
+@example({'"],[': [1.0], 'x"],["y': [], "\\": [2.0]}, 1)
 def test_what_is_packed_is_read_as_it_was(values: dict[str, list[float]], times: int) -> None:
     spreads = {name: spread(some, times) for name, some in values.items()}
     assert unpack(pack(spreads)) == spreads

@@ -26,7 +26,8 @@ def spread(numbers: list[float]) -> Spread:
 
 def binned(numbers: list[float]) -> list[float]:
     """The values as the bins stand for them."""
-    return [value for value, times in zip(*spread(numbers).ordered()[:2], strict=True) for _ in range(times)]
+    ranked = Ranked.of(spread(numbers))
+    return [value for value, times in zip(ranked.values, ranked.times, strict=True) for _ in range(times)]
 
 
 @given(values, st.floats(0, 1))

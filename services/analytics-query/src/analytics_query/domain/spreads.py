@@ -107,11 +107,11 @@ class Spread:
         return self.micros / MICRO / self.count if self.count else None
 
     def ordered(self) -> "Ordered":
-        """The values with how often each was seen, ascending; each stands for its bin."""
+        """The bins in ascending order of their values."""
         if self._ordered is None:
             # Without a line of Python for each bin: most of what a report shows is made of this.
             places, times = map(np.ndarray.tolist, self.columns())
-            self._ordered = Ordered(tuple(map(VALUES.__getitem__, places)), tuple(times), tuple(accumulate(times)))
+            self._ordered = Ordered(tuple(places), tuple(times), tuple(accumulate(times)))
         return self._ordered
 
     def to_sketch(self) -> BaseDDSketch:
@@ -122,12 +122,12 @@ class Spread:
 
 
 class Ordered(NamedTuple):
-    """Values in ascending order, how often each was seen, and how often it or any before it.
+    """Bins in ascending order, how often a value of each was seen, and how often one of it or any before it.
 
     Many are kept for long: the collector looks at lists again and again, but not at tuples of numbers.
     """
 
-    values: tuple[float, ...]
+    places: tuple[int, ...]
     times: tuple[int, ...]
     running: tuple[int, ...]
 

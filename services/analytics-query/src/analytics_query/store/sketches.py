@@ -5,18 +5,20 @@ bins of all distributions one after the other (16 bits each, little-endian), and
 """
 
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
 import orjson
 
-from analytics_query.domain.distributions import EMPTY, Distributions, layout_of
+from analytics_query.domain.distributions import EMPTY, Distributions, Layout, layout_of
 from analytics_query.domain.rollups import integer_json
 from analytics_query.domain.spreads import MIDDLE, Integers, Spread
 
 PLACE = np.dtype("<i2")
 WIDTHS = {"B": np.dtype("u1"), "i": np.dtype("<i4"), "q": np.dtype("<i8")}
 """How times are written, the narrowest first."""
+NAMES_END = b'"],['
 
 
 def pack(spreads: Mapping[str, Spread]) -> bytes:
@@ -34,14 +36,27 @@ def unpack(packed: bytes) -> Distributions:
     """What `pack` wrote."""
     if not packed:
         return EMPTY
-    end = packed.index(b"\n")
-    width, names, counts, micros, many = orjson.loads(packed[:end])
+    end, at = packed.index(b"\n"), packed.index(NAMES_END)
+    while (read := _layout_of(packed[: at + 2])) is None:
+        at = packed.index(NAMES_END, at + 1)
+    width, layout = read
+    counts, micros, many = orjson.loads(b"[" + packed[at + 3 : end])
     if str in map(type, micros):
         micros = [int(one) for one in micros]
     total = sum(many)
     places = np.frombuffer(packed, PLACE, total, end + 1)
-    times = np.frombuffer(packed, WIDTHS[width], total, end + 1 + places.nbytes)
-    return Distributions(layout_of(tuple(names)), counts, micros, many, places, times)
+    times = np.frombuffer(packed, width, total, end + 1 + places.nbytes)
+    return Distributions(layout, counts, micros, many, places, times)
+
+
+@lru_cache(maxsize=10_000)
+def _layout_of(written: bytes) -> tuple[np.dtype[Any], Layout] | None:
+    """What the beginning of a header says, which is the same for many; None if it ends within a name."""
+    try:
+        width, names = orjson.loads(written + b"]")
+    except orjson.JSONDecodeError:
+        return None
+    return WIDTHS[width], layout_of(tuple(names))
 
 
 def of_json(spreads: Mapping[str, Any]) -> dict[str, Spread]:

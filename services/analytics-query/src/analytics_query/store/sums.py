@@ -11,7 +11,7 @@ from asyncpg import Record
 
 from analytics_query.decisions.cover import Stretch, ceiling_of, cover
 from analytics_query.domain.distributions import Distributions, add_up
-from analytics_query.domain.rollups import LASTS, SPREADS, Figures, Key, Rollup, totals
+from analytics_query.domain.rollups import COUNTS, LASTS, SPREADS, Figures, Key, Rollup, totals
 from analytics_query.domain.vocabulary import RESOLUTIONS, WIDTH, Dimension, Entity, Resolution, bucket_of
 from analytics_query.ports import Busiest, Leading, Stretched
 from analytics_query.store.kept import KeptAnswers, KeptSums, Part, Run, Sum, Versions, stretches_of
@@ -36,10 +36,10 @@ ROWS = """
         OFFSET 0
     ) AS found
 """
-# Taking newest values out of a document writes all of it anew, unless there are none.
+# Taking newest values out of a document would write all of it anew.
 SUMMANDS = f"""
     SELECT run.place, part.place, found.version,
-        CASE WHEN '{LASTS}' = ANY (run.names) THEN found.figures - '{LASTS}' ELSE found.figures END AS figures,
+        CASE WHEN '{LASTS}' = ANY (run.names) THEN found.figures -> '{COUNTS}' ELSE found.figures END AS plain,
         CASE WHEN '{SPREADS}' = ANY (run.names) THEN '' ELSE found.sketches END AS sketches,
         CASE WHEN found.spreads <> '{{}}' AND '{SPREADS}' <> ALL (run.names) THEN found.spreads END AS spreads
     FROM {ROWS.format(columns=f"xmin::text::bigint AS version, {FIGURES}")}
@@ -126,8 +126,9 @@ class PostgresSums:
         found: dict[Parts, Figures] = {}
         unknown: list[tuple[Parts, Versions]] = []
         for parts in asked:
-            versions = tuple(version for part in parts for version in summed[part].versions)
-            known = self._kept.known(parts) if len(parts) > 1 else summed[parts[0]]
+            first, *others = (summed[part] for part in parts)
+            versions = tuple(version for one in (first, *others) for version in one.versions)
+            known = self._kept.known(parts) if others else first
             if known is not None and known.versions == versions:
                 found[parts] = known.figures
             else:
@@ -237,9 +238,10 @@ def _spreads_of(row: Record) -> Iterator[Distributions]:
 
 
 def _sum_of(part: Part, rows: Sequence[Record], spreads: Distributions) -> Sum:
-    figures = Figures(spreads=spreads.but(part.run.without.split(",")))
+    without = part.run.without.split(",")
+    figures = Figures(spreads=spreads.but(without))
     for row in rows:
-        figures.absorb_plain(row["figures"])
+        figures.absorb_plain({COUNTS: row["plain"] or {}} if LASTS in without else row["plain"])
     return Sum(tuple(sorted(row["version"] for row in rows)), figures)
 
 

@@ -1,13 +1,14 @@
 """Values with how often each was seen, in order: quantiles, their intervals, medians and deviations."""
 
 from bisect import bisect_left, bisect_right
+from collections.abc import Callable
 from functools import lru_cache
 from itertools import accumulate
 from math import exp, floor, lgamma, log, log1p, sqrt
 
 from analytics_query.decisions.statistics.intervals import UNKNOWN, Interval, Z
 from analytics_query.decisions.statistics.robust import CONSISTENT
-from analytics_query.domain.spreads import Ordered, Spread
+from analytics_query.domain.spreads import VALUES, Ordered, Spread
 
 EXACT_UP_TO = 100
 """The binomial distribution is summed up for so many observations; beyond, the normal one is close enough."""
@@ -20,12 +21,17 @@ class Ranked:
     """The values of a spread in order. Each stands for its bin, so that all here is within the sketch's accuracy."""
 
     def __init__(self, ordered: Ordered) -> None:
-        self.values, self.times, self.running = ordered
+        self.places, self.times, self.running = ordered
 
     @classmethod
     def of(cls, spread: Spread) -> "Ranked":
         """The values of a spread."""
         return cls(spread.ordered())
+
+    @property
+    def values(self) -> list[float]:
+        """What stands for each bin."""
+        return [VALUES[place] for place in self.places]
 
     @property
     def count(self) -> int:
@@ -34,7 +40,7 @@ class Ranked:
 
     def at(self, rank: int) -> float:
         """The value at a rank from 1 to `count`."""
-        return self.values[bisect_left(self.running, rank)]
+        return VALUES[self.places[bisect_left(self.running, rank)]]
 
     def quantile(self, q: float) -> float | None:
         """The value at rank q·(n − 1) from 0, rounded down, as DDSketch defines it; None of nothing."""
@@ -43,9 +49,7 @@ class Ranked:
     @property
     def median(self) -> float | None:
         """The mean of the middle values; None of nothing."""
-        if not self.count:
-            return None
-        return (self.at((self.count + 1) // 2) + self.at(self.count // 2 + 1)) / 2
+        return _middle(self.count, self.at) if self.count else None
 
     @property
     def deviation(self) -> float | None:
@@ -54,13 +58,12 @@ class Ranked:
         if middle is None:
             return None
         away = sorted((abs(value - middle), times) for value, times in zip(self.values, self.times, strict=True))
-        values, times = zip(*away, strict=True)
-        median = Ranked(Ordered(values, times, tuple(accumulate(times)))).median
-        return None if median is None else CONSISTENT * median
+        running = list(accumulate(times for _, times in away))
+        return CONSISTENT * _middle(self.count, lambda rank: away[bisect_left(running, rank)][0])
 
     def share_up_to(self, limit: float) -> int:
         """How many values are not above a limit."""
-        place = bisect_right(self.values, limit)
+        place = bisect_right(self.places, limit, key=VALUES.__getitem__)
         return self.running[place - 1] if place else 0
 
     def quantile_interval(self, q: float) -> Interval:
@@ -83,6 +86,10 @@ class Ranked:
         squares = sum(times * (value - mean) ** 2 for value, times in zip(self.values, self.times, strict=True))
         half = Z * sqrt(squares / (self.count - 1) / self.count)
         return Interval(mean - half, mean + half)
+
+
+def _middle(count: int, at: Callable[[int], float]) -> float:
+    return (at((count + 1) // 2) + at(count // 2 + 1)) / 2
 
 
 @lru_cache(maxsize=8_192)

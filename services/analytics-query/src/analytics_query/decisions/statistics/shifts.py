@@ -50,16 +50,16 @@ def size_of(delta: float) -> str:
 
 def _u_statistic(one: Ranked, other: Ranked) -> tuple[float, int]:
     """U of the first, half a point for each tied pair; and the sum of t³ − t over the ties."""
-    if len(other.values) < len(one.values):
+    if len(other.places) < len(one.places):
         u, ties = _u_statistic(other, one)
         return one.count * other.count - u, ties
     u, ties = 0.0, _ties(one) + _ties(other)
-    values, times, running = other.values, other.times, other.running
-    for value, my in zip(one.values, one.times, strict=True):
-        place = bisect_left(values, value)
-        u += my * (running[place - 1] if place else 0)
-        if place < len(values) and values[place] == value:
-            your = times[place]
+    places, times, running = other.places, other.times, other.running
+    for place, my in zip(one.places, one.times, strict=True):
+        at = bisect_left(places, place)
+        u += my * (running[at - 1] if at else 0)
+        if at < len(places) and places[at] == place:
+            your = times[at]
             u += my * your / 2
             ties += 3 * my * your * (my + your)
     return u, ties
