@@ -91,7 +91,7 @@ class Figures:
 
     def only(self, metrics: Collection[str]) -> "Figures":
         """These figures with no other distributions; not to be changed."""
-        return Figures(self.counts, {name: one for name, one in self.spreads.items() if name in metrics}, self.lasts)
+        return Figures(self.counts, {name: self.spreads[name] for name in metrics if name in self.spreads}, self.lasts)
 
     @property
     def size(self) -> int:

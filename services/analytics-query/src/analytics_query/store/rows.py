@@ -1,6 +1,6 @@
 """How rows are read, and keys written."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
 from typing import Any
 
@@ -38,13 +38,17 @@ def rollup(row: asyncpg.Record) -> Rollup:
 
 def figures(plain: Json, sketches: bytes, spreads: Json) -> Figures:
     """`FIGURES` of a row."""
-    held = [unpack(sketches)]
-    if spreads:
-        held.append(Distributions.of(of_json(spreads)))
-    [together] = add_up([held])
+    [together] = add_up([list(distributions(sketches, spreads))])
     found = Figures(spreads=together)
     found.absorb_plain(plain)
     return found
+
+
+def distributions(sketches: bytes, spreads: Json | None) -> Iterator[Distributions]:
+    """What is in both columns of distributions, to be added up."""
+    yield unpack(sketches)
+    if spreads:
+        yield Distributions.of(of_json(spreads))
 
 
 def position(row: asyncpg.Record) -> Position:

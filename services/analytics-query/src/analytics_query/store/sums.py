@@ -15,8 +15,7 @@ from analytics_query.domain.rollups import COUNTS, LASTS, SPREADS, Figures, Key,
 from analytics_query.domain.vocabulary import RESOLUTIONS, WIDTH, Dimension, Entity, Resolution, bucket_of
 from analytics_query.ports import Busiest, Leading, Stretched
 from analytics_query.store.kept import KeptAnswers, KeptSums, Part, Run, Sum, Versions, stretches_of
-from analytics_query.store.rows import FIGURES, columns
-from analytics_query.store.sketches import of_json, unpack
+from analytics_query.store.rows import FIGURES, columns, distributions
 from servicekit.pg import Connection, Database
 
 # OFFSET 0 keeps the planner from joining whole tables: each part is one short range of the primary key.
@@ -227,14 +226,10 @@ def _batches(held: Iterable[Held]) -> Iterator[list[Held]]:
 
 
 def _sums_of(held: Sequence[Held]) -> dict[Part, Sum]:
-    spreads = add_up([[one for row in rows for one in _spreads_of(row)] for _, rows in held])
+    spreads = add_up(
+        [[one for row in rows for one in distributions(row["sketches"], row["spreads"])] for _, rows in held]
+    )
     return {part: _sum_of(part, rows, some) for (part, rows), some in zip(held, spreads, strict=True)}
-
-
-def _spreads_of(row: Record) -> Iterator[Distributions]:
-    yield unpack(row["sketches"])
-    if row["spreads"]:
-        yield Distributions.of(of_json(row["spreads"]))
 
 
 def _sum_of(part: Part, rows: Sequence[Record], spreads: Distributions) -> Sum:

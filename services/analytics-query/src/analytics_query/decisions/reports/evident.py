@@ -39,9 +39,9 @@ def level_of(figures: Figures, metrics: tuple[str, ...]) -> str | None:
 
 def spread_of(figures: Figures, metric: str, evidence: str | None = None) -> tuple[Spread, str | None]:
     """A distribution, and the level of evidence that it rests on; an empty one where there is none."""
+    spreads = figures.spreads
     for name, level in names_of(metric, evidence):
-        spread = figures.spreads.get(name)
-        if spread is not None and spread.count > 0:
+        if name in spreads and (spread := spreads[name]).count > 0:
             return spread, level
     return Spread(), None
 
