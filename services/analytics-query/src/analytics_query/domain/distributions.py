@@ -136,7 +136,7 @@ def _sums(groups: Sequence[Sequence[Distributions]]) -> Iterator[Distributions]:
         at += len(layout.names)
         bins = slice(ends[0], ends[-1])
         counts, micros = zip(*map(some.__getitem__, layout.names), strict=True)
-        many = [until - since for since, until in pairwise(ends)]
+        many = tuple([until - since for since, until in pairwise(ends)])
         yield Distributions(layout, counts, micros, many, places[bins].copy(), times[bins].copy())
 
 

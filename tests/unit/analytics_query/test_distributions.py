@@ -1,0 +1,53 @@
+"""Distributions in columns: added up, taken away, changed."""
+
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from analytics_query.domain.distributions import Distributions, add_up
+from analytics_query.domain.rollups import Figures, rest, total
+from analytics_query.domain.spreads import Spread
+from analytics_query.store.sketches import pack, unpack
+from tests.unit.analytics_query.test_sketches import VALUES, spread
+
+
+@given(
+    st.lists(st.lists(st.dictionaries(st.sampled_from("abc"), VALUES), max_size=4), max_size=4),
+    st.sets(st.sampled_from("abc")),
+)
+@example([[{}, {}], [], [{}, {"a": [1.0]}]], {"a"})
+@example([[{"a": []}, {"b": [0.0]}, {"a": [-1.0]}, {"b": [0.0], "c": [1e14]}], [{"a": [0.0]}] * 2], set())
+def test_groups_are_added_up_as_one_by_one(groups: list[list[dict[str, list[float]]]], without: set[str]) -> None:
+    held = [
+        [{name: spread(some, 2 ** (8 * place)) for name, some in row.items()} for place, row in enumerate(rows)]
+        for rows in groups
+    ]
+    summed = add_up([[unpack(pack(spreads)) for spreads in rows] for rows in held])
+    assert [one.but(without) for one in summed] == [one_by_one(rows, without) for rows in held]
+
+
+def one_by_one(rows: list[dict[str, Spread]], without: set[str]) -> dict[str, Spread]:
+    together: dict[str, Spread] = {}
+    for row in rows:
+        for name in row.keys() - without:
+            together.setdefault(name, Spread()).merge(row[name])
+    return together
+
+
+@given(st.dictionaries(st.sampled_from("abc"), VALUES), st.dictionaries(st.sampled_from("abcd"), VALUES))
+def test_what_is_taken_away_again_was_never_there(
+    values: dict[str, list[float]], others: dict[str, list[float]]
+) -> None:
+    part, other = (Figures(spreads={name: spread(some) for name, some in row.items()}) for row in (values, others))
+    [left] = rest(total([part, other]), [part])
+    assert {name: one for name, one in left.spreads.items() if not one.is_nothing} == {
+        name: one for name, one in other.spreads.items() if not one.is_nothing
+    }
+
+
+def test_what_is_changed_is_not_changed_where_it_was_read_from() -> None:
+    stored = pack({"a": spread([1.0, 2.0]), "b": spread([3.0])})
+    first, second = (Figures(spreads=unpack(stored)) for _ in range(2))
+    first.merge(Figures(spreads={"a": spread([1.0]), "c": spread([4.0])}))
+    assert first.spreads == {"a": spread([1.0, 2.0, 1.0]), "b": spread([3.0]), "c": spread([4.0])}
+    assert second.spreads == {"a": spread([1.0, 2.0]), "b": spread([3.0])}
+    assert first.spreads["a"].ordered().times == (2, 1)
