@@ -3,7 +3,7 @@
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from analytics_query.domain.distributions import Distributions, add_up
+from analytics_query.domain.distributions import add_up
 from analytics_query.domain.rollups import Figures, rest, total
 from analytics_query.domain.spreads import Spread
 from analytics_query.store.sketches import pack, unpack
