@@ -117,10 +117,10 @@ class Working:
 
     def fold(self, events: Sequence[Event]) -> None:
         """Fold in what workers reported; all that `wanted` names is in memory."""
-        counts: defaultdict[tuple[str, str, int], int] = defaultdict(int)
+        counts: defaultdict[tuple[str, int], int] = defaultdict(int)
         for event in events:
             kind, at_s = event.kind, event.occurred_at.timestamp()
-            counts[event.worker_id, kind, int(at_s) // MINUTE_S] += 1
+            counts[event.worker_id, int(at_s) // MINUTE_S] += 1
             if at_s > self._newest_s:
                 self._newest_s, self._newest_at = at_s, event.occurred_at
             if event.task_id is not None and event.attempt is not None:
@@ -259,12 +259,10 @@ class Working:
             credit(document, self._ledger)
         self._ledger.sign = 1
 
-    def _count(self, counts: Mapping[tuple[str, str, int], int]) -> None:
-        for (worker_id, kind, minute), times in counts.items():
+    def _count(self, counts: Mapping[tuple[str, int], int]) -> None:
+        for (worker_id, minute), times in counts.items():
             at = datetime.fromtimestamp(minute * MINUTE_S, UTC)
-            entities = ((Dimension.system, SYSTEM), (Dimension.worker, worker_id))
-            self._ledger.count(entities, at, "events", times)
-            self._ledger.count(entities, at, f"events:{kind}", times)
+            self._ledger.count(((Dimension.system, SYSTEM), (Dimension.worker, worker_id)), at, "events", times)
 
 
 def wanted(events: Iterable[Event], news: Iterable[DecidedEvent]) -> Wanted:

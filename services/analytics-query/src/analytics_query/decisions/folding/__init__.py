@@ -21,4 +21,4 @@ attempt stands; once an attempt has such a value it must go on having one.
 Whoever changes what is folded or credited counts `FOLD_VERSION` up: projections of an older version are to be rebuilt.
 """
 
-FOLD_VERSION = 4
+FOLD_VERSION = 5
