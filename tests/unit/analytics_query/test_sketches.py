@@ -1,21 +1,13 @@
-from collections.abc import Sequence
-
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
 from analytics_query.domain.spreads import Spread
 from analytics_query.store.sketches import of_json, pack, unpack
+from tests.support.spreads import spread
 
 VALUES = st.lists(st.floats(allow_nan=False, allow_infinity=False), max_size=20)
 NAMES = st.text(max_size=10)
-
-
-def spread(values: Sequence[float], times: int = 1) -> Spread:
-    made = Spread()
-    for value in values:
-        made.add(value, times)
-    return made
 
 
 @given(st.dictionaries(NAMES, VALUES, max_size=5), st.sampled_from([1, 255, 256, -1, 2**31, 2**40]))

@@ -2,14 +2,7 @@
 
 from analytics_query.decisions.reports.exposed import Exposed, exposed
 from analytics_query.domain.rollups import Figures
-from analytics_query.domain.spreads import Spread
-
-
-def spread(*numbers: float) -> Spread:
-    made = Spread()
-    for number in numbers:
-        made.add(number)
-    return made
+from tests.support.spreads import spread
 
 
 def test_each_level_of_evidence_stands_for_itself_and_shares_are_from_0_to_1() -> None:
@@ -19,7 +12,7 @@ def test_each_level_of_evidence_stands_for_itself_and_shares_are_from_0_to_1() -
             **{"tests_run@observed": 10, "tests_passed@observed": 9, "tests_failed@observed": 1},
             **{"tests_run@verified": 2, "tests_passed@verified": 0, "tests_failed@verified": 2},
         },
-        spreads={"line_coverage@observed": spread(80, 90)},
+        spreads={"line_coverage@observed": spread([80, 90])},
     )
     agents = {"claude": Figures(counts={"claims": 4, "claims_agreed": 1, "verified_passed": 1, "verified_failed": 3})}
     window = {"window": "1h"}

@@ -18,13 +18,7 @@ from contracts.analytics import Figure
 from contracts.events import Evidence
 from tests.support.examples import NOW
 from tests.support.figures_document import parts
-
-
-def spread(*numbers: float) -> Spread:
-    made = Spread()
-    for number in numbers:
-        made.add(number)
-    return made
+from tests.support.spreads import spread
 
 
 def two(now: Figures, before: Figures | None = None, hours: float = 24) -> Two:
@@ -45,8 +39,8 @@ def test_no_two_figures_have_one_name() -> None:
 
 
 def test_the_best_evidence_is_taken_and_the_baseline_has_the_same() -> None:
-    now = Figures(spreads={"x@reported": spread(1, 1), "x@observed": spread(10, 20)})
-    before = Figures(spreads={"x@verified": spread(99), "x@observed": spread(30)})
+    now = Figures(spreads={"x@reported": spread([1, 1]), "x@observed": spread([10, 20])})
+    before = Figures(spreads={"x@verified": spread([99]), "x@observed": spread([30])})
     figure = Definition("x", "mb", Mean("x@"), ("all",)).figure(two(now, before))
     assert (figure.value, figure.baseline, figure.evidence, figure.samples) == (15, 30, Evidence.observed, 2)
 
@@ -124,14 +118,14 @@ def test_a_figure_without_samples_says_so_and_is_left_out_unless_it_is_asked_for
 
 def test_too_few_samples_are_told_and_not_shown() -> None:
     definition = Definition("x", "ms", Quantile("t", 0.5), ("all",), minimum=3)
-    figure = definition.figure(two(Figures(spreads={"t": spread(1, 2)})))
+    figure = definition.figure(two(Figures(spreads={"t": spread([1, 2])})))
     assert (figure.value, figure.samples, figure.note) == (None, 2, "fewer than 3 samples")
 
 
 def test_cost_is_in_dollars_with_its_attempts_as_samples() -> None:
     now = Figures(
         counts={"cost_microusd@observed": 1_500_000, "attempts_completed": 2},
-        spreads={"cost_usd@observed": spread(0.5, 1.0)},
+        spreads={"cost_usd@observed": spread([0.5, 1.0])},
     )
     found = figures_of(resources.DEFINITIONS, two(now), ["cost"])
     total, each = named(found, "cost_total"), named(found, "cost_per_completed_attempt")
@@ -148,7 +142,7 @@ def test_trust_takes_many_checked_claims(agreed: int, claims: int, score: float 
 
 def test_quantiles_of_a_thousand_values_are_near_those_of_numpy() -> None:
     numbers = np.random.default_rng(1).lognormal(10, 1, 1_000)
-    now = Figures(spreads={"execution_ms": spread(*map(float, numbers))})
+    now = Figures(spreads={"execution_ms": spread(numbers)})
     found = figures_of(tasks.DEFINITIONS, two(now), ["execution_time"])
     for name, q in (("p50", 0.5), ("p95", 0.95), ("p99", 0.99)):
         figure = named(found, f"execution_time_{name}")
@@ -163,7 +157,7 @@ def test_quantiles_of_a_thousand_values_are_near_those_of_numpy() -> None:
 
 
 def test_empty_distributions_are_passed_over() -> None:
-    figures = Figures(spreads={"x@verified": Spread(), "x@reported": spread(1)}, lasts={"y": Last(1, "a", 2.0)})
+    figures = Figures(spreads={"x@verified": Spread(), "x@reported": spread([1])}, lasts={"y": Last(1, "a", 2.0)})
     assert spread_of(figures, "x@")[1] == "reported"
 
 
@@ -172,7 +166,7 @@ def test_a_figure_without_its_interval_is_the_same_figure() -> None:
     names = {name for one in shown for metric in one.recipe.spreads for name, _ in names_of(metric, None)}
     figures = Figures(
         counts={"attempts_ended": 9, "attempts_completed": 7, "attempts_failed": 2, "events": 50, "claims": 8},
-        spreads={name: spread(*range(1, 41)) for name in names},
+        spreads={name: spread(range(1, 41)) for name in names},
         lasts={"queue_depth": Last(1, "a", 2.0)},
     )
     with_interval = 0

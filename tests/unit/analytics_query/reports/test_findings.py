@@ -19,6 +19,7 @@ from analytics_query.domain.rollups import Figures, Key, Last, Rollup
 from analytics_query.domain.spreads import Spread
 from analytics_query.domain.vocabulary import SYSTEM, Dimension, Entity, Resolution, joined
 from contracts.base import Level
+from tests.support.spreads import spread
 
 NOW = datetime(2026, 11, 18, 12, tzinfo=UTC)
 RANDOM = np.random.default_rng(11)
@@ -35,13 +36,6 @@ def reading(
 @pytest.fixture(autouse=True)
 def same_numbers_in_any_order() -> None:
     RANDOM.bit_generator.state = SEEDED
-
-
-def spread(numbers: object) -> Spread:
-    made = Spread()
-    for number in np.ravel(numbers):  # type: ignore[call-overload]
-        made.add(float(number))
-    return made
 
 
 def times(middle: float, many: int) -> Spread:

@@ -10,18 +10,12 @@ from hypothesis import strategies as st
 from analytics_query.decisions.statistics.ranked import EXACT_UP_TO, Ranked, order_ranks
 from analytics_query.decisions.statistics.shifts import compare_spreads, size_of
 from analytics_query.domain.spreads import Spread
+from tests.support.spreads import spread
 
 WIDE = 0.011
 values = st.lists(
     st.floats(-1e6, 1e6, allow_subnormal=False).filter(lambda x: x == 0 or abs(x) > 1e-6), min_size=1, max_size=80
 )
-
-
-def spread(numbers: list[float]) -> Spread:
-    made = Spread()
-    for number in numbers:
-        made.add(number)
-    return made
 
 
 def binned(numbers: list[float]) -> list[float]:

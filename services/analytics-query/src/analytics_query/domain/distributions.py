@@ -1,5 +1,6 @@
 """Distributions side by side in columns: reports add them up without a line of Python for each bin."""
 
+import sys
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from functools import lru_cache
 from itertools import accumulate, chain, compress, pairwise
@@ -10,6 +11,10 @@ from analytics_query.domain.spreads import Integers, Spread
 
 PLACES, LEAST = 2**16, 2**15
 """How many bins there can be, and how far below zero."""
+MOST_BITS = 63
+"""Of a number with a sign."""
+MOST_LAYOUTS = 2_000
+"""So many are known at a time."""
 
 Totals = dict[str, tuple[int, int]]
 """By metric how many values there were, and their sum in millionths."""
@@ -53,15 +58,17 @@ class Distributions(Mapping[str, Spread]):
         """These distributions in columns."""
         if isinstance(spreads, cls):
             return spreads
-        columns = [one.columns() for one in spreads.values()]
-        return cls(
-            layout_of(tuple(spreads)),
-            [one.count for one in spreads.values()],
-            [one.micros for one in spreads.values()],
-            [len(places) for places, _ in columns],
-            np.concatenate([NOTHING, *(places for places, _ in columns)]),
-            np.concatenate([NOTHING, *(times for _, times in columns)]),
-        )
+        places: list[int] = []
+        times: list[int] = []
+        many: list[int] = []
+        for one in spreads.values():
+            own, seen = one.listed()
+            places += own
+            times += seen
+            many.append(len(own))
+        counts, micros = ([getattr(one, name) for one in spreads.values()] for name in ("count", "micros"))
+        layout = layout_of(tuple(spreads))
+        return cls(layout, counts, micros, many, np.array(places, np.int16), np.array(times, np.int64))
 
     def __getitem__(self, name: str) -> Spread:
         found = self._found.get(name)
@@ -104,10 +111,10 @@ class Distributions(Mapping[str, Spread]):
         return Distributions(self.layout, counts, micros, self.many, self.places, -self.times.astype(np.int64))
 
 
-@lru_cache(maxsize=10_000)
+@lru_cache(maxsize=MOST_LAYOUTS)
 def layout_of(names: tuple[str, ...]) -> Layout:
     """The layout of these metrics: most roll-ups share few, and so are soon compared."""
-    return Layout(names)
+    return Layout(tuple(map(sys.intern, names)))
 
 
 NOTHING = np.empty(0, np.int64)
@@ -175,4 +182,6 @@ def _summed(groups: Sequence[Sequence[Distributions]], numbers: Mapping[str, int
 def _order(keys: Integers) -> Integers:
     # numpy sorts numbers several times as fast as it says how they would be sorted.
     places = len(keys).bit_length()
+    if int(keys.max(initial=0)).bit_length() + places > MOST_BITS:
+        return np.argsort(keys, kind="stable")
     return np.sort((keys << places) + np.arange(len(keys))) & ((1 << places) - 1)

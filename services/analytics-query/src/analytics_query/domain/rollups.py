@@ -79,7 +79,7 @@ class Figures:
     def changeable(self) -> dict[str, Spread]:
         """Its distributions, to be changed: those that were read side by side stay so until then."""
         if not isinstance(self.spreads, dict):
-            self.spreads = dict(self.spreads)
+            self.spreads = {metric: one.copy() for metric, one in self.spreads.items()}
         return self.spreads
 
     def absorb_plain(self, plain: Json) -> None:
@@ -135,7 +135,7 @@ class Rollup:
 
 
 def total(figures: Iterable[Figures]) -> Figures:
-    """All of them together, where none takes anything away."""
+    """All of them together, where none takes anything away; not to be changed."""
     return totals([list(figures)])[0]
 
 
@@ -155,7 +155,7 @@ def _total(group: Sequence[Figures], spreads: Distributions) -> Figures:
 
 
 def rest(whole: Figures, parts: Sequence[Figures]) -> list[Figures]:
-    """What is left of the whole without each of its parts; newest values are those of the whole."""
+    """What is left of the whole without each of its parts, newest values but those of the whole; not to be changed."""
     held = Distributions.of(whole.spreads)
     spreads = add_up([[held, Distributions.of(part.spreads).negative()] for part in parts])
     left = [Figures(whole.counts.copy(), some, whole.lasts) for some in spreads]

@@ -1,7 +1,7 @@
 """Distributions that add up: the same sketch in whatever order values are counted, and they can be taken away."""
 
+from array import array
 from collections.abc import Iterable, Mapping
-from itertools import accumulate
 from typing import NamedTuple, TypeVar
 
 import numpy as np
@@ -64,14 +64,28 @@ class Spread:
             bins = self._bins = dict(zip(places.tolist(), times.tolist(), strict=True))
         return bins
 
-    def columns(self) -> "Columns":
+    def copy(self) -> "Spread":
+        """One that can be changed without changing this one."""
+        made = Spread(self.count, self.micros)
+        made._bins = None if self._bins is None else self._bins.copy()
+        made._columns = self._columns
+        return made
+
+    def columns(self) -> Columns:
         """The bins, ascending, and how often a value of each was seen."""
         if self._columns is None:
-            bins = self.bins
-            places = sorted(bins if all(bins.values()) else filter(bins.get, bins))
-            times = [bins[place] for place in places]
+            places, times = self.listed()
             self._columns = np.array(places, np.int16), np.array(times, np.int64)
         return self._columns
+
+    def listed(self) -> tuple[list[int], list[int]]:
+        """As `columns`, in lists."""
+        if self._columns is not None:
+            places, times = self._columns
+            return places.tolist(), times.tolist()
+        bins = self.bins
+        places = sorted(bins if all(bins.values()) else filter(bins.get, bins))
+        return places, [bins[place] for place in places]
 
     def add(self, value: float, times: int = 1) -> None:
         """Count a value; a negative `times` takes it away again."""
@@ -81,7 +95,9 @@ class Spread:
         """Count a value as `counted_as` gives it."""
         self.count += times
         self.micros += micros * times
-        bins = self.bins
+        bins = self._bins
+        if bins is None:
+            bins = self.bins
         bins[place] = bins.get(place, 0) + times
         self._columns = self._ordered = None
 
@@ -110,8 +126,8 @@ class Spread:
         """The bins in ascending order of their values."""
         if self._ordered is None:
             # Without a line of Python for each bin: most of what a report shows is made of this.
-            places, times = map(np.ndarray.tolist, self.columns())
-            self._ordered = Ordered(tuple(places), tuple(times), tuple(accumulate(times)))
+            places, times = self.columns()
+            self._ordered = Ordered(places, times, array("q", np.cumsum(times, dtype=np.int64).tobytes()))
         return self._ordered
 
     def to_sketch(self) -> BaseDDSketch:
@@ -122,14 +138,12 @@ class Spread:
 
 
 class Ordered(NamedTuple):
-    """Bins in ascending order, how often a value of each was seen, and how often one of it or any before it.
+    """Bins in ascending order, how often a value of each was seen, and how often one of it or any before it."""
 
-    Many are kept for long: the collector looks at lists again and again, but not at tuples of numbers.
-    """
-
-    places: tuple[int, ...]
-    times: tuple[int, ...]
-    running: tuple[int, ...]
+    places: Integers
+    times: Integers
+    running: "array[int]"
+    """Not of numpy: it is looked at number by number."""
 
 
 class SparseStore(Store):

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import orjson
 
-from analytics_query.domain.distributions import EMPTY, Distributions, Layout, layout_of
+from analytics_query.domain.distributions import EMPTY, MOST_LAYOUTS, Distributions, Layout, layout_of
 from analytics_query.domain.rollups import integer_json
 from analytics_query.domain.spreads import MIDDLE, Integers, Spread
 
@@ -49,7 +49,7 @@ def unpack(packed: bytes) -> Distributions:
     return Distributions(layout, counts, micros, many, places, times)
 
 
-@lru_cache(maxsize=10_000)
+@lru_cache(maxsize=MOST_LAYOUTS)
 def _layout_of(written: bytes) -> tuple[np.dtype[Any], Layout] | None:
     """What the beginning of a header says, which is the same for many; None if it ends within a name."""
     try:

@@ -100,7 +100,7 @@ class PostgresSums:
         }
         summed = await self._sums(dict.fromkeys(part for some in parts.values() for part in some), position)
         found = {of: tuple(part for part in some if summed[part].versions) for of, some in parts.items()}
-        together = await self._together(set(filter(None, found.values())), summed)
+        together = await self._together(dict.fromkeys(filter(None, found.values())), summed)
         sums: defaultdict[str, dict[Entity, Figures]] = defaultdict(dict)
         for (label, dimension, entity), some in found.items():
             if some:
@@ -217,11 +217,13 @@ async def read_sums(connection: Connection, parts: Sequence[Part]) -> dict[Part,
 def _batches(held: Iterable[Held]) -> Iterator[list[Held]]:
     """Parts with `AT_ONCE` rows together, about."""
     some: list[Held] = []
+    many = 0
     for one in held:
         some.append(one)
-        if sum(len(rows) for _, rows in some) >= AT_ONCE:
+        many += max(len(one[1]), 1)
+        if many >= AT_ONCE:
             yield some
-            some = []
+            some, many = [], 0
     yield some
 
 

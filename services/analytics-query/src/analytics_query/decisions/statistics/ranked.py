@@ -31,7 +31,7 @@ class Ranked:
     @property
     def values(self) -> list[float]:
         """What stands for each bin."""
-        return [VALUES[place] for place in self.places]
+        return [VALUES[place] for place in self.places.tolist()]
 
     @property
     def count(self) -> int:
@@ -40,7 +40,7 @@ class Ranked:
 
     def at(self, rank: int) -> float:
         """The value at a rank from 1 to `count`."""
-        return VALUES[self.places[bisect_left(self.running, rank)]]
+        return VALUES[int(self.places[bisect_left(self.running, rank)])]
 
     def quantile(self, q: float) -> float | None:
         """The value at rank q·(n − 1) from 0, rounded down, as DDSketch defines it; None of nothing."""
@@ -57,13 +57,14 @@ class Ranked:
         middle = self.median
         if middle is None:
             return None
-        away = sorted((abs(value - middle), times) for value, times in zip(self.values, self.times, strict=True))
-        running = list(accumulate(times for _, times in away))
+        times = self.times.tolist()
+        away = sorted((abs(value - middle), seen) for value, seen in zip(self.values, times, strict=True))
+        running = list(accumulate(seen for _, seen in away))
         return CONSISTENT * _middle(self.count, lambda rank: away[bisect_left(running, rank)][0])
 
     def share_up_to(self, limit: float) -> int:
         """How many values are not above a limit."""
-        place = bisect_right(self.places, limit, key=VALUES.__getitem__)
+        place = bisect_right(self.values, limit)
         return self.running[place - 1] if place else 0
 
     def quantile_interval(self, q: float) -> Interval:
@@ -83,7 +84,8 @@ class Ranked:
         """By the central limit theorem, from `MEAN_FROM` values on."""
         if self.count < MEAN_FROM:
             return UNKNOWN
-        squares = sum(times * (value - mean) ** 2 for value, times in zip(self.values, self.times, strict=True))
+        times = self.times.tolist()
+        squares = sum(seen * (value - mean) ** 2 for value, seen in zip(self.values, times, strict=True))
         half = Z * sqrt(squares / (self.count - 1) / self.count)
         return Interval(mean - half, mean + half)
 

@@ -54,8 +54,8 @@ def _u_statistic(one: Ranked, other: Ranked) -> tuple[float, int]:
         u, ties = _u_statistic(other, one)
         return one.count * other.count - u, ties
     u, ties = 0.0, _ties(one) + _ties(other)
-    places, times, running = other.places, other.times, other.running
-    for place, my in zip(one.places, one.times, strict=True):
+    places, times, running = other.places.tolist(), other.times.tolist(), other.running
+    for place, my in zip(one.places.tolist(), one.times.tolist(), strict=True):
         at = bisect_left(places, place)
         u += my * (running[at - 1] if at else 0)
         if at < len(places) and places[at] == place:
@@ -66,7 +66,7 @@ def _u_statistic(one: Ranked, other: Ranked) -> tuple[float, int]:
 
 
 def _ties(ranked: Ranked) -> int:
-    return sum([times * (times * times - 1) for times in ranked.times if times > 1])
+    return sum([times * (times * times - 1) for times in ranked.times.tolist() if times > 1])
 
 
 def _p_value(u: float, ties: int, n: int, m: int) -> float:
