@@ -1,8 +1,9 @@
 """Whether one distribution lies above another, and by how much."""
 
-from bisect import bisect_left
 from math import sqrt
 from typing import NamedTuple
+
+import numpy as np
 
 from analytics_query.decisions.statistics.intervals import two_sided
 from analytics_query.decisions.statistics.ranked import Ranked
@@ -10,6 +11,7 @@ from analytics_query.domain.spreads import Spread
 
 LARGE, MEDIUM, SMALL = 0.474, 0.33, 0.147
 """Sizes of Cliff's delta (Romano et al., 2006)."""
+ZERO = bytes(8)
 
 
 class Shift(NamedTuple):
@@ -48,28 +50,17 @@ def size_of(delta: float) -> str:
     return "large" if size >= LARGE else "medium" if size >= MEDIUM else "small" if size >= SMALL else "negligible"
 
 
-def _u_statistic(one: Ranked, other: Ranked) -> tuple[float, int]:
+def _u_statistic(one: Ranked, other: Ranked) -> tuple[float, float]:
     """U of the first, half a point for each tied pair; and the sum of t³ − t over the ties."""
-    if len(other.places) < len(one.places):
-        u, ties = _u_statistic(other, one)
-        return one.count * other.count - u, ties
-    u, ties = 0.0, _ties(one) + _ties(other)
-    places, times, running = other.places.tolist(), other.times.tolist(), other.running
-    for place, my in zip(one.places.tolist(), one.times.tolist(), strict=True):
-        at = bisect_left(places, place)
-        u += my * (running[at - 1] if at else 0)
-        if at < len(places) and places[at] == place:
-            your = times[at]
-            u += my * your / 2
-            ties += 3 * my * your * (my + your)
-    return u, ties
+    below = np.frombuffer(b"".join((ZERO, other.running)), np.int64)
+    less = below[other.places.searchsorted(one.places)]
+    tied = below[other.places.searchsorted(one.places, "right")] - less
+    mine, theirs = one.times.astype(float), other.times.astype(float)
+    ties = mine @ (mine**2 - 1) + theirs @ (theirs**2 - 1) + 3 * (mine @ (tied * (mine + tied)))
+    return float(mine @ (less + tied / 2)), float(ties)
 
 
-def _ties(ranked: Ranked) -> int:
-    return sum([times * (times * times - 1) for times in ranked.times.tolist() if times > 1])
-
-
-def _p_value(u: float, ties: int, n: int, m: int) -> float:
+def _p_value(u: float, ties: float, n: int, m: int) -> float:
     total = n + m
     variance = n * m / 12 * ((total + 1) - ties / (total * (total - 1))) if total > 1 else 0.0
     if variance <= 0:
