@@ -130,8 +130,8 @@ class Load:
             await eventually(lambda: len(self.account.created) - len(self.account.ended) < 2 * AT_ONCE, WITHIN_S)
 
     async def _manage(self) -> None:
-        """Answer what is asked."""
-        while not self.stopping.is_set() or self.account.asked - set(self.account.answered):
+        """Answer what is asked, until there is nobody left who could ask."""
+        while not self.stopping.is_set() or len(self.account.ended) < len(self.account.created):
             open_ones = await self._insist("GET", "question-broker", "/v1/questions", params=OPEN)
             for question in open_ones.json()["items"]:
                 path = f"/v1/questions/{question['question_id']}/answer"

@@ -36,7 +36,7 @@ from orchestrator.ports.values import (
     TaskFilter,
     WorkerTally,
 )
-from orchestrator.ports.writing import Session
+from orchestrator.ports.writing import Session, TasksHeld
 
 __all__ = [
     "AttemptFacts",
@@ -62,6 +62,7 @@ __all__ = [
     "Session",
     "Store",
     "TaskFilter",
+    "TasksHeld",
     "Views",
     "Wake",
     "WorkerTally",
