@@ -1,18 +1,12 @@
 """How attempts end, what becomes of their tasks, and what a stale one can do: nothing."""
 
-import asyncio
 from collections.abc import AsyncGenerator
 from datetime import timedelta
-from functools import partial
 
-import asyncpg
 import pytest
 
-from contracts import streams, subjects
 from contracts.decided import DecidedEvent, DecidedKind
 from contracts.tasks import Assignment
-from orchestrator import app
-from orchestrator.handlers import questions
 from servicekit.ids import new_event_id
 from tests.support.examples import NOW
 from tests.support.fleet import HandWorker
@@ -20,8 +14,6 @@ from tests.support.orchestrating import Orchestra, orchestra
 from tests.support.producer import Producer
 from tests.support.stack import Database, TestNats
 from tests.support.waiting import eventually
-
-HOLD = "SELECT FROM tasks WHERE task_id = $1 FOR NO KEY UPDATE NOWAIT"
 
 
 @pytest.fixture
@@ -39,11 +31,7 @@ async def running(o: Orchestra, worker: HandWorker, **fields: object) -> Assignm
 
 
 async def question(o: Orchestra, kind: DecidedKind, assignment: Assignment, question_id: str) -> None:
-    await Producer(o.bus, f"questions-{new_event_id()}").tell(news_of(kind, assignment, question_id))
-
-
-def news_of(kind: DecidedKind, assignment: Assignment, question_id: str) -> DecidedEvent:
-    return DecidedEvent(
+    event = DecidedEvent(
         event_id=new_event_id(),
         kind=kind,
         occurred_at=NOW,
@@ -52,6 +40,7 @@ def news_of(kind: DecidedKind, assignment: Assignment, question_id: str) -> Deci
         worker_id=assignment.worker_id,
         question_id=question_id,
     )
+    await Producer(o.bus, f"questions-{new_event_id()}").tell(event)
 
 
 async def test_a_failed_attempt_is_tried_again_until_attempts_are_used_up(o: Orchestra) -> None:
@@ -214,43 +203,6 @@ async def test_a_question_of_a_stale_attempt_makes_nobody_wait(o: Orchestra) -> 
     await question(o, DecidedKind.question_answered, again, "q-2")
     await worker.progress(again)
     await o.reaches(assignment.task_id, "running")
-
-
-async def test_questions_wait_for_no_task_while_they_have_another(o: Orchestra, database: Database) -> None:
-    worker, told = await o.worker(), Producer(o.bus, "questions")
-    tasks = sorted([await running(o, worker), await running(o, worker)], key=lambda one: one.task_id)
-    news = [news_of(DecidedKind.question_asked, one, f"q-{one.task_id}") for one in tasks]
-    connection = await asyncpg.connect(database.dsn(app.SCHEMA))
-    try:
-        async with connection.transaction():
-            await connection.execute(HOLD, tasks[1].task_id)
-            await told.publish([told.seal(subjects.for_decided(DecidedKind.question_asked), news)])
-            await eventually(partial(being_handled, o))
-            free = [await is_free(connection, tasks[0].task_id) for _ in range(50)]
-            assert sum(free) > len(free) / 2
-    finally:
-        await connection.close()
-    for task in tasks:
-        await o.reaches(task.task_id, "waiting")
-
-
-async def being_handled(o: Orchestra) -> bool:
-    return (await o.bus.js.consumer_info(streams.EVENTS, questions.CONSUMER)).num_ack_pending == 1
-
-
-async def is_free(connection: asyncpg.Connection, task_id: str) -> bool:
-    """Whether nobody has a task, a moment from now."""
-    await asyncio.sleep(0.01)
-    look = connection.transaction()
-    await look.start()
-    try:
-        await connection.execute(HOLD, task_id)
-    except asyncpg.LockNotAvailableError:
-        return False
-    else:
-        return True
-    finally:
-        await look.rollback()
 
 
 async def test_a_task_is_paused_when_the_worker_agent_saw_it_stop_and_not_when_an_agent_says_so(o: Orchestra) -> None:

@@ -1,6 +1,5 @@
 """What the question-broker decided: tasks wait while a question is open, and requests for help become tasks."""
 
-import asyncio
 from collections.abc import Collection
 from datetime import datetime
 
@@ -13,13 +12,11 @@ from orchestrator.domain import AttemptRef
 from orchestrator.handlers.cancelling import cancel_task
 from orchestrator.handlers.linking import link_task
 from orchestrator.handlers.telling import about_move
-from orchestrator.ports import Moved, Session, Store, TasksHeld, Wake
+from orchestrator.ports import Moved, Session, Store, Wake
 from servicekit.bus import Received
 from servicekit.clock import Clock
 
 CONSUMER = "orchestrator-events"
-TRIES, PAUSE_S = 100, 0.01
-"""So often all tasks of a gathering are asked for at once, with such pauses, before they are waited for."""
 
 
 class Questions:
@@ -39,28 +36,12 @@ class Questions:
         # again. A request that was closed since is made no task below.
         for event in filter(collaboration.closes_request, news):
             await self._cancel_linked(event, now)
-        for _ in range(TRIES):
-            try:
-                await self._apply(received, now)
-                break
-            except TasksHeld:
-                await asyncio.sleep(PAUSE_S)
-        else:
-            await self._apply(received, now, waits=True)
-        self._wake()
-
-    async def _apply(
-        self, received: list[Received[Batch[DecidedEvent]]], now: datetime, *, waits: bool = False
-    ) -> None:
-        # One by one its tasks would be waited for by those whose tasks it waits for: reports change many, too.
-        news = [event for letter in received for event in letter.batch.events]
         closed = {event.question_id for event in news if event.kind in CLOSING_KINDS}
         async with self._store.transaction() as session:
-            if not waits:
-                await session.hold(sorted({event.task_id for event in news if event.task_id is not None}))
             for letter in await session.claim(received, CONSUMER):
                 for event in letter.batch.events:
                     await _apply(session, event, closed, now)
+        self._wake()
 
     async def _cancel_linked(self, event: DecidedEvent, now: datetime) -> None:
         key, reason = collaboration.key_of(event.question_id or ""), collaboration.closing_reason(event)

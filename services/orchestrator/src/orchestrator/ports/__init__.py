@@ -36,7 +36,7 @@ from orchestrator.ports.values import (
     TaskFilter,
     WorkerTally,
 )
-from orchestrator.ports.writing import Session, TasksHeld
+from orchestrator.ports.writing import Session
 
 __all__ = [
     "AttemptFacts",
@@ -62,7 +62,6 @@ __all__ = [
     "Session",
     "Store",
     "TaskFilter",
-    "TasksHeld",
     "Views",
     "Wake",
     "WorkerTally",

@@ -21,10 +21,6 @@ from orchestrator.ports.values import (
 )
 
 
-class TasksHeld(Exception):
-    """Another transaction has one of the tasks."""
-
-
 class TaskWrites(Protocol):
     """Writing tasks and their attempts; all in the session's transaction."""
 
@@ -77,10 +73,6 @@ class TaskWrites(Protocol):
 
     async def acknowledge(self, ref: AttemptRef, analytics: bytes) -> None:
         """Keep what a worker saw of an attempt that was cancelled here."""
-        ...
-
-    async def hold(self, task_ids: Sequence[str]) -> None:
-        """Keep tasks from being changed by others until this transaction ends; raises `TasksHeld`, never waits."""
         ...
 
     async def ask(self, ref: AttemptRef, worker_id: str, question_id: str) -> Moved | None:

@@ -3,11 +3,9 @@
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 
-import asyncpg
-
 from contracts.tasks import TaskView
 from orchestrator.domain import LIVE_STATES, RETRYABLE_STATES, AttemptRef, Fate, NewTaskRow
-from orchestrator.ports import Moved, ProgressMade, TasksHeld
+from orchestrator.ports import Moved, ProgressMade
 from orchestrator.store import rows
 from orchestrator.store.attempts import ref_columns
 from orchestrator.store.dispatching import INSERT, task_columns
@@ -88,7 +86,6 @@ ACKNOWLEDGE = """
     UPDATE tasks SET analytics = $3::text::jsonb
     WHERE task_id = $1 AND attempt = $2 AND status = 'cancelled' AND analytics IS NULL
 """
-HOLD = "SELECT FROM tasks WHERE task_id = ANY($1::text[]) FOR NO KEY UPDATE NOWAIT"
 ASK = f"""
     UPDATE tasks AS task SET open_questions = array_append(array_remove(task.open_questions, $3), $3),
         status = CASE WHEN task.status = 'paused' THEN task.status ELSE 'waiting' END
@@ -196,13 +193,6 @@ class TaskStatements:
     async def acknowledge(self, ref: AttemptRef, analytics: bytes) -> None:
         """Keep what a worker saw of an attempt that was cancelled here."""
         await self.conn.execute(ACKNOWLEDGE, ref.task_id, ref.attempt, analytics.decode())
-
-    async def hold(self, task_ids: Sequence[str]) -> None:
-        """Keep tasks from being changed by others until this transaction ends; raises `TasksHeld`, never waits."""
-        try:
-            await self.conn.execute(HOLD, list(task_ids))
-        except asyncpg.LockNotAvailableError as error:
-            raise TasksHeld from error
 
     async def ask(self, ref: AttemptRef, worker_id: str, question_id: str) -> Moved | None:
         """A question of the live attempt, asked by the worker that holds it, is open."""
