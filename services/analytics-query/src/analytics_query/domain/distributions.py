@@ -135,7 +135,7 @@ def _sums(groups: Sequence[Sequence[Distributions]]) -> Iterator[Distributions]:
     layouts = [layout_of(tuple(sorted(some))) for some in totals]
     wanted = [group * len(numbers) + numbers[name] for group, one in enumerate(layouts) for name in one.names]
     keys, times = _summed(groups, numbers)
-    places = (keys % PLACES - LEAST).astype(np.int16)
+    places = ((keys & (PLACES - 1)) - LEAST).astype(np.int16)
     starts = [*np.searchsorted(keys, np.array(wanted, np.int64) * PLACES).tolist(), len(keys)]
     at = 0
     for layout, some in zip(layouts, totals, strict=True):
@@ -171,17 +171,28 @@ def _summed(groups: Sequence[Sequence[Distributions]], numbers: Mapping[str, int
     many = np.fromiter(chain.from_iterable(one.many for one in every), np.int64)
     keys = np.repeat((group + np.concatenate(metrics)) * PLACES + LEAST, many)
     keys += np.concatenate([one.places for one in every])
-    order = _order(keys)
-    keys, times = keys[order], np.concatenate([NOTHING, *(one.times for one in every)])[order]
-    firsts = np.flatnonzero(np.append(True, keys[1:] != keys[:-1])) if len(keys) else NOTHING
-    keys, times = keys[firsts], np.add.reduceat(times, firsts) if len(firsts) else NOTHING
+    keys, times = _sorted(keys, np.concatenate([NOTHING, *(one.times for one in every)]))
+    lasts = np.flatnonzero(np.append(keys[1:] != keys[:-1], True)) if len(keys) else NOTHING
+    # What is seen up to the last of each key, less what is seen before: several times as fast as sums of slices.
+    keys, times = keys[lasts], np.diff(np.cumsum(times)[lasts], prepend=0)
     seen = times != 0
     return (keys, times) if seen.all() else (keys[seen], times[seen])
 
 
-def _order(keys: Integers) -> Integers:
+def _sorted(keys: Integers, times: Integers) -> tuple[Integers, Integers]:
+    """Keys, ascending, with their times."""
     # numpy sorts numbers several times as fast as it says how they would be sorted.
-    places = len(keys).bit_length()
-    if int(keys.max(initial=0)).bit_length() + places > MOST_BITS:
-        return np.argsort(keys, kind="stable")
-    return np.sort((keys << places) + np.arange(len(keys))) & ((1 << places) - 1)
+    least = int(times.min(initial=0))
+    bits = (int(times.max(initial=0)) - least).bit_length()
+    if int(keys.max(initial=0)).bit_length() + bits > MOST_BITS:
+        order = np.argsort(keys, kind="stable")
+        return keys[order], times[order]
+    # In place: most of the time for arrays of this size is that of memory that is fresh from the system.
+    times -= least
+    keys <<= bits
+    keys += times
+    keys.sort()
+    np.bitwise_and(keys, (1 << bits) - 1, out=times)
+    times += least
+    keys >>= bits
+    return keys, times

@@ -170,5 +170,9 @@ def integer_json(number: int) -> int | str:
 
 
 def _integers(counts: dict[str, Any]) -> dict[str, int]:
-    # Those that were written as text are rare.
-    return {metric: int(count) for metric, count in counts.items()} if str in map(type, counts.values()) else counts
+    # Those that were written as text are rare, and a sum that fails is the quickest way to find them.
+    try:
+        sum(counts.values())
+    except TypeError:
+        return {metric: int(count) for metric, count in counts.items()}
+    return counts
