@@ -2,12 +2,14 @@
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import NamedTuple
 
 from analytics_query.decisions.reports.evident import kept_as, share_of, spread_of
 from analytics_query.decisions.reports.words import amount, counted, probability
 from analytics_query.decisions.statistics import SIGNIFICANT
 from analytics_query.decisions.statistics.multiplicity import benjamini_hochberg
+from analytics_query.decisions.statistics.proportions import Difference as ShareDifference
 from analytics_query.decisions.statistics.proportions import compare_shares
 from analytics_query.decisions.statistics.shifts import LARGE, MEDIUM, SMALL, compare_spreads, size_of
 from analytics_query.domain.rollups import Figures
@@ -34,8 +36,8 @@ class Effect(NamedTuple):
     """None: too small to matter, whatever its significance."""
     samples: tuple[int, int]
     evidence: str | None
-    words: str
-    """The two values with the size of the difference."""
+    words: Callable[[], str]
+    """Says the two values with the size of the difference: few effects are told."""
 
 
 class Comparison(NamedTuple):
@@ -98,18 +100,17 @@ def of_spreads(metric: str, unit: str) -> Callable[[Figures, Figures], Effect | 
         if not mine.count or not yours.count:
             return None
         samples = (mine.count, yours.count)
+        if min(samples) < MINIMUM:
+            return TooFew(samples)
         shift = compare_spreads(mine, yours)
-        if min(samples) < MINIMUM or shift is None or mine.mean is None or yours.mean is None:
+        if shift is None or mine.mean is None or yours.mean is None:
             return TooFew(samples)
         # Bins are as wide as changes of coverage: its exact means tell more than its medians.
         one, other, name = (
             (mine.mean, yours.mean, "mean") if unit == "percent" else (shift.median, shift.other_median, "median")
         )
-        words = f"{name} {amount(one, unit)} against {amount(other, unit)}{_times(one, other, unit)}"
-        size = f"Cliff's delta {shift.delta:+.2f}, {size_of(shift.delta)}"
-        return Effect(
-            shift.delta, "cliffs_delta", shift.p_value, _level(shift.delta, DELTAS), samples, level, f"{words}; {size}"
-        )
+        words = partial(_said_of_spreads, name, one, other, unit, shift.delta)
+        return Effect(shift.delta, "cliffs_delta", shift.p_value, _level(shift.delta, DELTAS), samples, level, words)
 
     return compare
 
@@ -120,18 +121,16 @@ def of_shares(*hits: str, of: tuple[str, ...]) -> Callable[[Figures, Figures], E
     def compare(first: Figures, second: Figures) -> Effect | TooFew | None:
         mine, level = share_of(first, hits, of)
         yours, _ = share_of(second, hits, of, level)
+        samples = (mine.of, yours.of)
+        if not min(samples):
+            return None
+        if min(samples) < MINIMUM:
+            return TooFew(samples)
         difference = compare_shares(mine, yours)
         if difference is None or mine.value is None or yours.value is None:
             return None
-        samples = (mine.of, yours.of)
-        if min(samples) < MINIMUM:
-            return TooFew(samples)
         points = 100 * difference.value
-        words = (
-            f"{amount(100 * mine.value, 'percent')} against {amount(100 * yours.value, 'percent')}; "
-            f"{points:+.1f} percentage points, 95 % interval {100 * difference.low:+.1f} "
-            f"to {100 * difference.high:+.1f}"
-        )
+        words = partial(_said_of_shares, mine.value, yours.value, points, difference)
         return Effect(points, "percentage_points", difference.p_value, _level(points, POINTS), samples, level, words)
 
     return compare
@@ -162,7 +161,9 @@ def finding_of(difference: Difference, kind: str, text: str, entity_type: str) -
     effect = difference.effect
     first, second = effect.samples
     evidence = f"; {effect.evidence}" if effect.evidence else ""
-    rest = f"{effect.words}; {probability(difference.p_value)} among all comparisons; {first:,} and {second:,} samples"
+    rest = (
+        f"{effect.words()}; {probability(difference.p_value)} among all comparisons; {first:,} and {second:,} samples"
+    )
     return Finding(
         kind=kind,
         severity=effect.level or Level.low,
@@ -187,6 +188,18 @@ def note_of(compared: Compared) -> list[str]:
     if compared.too_few:
         notes.append(f"{counted(compared.too_few, 'comparison')} not made: fewer than {MINIMUM} samples on one side.")
     return notes
+
+
+def _said_of_spreads(name: str, one: float, other: float, unit: str, delta: float) -> str:
+    size = f"Cliff's delta {delta:+.2f}, {size_of(delta)}"
+    return f"{name} {amount(one, unit)} against {amount(other, unit)}{_times(one, other, unit)}; {size}"
+
+
+def _said_of_shares(one: float, other: float, points: float, difference: ShareDifference) -> str:
+    return (
+        f"{amount(100 * one, 'percent')} against {amount(100 * other, 'percent')}; {points:+.1f} percentage points, "
+        f"95 % interval {100 * difference.low:+.1f} to {100 * difference.high:+.1f}"
+    )
 
 
 def _times(one: float, other: float, unit: str) -> str:
