@@ -40,10 +40,10 @@ class Asking:
         return []
 
 
-async def ask(needs: list[Need], period: str) -> Asking:
+async def ask(needs: list[Need], period: str, newest: datetime | None = None) -> Asking:
     asking: Any = Asking()
     sources = Sources(asking, asking, asking, asking)
-    await gather(needs, time_range(period, NOW), NOW, Position(1, kept=KEPT), sources)
+    await gather(needs, time_range(period, NOW), NOW, Position(1, newest_event_at=newest, kept=KEPT), sources)
     return asking
 
 
@@ -81,3 +81,25 @@ async def test_long_ranges_and_old_times_are_read_by_the_hour_or_day() -> None:
     assert finest(await ask(needs, "last_30_days")) == [Resolution.hour]
     assert finest(await ask(needs, "2026-11-10/PT1H")) == [Resolution.hour]
     assert finest(await ask(needs, "2026-01-10/PT1H")) == [Resolution.day]
+
+
+async def test_the_day_is_read_as_one_where_nothing_is_after_the_end() -> None:
+    def ends(asking: Asking) -> list[datetime]:
+        return [one.until for one in (*asking.stretched, *asking.ranked)]
+
+    hour, midnight = NOW.replace(minute=0, second=0), NOW.replace(hour=0, minute=0, second=0) + timedelta(days=1)
+    needs = [Need(span, Dimension.worker, ("w",)) for span in (Span.now, Span.before)] + of_system(["utilization"])[2:]
+    exactly, before = NOW.replace(minute=38, second=0), NOW.replace(minute=38, second=0) - timedelta(hours=24)
+    for newest, end in (
+        (None, exactly),
+        (NOW, midnight),
+        (hour + timedelta(minutes=59, seconds=59), midnight),
+        (hour + timedelta(hours=1), exactly),
+        (NOW + timedelta(days=400), exactly),
+    ):
+        asking = await ask(needs, "last_24_hours", newest)
+        assert set(ends(asking)) == {end, before.replace(minute=0)}, newest
+    assert set(ends(await ask(needs, "2026-11-10/2026-11-12T03:00", NOW))) == {
+        datetime(2026, 11, 10, tzinfo=UTC),
+        datetime(2026, 11, 12, 3, tzinfo=UTC),
+    }

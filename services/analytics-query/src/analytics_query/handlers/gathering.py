@@ -5,6 +5,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from analytics_query.decisions.cover import ceiling_of
 from analytics_query.decisions.reports.needs import MOST, RANKED_BY, left_out
 from analytics_query.decisions.reports.reading import Need, Reading, Span
 from analytics_query.decisions.reports.trends import resolution_for
@@ -106,17 +107,14 @@ def _busiest(needs: Sequence[Need], period: TimeRange, position: Position) -> li
     for need in needs:
         if need.entities is None:
             most[need.dimension] = max(need.most, most.get(need.dimension, MOST[need.dimension]))
-    return [
-        Busiest(
-            dimension,
-            RANKED_BY[dimension],
-            max(period.since, period.until - LONG),
-            period.until,
-            Resolution.day if period.length >= LONG else _finest(dimension, period.since, period.length, position),
-            limit,
-        )
-        for dimension, limit in most.items()
-    ]
+    since, found = max(period.since, period.until - LONG), []
+    for dimension, limit in most.items():
+        finest = Resolution.day
+        if period.length < LONG:
+            finest = _finest(dimension, period.since, period.length, position)
+        until = _end(period.until, finest, position)
+        found.append(Busiest(dimension, RANKED_BY[dimension], since, until, finest, limit))
+    return found
 
 
 def _most(need: Need, busiest: dict[Dimension, Leading]) -> tuple[str, ...]:
@@ -128,11 +126,20 @@ def _stretched(need: Need, period: TimeRange, position: Position, many: bool) ->
     finest = _finest(need.dimension, min(since, period.before.since), period.length, position)
     if many:
         finest = Resolution.day
-    if need.span is not Span.now:
+    if need.span is Span.now:
+        until = _end(until, finest, position)
+    else:
         # What was before ends where the buckets of the period begin, so that none counts on both sides.
         until = bucket_of(until, finest)
         since = min(since, until)
     return Stretched(need.span.value, need.dimension, need.entities or (), since, until, finest, left_out(need.reads))
+
+
+def _end(until: datetime, finest: Resolution, position: Position) -> datetime:
+    """Where reading ends: with the day, if there is no event behind the end, which takes far fewer roll-ups."""
+    newest = position.newest_event_at
+    ended = newest is not None and newest < ceiling_of(until, finest)
+    return ceiling_of(until, Resolution.day) if ended else until
 
 
 def _ends(span: Span, period: TimeRange) -> tuple[datetime, datetime]:
