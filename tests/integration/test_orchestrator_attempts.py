@@ -1,12 +1,17 @@
 """How attempts end, what becomes of their tasks, and what a stale one can do: nothing."""
 
 from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
 from datetime import timedelta
+from functools import partial
 
+import asyncpg
 import pytest
 
+from contracts import subjects
 from contracts.decided import DecidedEvent, DecidedKind
 from contracts.tasks import Assignment
+from orchestrator import app
 from servicekit.ids import new_event_id
 from tests.support.examples import NOW
 from tests.support.fleet import HandWorker
@@ -14,6 +19,8 @@ from tests.support.orchestrating import Orchestra, orchestra
 from tests.support.producer import Producer
 from tests.support.stack import Database, TestNats
 from tests.support.waiting import eventually
+
+HOLD = "SELECT FROM tasks WHERE task_id = $1 FOR NO KEY UPDATE NOWAIT"
 
 
 @pytest.fixture
@@ -31,7 +38,11 @@ async def running(o: Orchestra, worker: HandWorker, **fields: object) -> Assignm
 
 
 async def question(o: Orchestra, kind: DecidedKind, assignment: Assignment, question_id: str) -> None:
-    event = DecidedEvent(
+    await Producer(o.bus, f"questions-{new_event_id()}").tell(news_of(kind, assignment, question_id))
+
+
+def news_of(kind: DecidedKind, assignment: Assignment, question_id: str) -> DecidedEvent:
+    return DecidedEvent(
         event_id=new_event_id(),
         kind=kind,
         occurred_at=NOW,
@@ -40,7 +51,6 @@ async def question(o: Orchestra, kind: DecidedKind, assignment: Assignment, ques
         worker_id=assignment.worker_id,
         question_id=question_id,
     )
-    await Producer(o.bus, f"questions-{new_event_id()}").tell(event)
 
 
 async def test_a_failed_attempt_is_tried_again_until_attempts_are_used_up(o: Orchestra) -> None:
@@ -203,6 +213,33 @@ async def test_a_question_of_a_stale_attempt_makes_nobody_wait(o: Orchestra) -> 
     await question(o, DecidedKind.question_answered, again, "q-2")
     await worker.progress(again)
     await o.reaches(assignment.task_id, "running")
+
+
+async def test_questions_have_tasks_in_the_order_in_which_reports_have_them(o: Orchestra, database: Database) -> None:
+    worker, told = await o.worker(), Producer(o.bus, "questions")
+    first, last = sorted([await running(o, worker), await running(o, worker)], key=lambda one: one.task_id)
+    news = [news_of(DecidedKind.question_asked, one, f"q-{one.task_id}") for one in (last, first)]
+    async with connected(database) as one, connected(database) as other, one.transaction():
+        await one.execute(HOLD, first.task_id)
+        await told.publish([told.seal(subjects.for_decided(DecidedKind.question_asked), news)])
+        await eventually(partial(somebody_waits_for, other, one))
+        await other.execute(HOLD, last.task_id)
+    for task in (first, last):
+        await o.reaches(task.task_id, "waiting")
+
+
+@asynccontextmanager
+async def connected(database: Database) -> AsyncGenerator[asyncpg.Connection]:
+    connection = await asyncpg.connect(database.dsn(app.SCHEMA))
+    try:
+        yield connection
+    finally:
+        await connection.close()
+
+
+async def somebody_waits_for(looking: asyncpg.Connection, holder: asyncpg.Connection) -> bool:
+    waiting = "SELECT EXISTS (SELECT FROM pg_locks WHERE NOT granted AND $1 = ANY (pg_blocking_pids(pid)))"
+    return await looking.fetchval(waiting, holder.get_server_pid())
 
 
 async def test_a_task_is_paused_when_the_worker_agent_saw_it_stop_and_not_when_an_agent_says_so(o: Orchestra) -> None:

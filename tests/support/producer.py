@@ -38,11 +38,11 @@ class Producer:
         by_subject: dict[str, list[EventBase]] = defaultdict(list)
         for one in events:
             by_subject[subjects.for_event(one.kind, one.worker_id, one.task_id)].append(one)  # type: ignore[attr-defined]
-        await self.publish([self._seal(subject, group) for subject, group in by_subject.items()])
+        await self.publish([self.seal(subject, group) for subject, group in by_subject.items()])
 
     async def tell(self, *news: DecidedEvent) -> None:
         """Publish domain events."""
-        await self.publish([self._seal(subjects.for_decided(one.kind), [one]) for one in news])
+        await self.publish([self.seal(subjects.for_decided(one.kind), [one]) for one in news])
 
     async def publish(self, messages: Sequence[Outgoing]) -> None:
         """Publish messages, again if they must, until the broker has them."""
@@ -59,7 +59,8 @@ class Producer:
         again = [Outgoing(one.subject, f"{one.message_id}-again-{number}", one.payload) for one in self.sent]
         assert all(await publish_batches(self._bus, again))
 
-    def _seal(self, subject: str, items: Iterable[Any]) -> Outgoing:
+    def seal(self, subject: str, items: Iterable[Any]) -> Outgoing:
+        """The next batch, with these in it; to be published."""
         self._number += 1
         batch = Batch[Any](producer=self._producer, batch=self._number, events=list(items))
         return Outgoing(subject, batch.message_id, batch.to_json())

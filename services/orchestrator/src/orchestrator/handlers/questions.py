@@ -38,9 +38,10 @@ class Questions:
             await self._cancel_linked(event, now)
         closed = {event.question_id for event in news if event.kind in CLOSING_KINDS}
         async with self._store.transaction() as session:
-            for letter in await session.claim(received, CONSUMER):
-                for event in letter.batch.events:
-                    await _apply(session, event, closed, now)
+            fresh = [event for letter in await session.claim(received, CONSUMER) for event in letter.batch.events]
+            # Tasks are changed in the order in which reports change theirs, or each waits for the other.
+            for event in sorted(fresh, key=lambda one: one.task_id or ""):
+                await _apply(session, event, closed, now)
         self._wake()
 
     async def _cancel_linked(self, event: DecidedEvent, now: datetime) -> None:
