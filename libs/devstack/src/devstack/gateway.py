@@ -1,5 +1,6 @@
 """A real MCP client of the running gateway: all that the command line knows of tasks comes through it."""
 
+import asyncio
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
@@ -55,9 +56,15 @@ async def open_gateway(target: Target) -> AsyncGenerator[Gateway]:
     try:
         async with AsyncExitStack() as stack:
             yield await _opened(stack, target)
-    except BaseExceptionGroup as group:
-        # The client's task groups wrap whatever the block raises.
-        raise _sole_cause(group) from group
+    except BaseException as error:
+        task = asyncio.current_task()
+        if task is not None and task.cancelling():
+            # Who is interrupted while the client calls may see any error of what is closed under it.
+            raise asyncio.CancelledError from error
+        if isinstance(error, BaseExceptionGroup):
+            # The client's task groups wrap whatever the block raises.
+            raise _sole_cause(error) from error
+        raise
 
 
 async def _opened(stack: AsyncExitStack, target: Target) -> Gateway:

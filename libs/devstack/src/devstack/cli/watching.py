@@ -42,7 +42,7 @@ def watch_and_exit(target: Target, task_id: str | None, as_json: bool) -> None:
     """Watch, then leave with the exit code that says how the task ended."""
     try:
         state = asyncio.run(_watch(target, task_id, as_json))
-    except KeyboardInterrupt:
+    except (KeyboardInterrupt, asyncio.CancelledError):
         typer.echo("\nno longer watching; the task goes on", err=True)
         raise typer.Exit(INTERRUPTED) from None
     raise typer.Exit(EXIT_CODES[state])
