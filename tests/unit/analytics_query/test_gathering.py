@@ -83,23 +83,26 @@ async def test_long_ranges_and_old_times_are_read_by_the_hour_or_day() -> None:
     assert finest(await ask(needs, "2026-01-10/PT1H")) == [Resolution.day]
 
 
-async def test_the_day_is_read_as_one_where_nothing_is_after_the_end() -> None:
-    def ends(asking: Asking) -> list[datetime]:
-        return [one.until for one in (*asking.stretched, *asking.ranked)]
+async def test_today_is_read_as_one_where_nothing_is_after_the_end() -> None:
+    def ends(asking: Asking) -> set[datetime]:
+        return {one.until for one in (*asking.stretched, *asking.ranked)}
 
     hour, midnight = NOW.replace(minute=0, second=0), NOW.replace(hour=0, minute=0, second=0) + timedelta(days=1)
-    needs = [Need(span, Dimension.worker, ("w",)) for span in (Span.now, Span.before)] + of_system(["utilization"])[2:]
-    exactly, before = NOW.replace(minute=38, second=0), NOW.replace(minute=38, second=0) - timedelta(hours=24)
+    needs, minute = of_system(["utilization"])[2:], NOW.replace(minute=38, second=0)
+    needs.append(Need(Span.now, Dimension.worker, ("w",)))
     for newest, end in (
-        (None, exactly),
+        (None, minute),
         (NOW, midnight),
         (hour + timedelta(minutes=59, seconds=59), midnight),
-        (hour + timedelta(hours=1), exactly),
-        (NOW + timedelta(days=400), exactly),
+        (hour + timedelta(hours=1), minute),
+        (NOW + timedelta(days=400), minute),
     ):
-        asking = await ask(needs, "last_24_hours", newest)
-        assert set(ends(asking)) == {end, before.replace(minute=0)}, newest
-    assert set(ends(await ask(needs, "2026-11-10/2026-11-12T03:00", NOW))) == {
-        datetime(2026, 11, 10, tzinfo=UTC),
-        datetime(2026, 11, 12, 3, tzinfo=UTC),
-    }
+        before = minute.replace(minute=0) - timedelta(hours=24)
+        assert ends(await ask(needs, "last_24_hours", newest)) == {end, before}, newest
+    whole = [Need(Span.now, Dimension.system, (SYSTEM,))]
+    assert ends(await ask(whole, "last_hour", NOW)) == {midnight}
+    assert ends(await ask(whole, "last_hour", minute)) == {minute}
+    for past in ("2026-11-10/2026-11-18T14:36", "2026-11-18/2026-11-19T00:01", "9999-12-31T01:00/9999-12-31T23:00"):
+        [end] = {time_range(past, NOW).until}
+        assert end in ends(await ask(whole, past, NOW))
+        assert midnight not in ends(await ask(whole, past, NOW))

@@ -44,11 +44,11 @@ async def gather(
 ) -> Reading:
     """What a report needs of the roll-ups: one statement to find the busiest, one for all sums, one for each series."""
     asked = _once(needs, period)
-    busiest = await sources.sums.busiest(_busiest(asked, period, position), position.number)
+    busiest = await sources.sums.busiest(_busiest(asked, period, now, position), position.number)
     named = [need if need.entities is not None else need._replace(entities=_most(need, busiest)) for need in asked]
     long = period.length >= VERY_LONG
     summed = [
-        _stretched(need, period, position, long and (wish.entities is None or len(wish.entities) > 1))
+        _stretched(need, period, now, position, long and (wish.entities is None or len(wish.entities) > 1))
         for wish, need in zip(asked, named, strict=True)
         if need.span is not Span.series and need.entities
     ]
@@ -102,7 +102,7 @@ def _before_is_history(period: TimeRange) -> bool:
     return period.length >= HISTORY
 
 
-def _busiest(needs: Sequence[Need], period: TimeRange, position: Position) -> list[Busiest]:
+def _busiest(needs: Sequence[Need], period: TimeRange, now: datetime, position: Position) -> list[Busiest]:
     most: dict[Dimension, int] = {}
     for need in needs:
         if need.entities is None:
@@ -112,7 +112,7 @@ def _busiest(needs: Sequence[Need], period: TimeRange, position: Position) -> li
         finest = Resolution.day
         if period.length < LONG:
             finest = _finest(dimension, period.since, period.length, position)
-        until = _end(period.until, finest, position)
+        until = _end(period.until, finest, now, position)
         found.append(Busiest(dimension, RANKED_BY[dimension], since, until, finest, limit))
     return found
 
@@ -121,13 +121,13 @@ def _most(need: Need, busiest: dict[Dimension, Leading]) -> tuple[str, ...]:
     return tuple(busiest[need.dimension].entities) if need.dimension in busiest else ()
 
 
-def _stretched(need: Need, period: TimeRange, position: Position, many: bool) -> Stretched:
+def _stretched(need: Need, period: TimeRange, now: datetime, position: Position, many: bool) -> Stretched:
     since, until = _ends(need.span, period)
     finest = _finest(need.dimension, min(since, period.before.since), period.length, position)
     if many:
         finest = Resolution.day
     if need.span is Span.now:
-        until = _end(until, finest, position)
+        until = _end(until, finest, now, position)
     else:
         # What was before ends where the buckets of the period begin, so that none counts on both sides.
         until = bucket_of(until, finest)
@@ -135,11 +135,12 @@ def _stretched(need: Need, period: TimeRange, position: Position, many: bool) ->
     return Stretched(need.span.value, need.dimension, need.entities or (), since, until, finest, left_out(need.reads))
 
 
-def _end(until: datetime, finest: Resolution, position: Position) -> datetime:
-    """Where reading ends: with the day, if there is no event behind the end, which takes far fewer roll-ups."""
-    newest = position.newest_event_at
+def _end(until: datetime, finest: Resolution, now: datetime, position: Position) -> datetime:
+    """Where reading ends: with today, if no event is behind an end from now on, which takes far fewer roll-ups."""
+    newest, midnight = position.newest_event_at, ceiling_of(now, Resolution.day)
     ended = newest is not None and newest < ceiling_of(until, finest)
-    return ceiling_of(until, Resolution.day) if ended else until
+    # Of a time that is past there may be news before its roll-ups are read.
+    return midnight if ended and now <= until <= midnight else until
 
 
 def _ends(span: Span, period: TimeRange) -> tuple[datetime, datetime]:

@@ -181,12 +181,13 @@ class TaskStatements:
 
     async def keep_claims(self, claims: Mapping[tuple[AttemptRef, str], bytes]) -> set[tuple[AttemptRef, str]]:
         """Store the agents' claims of completion (JSON by attempt and worker); those whose attempt is live."""
+        ordered = sorted(claims)
         kept = await self.conn.fetch(
             CLAIM,
-            [ref.task_id for ref, _ in claims],
-            [ref.attempt for ref, _ in claims],
-            [worker_id for _, worker_id in claims],
-            [claim.decode() for claim in claims.values()],
+            [ref.task_id for ref, _ in ordered],
+            [ref.attempt for ref, _ in ordered],
+            [worker_id for _, worker_id in ordered],
+            [claims[key].decode() for key in ordered],
         )
         return {(AttemptRef(row["task_id"], row["attempt"]), row["assigned_worker"]) for row in kept}
 

@@ -1,7 +1,7 @@
-"""Distributions stay in their rows, and as they are, where these are of no more than half a page.
+"""Distributions stay in their rows, and as they are where a row is of no more than half a page.
 
-Reports read many of them: most of that time PostgreSQL spent in bringing them from aside and unpacking them. Rows that
-are written from now on are kept so.
+Reports read many of them: most of that time PostgreSQL spent in bringing them from aside and unpacking them. They are
+kept so when they are written next.
 """
 
 from alembic import op
