@@ -180,7 +180,7 @@ def _summed(groups: Sequence[Sequence[Distributions]], numbers: Mapping[str, int
 
 
 def _sorted(keys: Integers, times: Integers) -> tuple[Integers, Integers]:
-    """Keys, ascending, with their times."""
+    """Keys, ascending, with their times; both arrays are used up."""
     # numpy sorts numbers several times as fast as it says how they would be sorted.
     least = int(times.min(initial=0))
     bits = (int(times.max(initial=0)) - least).bit_length()

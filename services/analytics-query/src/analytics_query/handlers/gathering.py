@@ -107,7 +107,8 @@ def _busiest(needs: Sequence[Need], period: TimeRange, now: datetime, position: 
     for need in needs:
         if need.entities is None:
             most[need.dimension] = max(need.most, most.get(need.dimension, MOST[need.dimension]))
-    since, found = max(period.since, period.until - LONG), []
+    since = max(period.since, period.until - LONG)
+    found: list[Busiest] = []
     for dimension, limit in most.items():
         finest = Resolution.day
         if period.length < LONG:
