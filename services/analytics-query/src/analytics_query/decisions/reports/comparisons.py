@@ -9,7 +9,6 @@ from analytics_query.decisions.reports.evident import kept_as, share_of, spread_
 from analytics_query.decisions.reports.words import amount, counted, probability
 from analytics_query.decisions.statistics import SIGNIFICANT
 from analytics_query.decisions.statistics.multiplicity import benjamini_hochberg
-from analytics_query.decisions.statistics.proportions import Difference as ShareDifference
 from analytics_query.decisions.statistics.proportions import compare_shares
 from analytics_query.decisions.statistics.shifts import LARGE, MEDIUM, SMALL, compare_spreads, size_of
 from analytics_query.domain.rollups import Figures
@@ -97,19 +96,15 @@ def of_spreads(metric: str, unit: str) -> Callable[[Figures, Figures], Effect | 
     def compare(first: Figures, second: Figures) -> Effect | TooFew | None:
         mine, level = spread_of(first, metric)
         yours, _ = spread_of(second, metric, level)
-        if not mine.count or not yours.count:
-            return None
         samples = (mine.count, yours.count)
         if min(samples) < MINIMUM:
-            return TooFew(samples)
+            return TooFew(samples) if all(samples) else None
         shift = compare_spreads(mine, yours)
         if shift is None or mine.mean is None or yours.mean is None:
             return TooFew(samples)
         # Bins are as wide as changes of coverage: its exact means tell more than its medians.
-        one, other, name = (
-            (mine.mean, yours.mean, "mean") if unit == "percent" else (shift.median, shift.other_median, "median")
-        )
-        words = partial(_said_of_spreads, name, one, other, unit, shift.delta)
+        told = (mine.mean, yours.mean, "mean") if unit == "percent" else (shift.median, shift.other_median, "median")
+        words = partial(_said_of_spreads, *told, unit, shift.delta)
         return Effect(shift.delta, "cliffs_delta", shift.p_value, _level(shift.delta, DELTAS), samples, level, words)
 
     return compare
@@ -122,15 +117,13 @@ def of_shares(*hits: str, of: tuple[str, ...]) -> Callable[[Figures, Figures], E
         mine, level = share_of(first, hits, of)
         yours, _ = share_of(second, hits, of, level)
         samples = (mine.of, yours.of)
-        if not min(samples):
-            return None
         if min(samples) < MINIMUM:
-            return TooFew(samples)
+            return TooFew(samples) if all(samples) else None
         difference = compare_shares(mine, yours)
         if difference is None or mine.value is None or yours.value is None:
             return None
         points = 100 * difference.value
-        words = partial(_said_of_shares, mine.value, yours.value, points, difference)
+        words = partial(_said_of_shares, mine.value, yours.value, difference.low, difference.high)
         return Effect(points, "percentage_points", difference.p_value, _level(points, POINTS), samples, level, words)
 
     return compare
@@ -190,15 +183,15 @@ def note_of(compared: Compared) -> list[str]:
     return notes
 
 
-def _said_of_spreads(name: str, one: float, other: float, unit: str, delta: float) -> str:
+def _said_of_spreads(one: float, other: float, name: str, unit: str, delta: float) -> str:
     size = f"Cliff's delta {delta:+.2f}, {size_of(delta)}"
     return f"{name} {amount(one, unit)} against {amount(other, unit)}{_times(one, other, unit)}; {size}"
 
 
-def _said_of_shares(one: float, other: float, points: float, difference: ShareDifference) -> str:
+def _said_of_shares(one: float, other: float, low: float, high: float) -> str:
     return (
-        f"{amount(100 * one, 'percent')} against {amount(100 * other, 'percent')}; {points:+.1f} percentage points, "
-        f"95 % interval {100 * difference.low:+.1f} to {100 * difference.high:+.1f}"
+        f"{amount(100 * one, 'percent')} against {amount(100 * other, 'percent')}; {100 * (one - other):+.1f} "
+        f"percentage points, 95 % interval {100 * low:+.1f} to {100 * high:+.1f}"
     )
 
 
