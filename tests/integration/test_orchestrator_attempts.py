@@ -8,15 +8,16 @@ from functools import partial
 import asyncpg
 import pytest
 
-from contracts import subjects
+from contracts import streams, subjects
 from contracts.decided import DecidedEvent, DecidedKind
 from contracts.tasks import Assignment
 from orchestrator import app
+from orchestrator.handlers import reports
 from servicekit.ids import new_event_id
 from tests.support.examples import NOW
 from tests.support.fleet import HandWorker
 from tests.support.orchestrating import Orchestra, orchestra
-from tests.support.producer import Producer
+from tests.support.producer import Producer, settled
 from tests.support.stack import Database, TestNats
 from tests.support.waiting import eventually
 
@@ -138,6 +139,8 @@ async def test_cancelling_a_running_task_fences_its_worker_and_tells_it(o: Orche
     command = await worker.commanded(lambda command: command.action == "cancel")
     assert (command.task_id, command.attempt, command.reason) == (assignment.task_id, 1, "wrong branch")
     await worker.end(assignment, "completed")
+    # Of two outcomes in one gathering the first alone counts.
+    await settled(o.bus, streams.TELEMETRY, reports.CONSUMER)
     await worker.end(assignment, "cancelled", observed={"agent": "auditor", "signal": 15})
     seen = await o.when(assignment.task_id, lambda view: view.analytics is not None)
     assert (seen.status, seen.reason) == ("cancelled", "wrong branch")
