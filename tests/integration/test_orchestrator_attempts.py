@@ -1,7 +1,6 @@
 """How attempts end, what becomes of their tasks, and what a stale one can do: nothing."""
 
 from collections.abc import AsyncGenerator
-from contextlib import asynccontextmanager
 from datetime import timedelta
 from functools import partial
 
@@ -22,6 +21,7 @@ from tests.support.stack import Database, TestNats
 from tests.support.waiting import eventually
 
 HOLD = "SELECT FROM tasks WHERE task_id = $1 FOR NO KEY UPDATE NOWAIT"
+WAITING = "SELECT FROM pg_locks WHERE NOT granted AND $1 = ANY (pg_blocking_pids(pid))"
 
 
 @pytest.fixture
@@ -222,27 +222,17 @@ async def test_questions_have_tasks_in_the_order_in_which_reports_have_them(o: O
     worker, told = await o.worker(), Producer(o.bus, "questions")
     first, last = sorted([await running(o, worker), await running(o, worker)], key=lambda one: one.task_id)
     news = [news_of(DecidedKind.question_asked, one, f"q-{one.task_id}") for one in (last, first)]
-    async with connected(database) as one, connected(database) as other, one.transaction():
-        await one.execute(HOLD, first.task_id)
-        await told.publish([told.seal(subjects.for_decided(DecidedKind.question_asked), news)])
-        await eventually(partial(somebody_waits_for, other, one))
-        await other.execute(HOLD, last.task_id)
+    holder = await asyncpg.connect(database.dsn(app.SCHEMA))
+    try:
+        async with holder.transaction():
+            await holder.execute(HOLD, first.task_id)
+            await told.publish([told.seal(subjects.for_decided(DecidedKind.question_asked), news)])
+            await eventually(partial(o.sql, WAITING, holder.get_server_pid()))
+            await o.sql(HOLD, last.task_id)
+    finally:
+        await holder.close()
     for task in (first, last):
         await o.reaches(task.task_id, "waiting")
-
-
-@asynccontextmanager
-async def connected(database: Database) -> AsyncGenerator[asyncpg.Connection]:
-    connection = await asyncpg.connect(database.dsn(app.SCHEMA))
-    try:
-        yield connection
-    finally:
-        await connection.close()
-
-
-async def somebody_waits_for(looking: asyncpg.Connection, holder: asyncpg.Connection) -> bool:
-    waiting = "SELECT EXISTS (SELECT FROM pg_locks WHERE NOT granted AND $1 = ANY (pg_blocking_pids(pid)))"
-    return await looking.fetchval(waiting, holder.get_server_pid())
 
 
 async def test_a_task_is_paused_when_the_worker_agent_saw_it_stop_and_not_when_an_agent_says_so(o: Orchestra) -> None:
